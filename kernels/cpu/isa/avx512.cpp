@@ -1,0 +1,4 @@
+// The CPU kernels for the avx512 instruction set: see kernels.inl.
+#define ALSATIAN_ISA avx512
+#define ALSATIAN_VECTOR_FLOATS 16
+#include "kernels/cpu/isa/kernels.inl"

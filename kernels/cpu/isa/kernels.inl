@@ -1,0 +1,39 @@
+// Everything that is compiled once per instruction set; included by one file for each.
+// All of it has internal linkage except the table.
+
+#include "kernels/cpu/kernel_table.hpp"
+#include "kernels/math/likelihood.hpp"
+
+// In this order: each builds on those before it.
+// clang-format off
+#include "kernels/cpu/isa/vector.inl"
+#include "kernels/cpu/isa/gram.inl"
+#include "kernels/cpu/isa/cholesky.inl"
+#include "kernels/cpu/isa/conjugate_gradients.inl"
+#include "kernels/cpu/isa/als.inl"
+#include "kernels/cpu/isa/sgd.inl"
+#include "kernels/cpu/isa/least_squares.inl"
+#include "kernels/cpu/isa/pair_dots.inl"
+// clang-format on
+
+#define ALSATIAN_JOIN_(a, b) a##b
+#define ALSATIAN_JOIN(a, b) ALSATIAN_JOIN_(a, b)
+
+namespace alsatian::cpu {
+
+extern const KernelTable ALSATIAN_JOIN(kernels_, ALSATIAN_ISA);
+
+const KernelTable ALSATIAN_JOIN(kernels_, ALSATIAN_ISA) = {
+    .isa = Isa::ALSATIAN_ISA,
+    .als_scratch = als_scratch,
+    .als_row = als_row,
+    .sgd_block = {{sgd_block<Gaussian, false>, sgd_block<Gaussian, true>},
+                  {sgd_block<Laplace, false>, sgd_block<Laplace, true>},
+                  {sgd_block<Poisson, false>, sgd_block<Poisson, true>},
+                  {sgd_block<Bernoulli, false>, sgd_block<Bernoulli, true>}},
+    .jacobian_row = jacobian_row,
+    .gradient_row = gradient_row,
+    .pair_dots = pair_dots,
+};
+
+}  // namespace alsatian::cpu

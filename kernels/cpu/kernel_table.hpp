@@ -1,0 +1,99 @@
+// The functions that exist once per instruction set, and the table that holds one set of them.
+// Loops over rows and threads are outside (als.hpp, sgd.hpp, ...); these do one row or one block.
+#pragma once
+
+#include "kernels/cpu/isa.hpp"
+#include "kernels/math/regularization.hpp"
+#include "kernels/math/views.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace alsatian::cpu {
+
+/// Factor tables of this backend: stride is the rank rounded up to this many floats (one cache
+/// line), the padding is 0, and rows are aligned to a cache line.
+inline constexpr std::int32_t padding = 16;
+constexpr std::int32_t padded(std::int32_t rank) {
+  return (rank + padding - 1) / padding * padding;
+}
+
+/// One half-sweep of alternating least squares: rows of `solved` given `opposite`.
+struct AlsTask {
+  CsrView<float> ratings;  // rows are those of `solved`, columns index `opposite`
+  SideView<const float> opposite;
+  SideView<float> solved;  // overwritten; the start of conjugate gradients
+  Regularization regularization;
+  bool biases = true;
+  int solver_steps = 0;  // steps of conjugate gradients; 0: exact, by Cholesky
+};
+
+/// Rows and parameters of an epoch of stochastic gradient descent.
+struct SgdTask {
+  SideView<float> users;
+  SideView<float> items;
+  /// Sums of mean squared slopes, AdaGrad's; start at 1. [rows] each; null without AdaGrad.
+  float* user_factor_sums = nullptr;
+  float* user_bias_sums = nullptr;
+  float* item_factor_sums = nullptr;
+  float* item_bias_sums = nullptr;
+  /// s(n)/n of each row: what one observation's share of λ is multiplied by. [rows]
+  const float* user_shares = nullptr;
+  const float* item_shares = nullptr;
+  float factor_regularization = 0;
+  float bias_regularization = 0;
+  float mean = 0;  // μ of the score
+  float learning_rate = 0;
+  bool biases = true;
+};
+
+/// A direction in parameter space, or a gradient: the shape of the parameters.
+/// One row's part of the product with JᵀJ: with v the direction and for each rating o of the row
+///   w_o = (Jv)_o = d_own_bias + d_opposite_bias + ⟨d_own, opposite⟩ + ⟨own, d_opposite⟩
+/// the row's output is Σ_o w_o [opposite; 1].
+struct JacobianTask {
+  CsrView<float> ratings;  // rows are those of `own`
+  SideView<const float> own;
+  SideView<const float> opposite;
+  SideView<const float> own_direction;
+  SideView<const float> opposite_direction;
+  SideView<float> product;  // of own, overwritten
+  bool biases = true;
+};
+
+/// One row's part of the gradient of ½ Σ residual², and the diagonal of JᵀJ.
+struct GradientTask {
+  CsrView<float> ratings;
+  SideView<const float> own;
+  SideView<const float> opposite;
+  SideView<float> gradient;  // Σ_o (score − rating) [opposite; 1], overwritten
+  SideView<float> diagonal;  // Σ_o [opposite²; 1], overwritten
+  bool biases = true;
+};
+
+struct KernelTable {
+  Isa isa;
+
+  /// Floats of scratch that als_row needs; scratch is aligned to a cache line.
+  std::int64_t (*als_scratch)(const AlsTask&);
+  /// Solves one row; returns 1 where it was singular to float's precision and got a small ridge.
+  std::int64_t (*als_row)(const AlsTask&, std::int64_t row, float* scratch);
+
+  /// Visits ratings [first, last) of a schedule in order; by index of the Likelihood variant, with
+  /// and without AdaGrad.
+  void (*sgd_block[4][2])(const SgdTask&, const SgdScheduleView&, std::int64_t first,
+                          std::int64_t last);
+
+  void (*jacobian_row)(const JacobianTask&, std::int64_t row);
+  void (*gradient_row)(const GradientTask&, std::int64_t row);
+
+  /// dots[j] = ⟨users[j], items[j]⟩; an index of -1 gives 0.
+  void (*pair_dots)(SideView<const float> users, SideView<const float> items,
+                    const std::int32_t* user_indices, const std::int32_t* item_indices,
+                    std::int64_t count, float* dots);
+};
+
+/// The kernels of an available instruction set.
+const KernelTable& kernels(Isa isa);
+
+}  // namespace alsatian::cpu
