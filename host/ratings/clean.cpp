@@ -1,0 +1,169 @@
+// The steps of cleaning, in order, with the memory of each step freed before the next.
+// At its peak this holds about 40 bytes per rating, with times.
+#include "host/ratings/clean.hpp"
+
+#include "host/error.hpp"
+#include "host/ratings/counting_sort.hpp"
+#include "host/ratings/duplicates.hpp"
+#include "host/ratings/id_indexing.hpp"
+#include "kernels/cpu/parallel.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <numeric>
+#include <utility>
+
+namespace alsatian {
+namespace {
+
+/// Rows by user; those out of range are under the key that no user has, and so past the end.
+struct GroupedRatings {
+  std::vector<UserRating> ratings;
+  std::vector<std::int64_t> offsets;  // [users + 1]
+};
+
+/// Gives rows out of range the key `out_of_range`, counts them and says where the first one is.
+void mark_out_of_range(const RawRatings& raw, const CleaningOptions& options,
+                       std::int32_t out_of_range, std::vector<std::int32_t>& users,
+                       CleanRatings& clean) {
+  std::int64_t count = 0;
+  std::size_t first = 0;
+  for (std::size_t row = users.size(); row-- > 0;) {
+    const auto rating = static_cast<double>(raw.ratings[row]);
+    if (rating >= options.lowest_rating && rating <= options.highest_rating) continue;
+    users[row] = out_of_range;
+    first = row;
+    ++count;
+  }
+  if (count == 0) return;
+  clean.account.used -= count;
+  clean.account.filtered += count;
+  clean.notes.push_back(
+      fmt::format("{} ratings out of the range {} to {} left out, the first at {}:{} ({})", count,
+                  options.lowest_rating, options.highest_rating, printable(raw.path),
+                  raw.lines.line_of(static_cast<std::int64_t>(first)), raw.ratings[first]));
+}
+
+GroupedRatings group_by_user(RawRatings& raw, const CleaningOptions& options, CleanRatings& clean) {
+  IndexedIds users = index_ids(std::move(raw.users), printable(raw.path));
+  IndexedIds items = index_ids(std::move(raw.items), printable(raw.path));
+  raw.users = {};
+  raw.items = {};
+  clean.users = std::move(users.index);
+  clean.items = std::move(items.index);
+  mark_out_of_range(raw, options, clean.users.size(), users.rows, clean);
+
+  GroupedRatings grouped;
+  grouped.ratings.resize(users.rows.size());
+  grouped.offsets = counting_sort(users.rows, std::int64_t{clean.users.size()} + 1,
+                                  [&](std::int64_t entry, std::int64_t position) {
+                                    const auto row = static_cast<std::size_t>(entry);
+                                    grouped.ratings[static_cast<std::size_t>(position)] = {
+                                        items.rows[row], raw.ratings[row], entry};
+                                  });
+  grouped.offsets.pop_back();
+  return grouped;
+}
+
+/// "ratings.csv:1042 and :77 rate the same item twice (user 5, item 12)"
+std::string duplicate_example(const RawRatings& raw, const CleanRatings& clean,
+                              const DuplicateCounts& duplicates) {
+  return fmt::format(
+      "{}:{} and :{} rate the same item twice (user {}, item {})", printable(raw.path),
+      raw.lines.line_of(duplicates.repeating_row), raw.lines.line_of(duplicates.first_row),
+      printable(clean.users.text(duplicates.user)), printable(clean.items.text(duplicates.item)));
+}
+
+void account_for_duplicates(const RawRatings& raw, DuplicateRule rule,
+                            const DuplicateCounts& duplicates, CleanRatings& clean) {
+  if (duplicates.total() == 0) return;
+  if (rule == DuplicateRule::error) {
+    throw Error(
+        ExitCode::bad_data,
+        fmt::format("{}:{}", printable(raw.path), raw.lines.line_of(duplicates.repeating_row)),
+        fmt::format("rates the same item as line {} (user {}, item {}), one of {} duplicates",
+                    raw.lines.line_of(duplicates.first_row),
+                    quoted(clean.users.text(duplicates.user)),
+                    quoted(clean.items.text(duplicates.item)), duplicates.total()),
+        "pass --duplicates last or --duplicates mean, or remove one of the lines");
+  }
+  clean.account.used -= duplicates.total();
+  clean.account.duplicates += duplicates.total();
+  clean.notes.push_back(fmt::format(
+      "{} duplicates resolved by {} ({} identical, {} conflicting), the first: {}",
+      duplicates.total(), rule == DuplicateRule::last ? "the last rating" : "their mean",
+      duplicates.identical, duplicates.conflicting, duplicate_example(raw, clean, duplicates)));
+}
+
+/// Moves what was kept of each user's part into the columns of `clean`.
+void compact(const GroupedRatings& grouped, std::span<const std::int64_t> kept,
+             std::span<const std::int64_t> times, CleanRatings& clean) {
+  clean.offsets.assign(kept.size() + 1, 0);
+  std::inclusive_scan(kept.begin(), kept.end(), clean.offsets.begin() + 1);
+  const auto total = static_cast<std::size_t>(clean.offsets.back());
+  clean.item_indices.resize(total);
+  clean.ratings.resize(total);
+  clean.times.resize(times.empty() ? 0 : total);
+  constexpr std::int64_t grain = 256;
+  parallel_for(
+      static_cast<std::int64_t>(kept.size()),
+      [&](std::int64_t row) {
+        const auto user = static_cast<std::size_t>(row);
+        auto from = static_cast<std::size_t>(grouped.offsets[user]);
+        const auto end = static_cast<std::size_t>(clean.offsets[user + 1]);
+        for (auto to = static_cast<std::size_t>(clean.offsets[user]); to < end; ++to, ++from) {
+          const UserRating& rating = grouped.ratings[from];
+          clean.item_indices[to] = rating.item;
+          clean.ratings[to] = rating.rating;
+          if (!times.empty()) clean.times[to] = times[static_cast<std::size_t>(rating.row)];
+        }
+      },
+      grain);
+}
+
+}  // namespace
+
+CleanRatings clean_ratings(RawRatings raw, const CleaningOptions& options) {
+  CleanRatings clean;
+  clean.account = raw.account;
+  GroupedRatings grouped = group_by_user(raw, options, clean);
+  raw.ratings = {};
+  const std::vector<std::int64_t> times =
+      raw.has_times ? std::move(raw.times) : std::vector<std::int64_t>{};
+  std::vector<std::int64_t> kept(static_cast<std::size_t>(clean.users.size()));
+  const DuplicateCounts duplicates =
+      resolve_duplicates(grouped.ratings, grouped.offsets, options.duplicates, times, kept);
+  account_for_duplicates(raw, options.duplicates, duplicates, clean);
+  compact(grouped, kept, times, clean);
+  grouped = {};
+  drop_rare_rows(clean, options.min_user_ratings, options.min_item_ratings);
+  return clean;
+}
+
+std::string fingerprint(const CleanRatings& ratings) {
+  const std::vector<std::uint64_t> users = id_hashes(ratings.users);
+  const std::vector<std::uint64_t> items = id_hashes(ratings.items);
+  std::vector<std::uint64_t> sums(users.size(), 0);
+  constexpr std::int64_t grain = 256;
+  parallel_for(
+      static_cast<std::int64_t>(users.size()),
+      [&](std::int64_t row) {
+        const auto user = static_cast<std::size_t>(row);
+        for (std::int64_t entry = ratings.offsets[user]; entry < ratings.offsets[user + 1];
+             ++entry) {
+          const auto index = static_cast<std::size_t>(entry);
+          // Adding 0 makes −0 the same rating as 0.
+          const auto bits = std::bit_cast<std::uint32_t>(ratings.ratings[index] + 0.0F);
+          const auto item = items[static_cast<std::size_t>(ratings.item_indices[index])];
+          sums[user] += mix_bits(users[user] ^ mix_bits(item ^ mix_bits(bits)));
+        }
+      },
+      grain);
+  const std::uint64_t sum = std::accumulate(sums.begin(), sums.end(), std::uint64_t{0});
+  return fmt::format("{:016x}", mix_bits(sum + static_cast<std::uint64_t>(ratings.size())));
+}
+
+}  // namespace alsatian

@@ -1,0 +1,44 @@
+// Cleaning: from rows of a file to at most one rating per pair, grouped by user.
+// Every row that is left out is counted in the account and explained in a note.
+#pragma once
+
+#include "host/ratings/dataset.hpp"
+#include "host/ratings/raw_ratings.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace alsatian {
+
+/// Ratings after cleaning, in rows by user: items ascending within a row, at most one per pair.
+/// users and items may hold ids without ratings. offsets [users + 1]; item_indices and ratings
+/// [ratings]; times [ratings] or empty.
+struct CleanRatings {
+  IdIndex users;
+  IdIndex items;
+  std::vector<std::int64_t> offsets;
+  std::vector<std::int32_t> item_indices;
+  std::vector<float> ratings;
+  std::vector<std::int64_t> times;
+  LineAccount account;
+  std::vector<std::string> notes;
+
+  std::int64_t size() const { return static_cast<std::int64_t>(ratings.size()); }
+};
+
+/// In this order: drops ratings out of range, resolves duplicates, drops users and items with too
+/// few ratings until none is left. Frees the raw columns as it goes. Throws Error 65 where
+/// duplicates are errors.
+CleanRatings clean_ratings(RawRatings raw, const CleaningOptions& options);
+
+/// Drops users and items below the minimum, repeatedly until every one left has enough. Work is
+/// linear in the ratings however long the chain of removals is.
+void drop_rare_rows(CleanRatings& ratings, std::int64_t min_user_ratings,
+                    std::int64_t min_item_ratings);
+
+/// Order-independent fingerprint, 16 hex digits: the sum modulo 2^64 of a hash of each (user id,
+/// item id, rating). Ids and ratings of equal value are equal however they were written.
+std::string fingerprint(const CleanRatings& ratings);
+
+}  // namespace alsatian

@@ -1,0 +1,32 @@
+// Compressed rows by user and by item.
+// Both are cut by size, not by thread, and equal byte for byte on any number of threads.
+#include "host/ratings/counting_sort.hpp"
+#include "host/ratings/dataset.hpp"
+#include "host/ratings/row_offsets.hpp"
+#include "kernels/cpu/parallel.hpp"
+
+#include <cstddef>
+#include <utility>
+
+namespace alsatian {
+
+CompressedMatrix compress_by_user(const Triples& ratings, std::int32_t users) {
+  return {offsets_of_sorted(ratings.users, users), ratings.items, ratings.ratings};
+}
+
+CompressedMatrix transpose(const CompressedMatrix& by_user, std::int32_t items) {
+  CompressedMatrix by_item;
+  by_item.columns.resize(by_user.columns.size());
+  by_item.values.resize(by_user.values.size());
+  const std::vector<std::int32_t> users = rows_of_offsets(by_user.offsets);
+  by_item.offsets =
+      counting_sort(by_user.columns, items, [&](std::int64_t entry, std::int64_t position) {
+        const auto from = static_cast<std::size_t>(entry);
+        const auto to = static_cast<std::size_t>(position);
+        by_item.columns[to] = users[from];
+        by_item.values[to] = by_user.values[from];
+      });
+  return by_item;
+}
+
+}  // namespace alsatian

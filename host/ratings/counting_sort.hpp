@@ -1,0 +1,70 @@
+// A stable, parallel counting sort that hands out positions and leaves the moving to its caller.
+// Groups ratings by user, by item or by part in linear time; the result is the same on any machine.
+#pragma once
+
+#include "kernels/cpu/parallel.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace alsatian {
+
+namespace detail {
+
+/// Pieces into which a counting sort is cut. Their counts together take an eighth of the room of
+/// the entries at most, so that many keys with few entries each do not fill the memory.
+inline std::int64_t counting_sort_pieces(std::int64_t entries, std::int64_t keys) {
+  constexpr std::int64_t most_pieces = 64;
+  constexpr std::int64_t smallest_piece = 1 << 14;
+  return std::clamp<std::int64_t>(entries / std::max(8 * keys, smallest_piece), 1, most_pieces);
+}
+
+}  // namespace detail
+
+/// Calls emit(entry, position) once for every entry, where position is its place in ascending order
+/// of key, entries of one key in their own order. Runs on all threads: emit must write to the
+/// position alone. Returns where each key starts [key_count + 1].
+/// keys  each in [0, key_count)
+template <typename Emit>
+std::vector<std::int64_t> counting_sort(std::span<const std::int32_t> keys, std::int64_t key_count,
+                                        Emit&& emit) {
+  const auto entries = static_cast<std::int64_t>(keys.size());
+  const std::int64_t pieces = detail::counting_sort_pieces(entries, key_count);
+  const auto first_of = [&](std::int64_t piece) { return entries * piece / pieces; };
+  const auto width = static_cast<std::size_t>(key_count);
+
+  std::vector<std::int64_t> next(static_cast<std::size_t>(pieces) * width, 0);
+  parallel_for(pieces, [&](std::int64_t piece) {
+    const std::span<std::int64_t> counts(next.data() + static_cast<std::size_t>(piece) * width,
+                                         width);
+    for (std::int64_t entry = first_of(piece); entry < first_of(piece + 1); ++entry) {
+      ++counts[static_cast<std::size_t>(keys[static_cast<std::size_t>(entry)])];
+    }
+  });
+
+  std::vector<std::int64_t> offsets(width + 1, 0);
+  std::int64_t position = 0;
+  for (std::size_t key = 0; key < width; ++key) {
+    offsets[key] = position;
+    for (std::size_t piece = 0; piece < static_cast<std::size_t>(pieces); ++piece) {
+      const std::int64_t count = next[piece * width + key];
+      next[piece * width + key] = position;
+      position += count;
+    }
+  }
+  offsets[width] = position;
+
+  parallel_for(pieces, [&](std::int64_t piece) {
+    const std::span<std::int64_t> positions(next.data() + static_cast<std::size_t>(piece) * width,
+                                            width);
+    for (std::int64_t entry = first_of(piece); entry < first_of(piece + 1); ++entry) {
+      emit(entry, positions[static_cast<std::size_t>(keys[static_cast<std::size_t>(entry)])]++);
+    }
+  });
+  return offsets;
+}
+
+}  // namespace alsatian

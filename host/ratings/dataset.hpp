@@ -1,0 +1,104 @@
+// From raw ratings to what training sees: dense indices, no duplicates, a split, a fingerprint.
+// Nothing here depends on the order of lines in the file, except which duplicate is the last.
+#pragma once
+
+#include "host/ratings/raw_ratings.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace alsatian {
+
+/// Ratings by index, sorted by (user, item), at most one per pair. times empty or [size].
+/// In test sets an index of -1 is a user or item that training does not know.
+struct Triples {
+  std::vector<std::int32_t> users;
+  std::vector<std::int32_t> items;
+  std::vector<float> ratings;
+  std::vector<std::int64_t> times;
+
+  std::int64_t size() const { return static_cast<std::int64_t>(ratings.size()); }
+};
+
+enum class DuplicateRule { last, mean, error };
+
+struct CleaningOptions {
+  /// Of ratings for the same pair: the latest by time, else the last in the file; their mean; or
+  /// an error that names both lines.
+  DuplicateRule duplicates = DuplicateRule::last;
+  /// Rows with fewer ratings are dropped, repeatedly until none is left.
+  std::int64_t min_user_ratings = 0;
+  std::int64_t min_item_ratings = 0;
+  double lowest_rating = -std::numeric_limits<double>::infinity();
+  double highest_rating = std::numeric_limits<double>::infinity();
+};
+
+/// Which ratings are held out for testing. The hash rules depend on (seed, user id, item id)
+/// alone, so they can be rebuilt from the file in any order.
+struct SplitRule {
+  enum class Kind { none, file, holdout, holdout_last, time, fold };
+  Kind kind = Kind::none;
+  double share = 0;        // holdout: P(test)
+  std::int64_t count = 0;  // holdout_last: ratings per user, but one always stays
+  std::int64_t time = 0;   // time: a rating at or after it is for testing
+  std::int32_t fold = 0;   // fold: this of `folds` is for testing
+  std::int32_t folds = 0;
+  double validation_share = 0;  // of what is not for testing, by hash
+  std::uint64_t seed = 42;
+};
+
+/// A test set with the name that the log gives it.
+struct TestSet {
+  std::string name;
+  Triples ratings;
+};
+
+/// users and items hold the ids with training ratings and no others, so that a split by rule and
+/// the same split by files give the same model.
+struct Dataset {
+  IdIndex users;
+  IdIndex items;
+  Triples train;
+  Triples validation;
+  std::vector<TestSet> tests;
+  SplitRule split;
+  CleaningOptions cleaning;
+  LineAccount account;
+  std::string source;  // file name without folders
+  /// 16 hex digits over the cleaned (user id, item id, rating), whatever their order.
+  std::string fingerprint;
+  /// One line each, such as the first duplicate with its lines; for the log.
+  std::vector<std::string> notes;
+};
+
+/// Cleans, indexes and splits. Throws Error 65 when times are asked for and absent, when nothing
+/// is left for training, when duplicates are errors.
+Dataset build_dataset(RawRatings ratings, const CleaningOptions& cleaning, const SplitRule& split);
+
+/// Ratings of another file by the indices of this data set: unknown ids become -1. Duplicates
+/// are resolved by the data set's rule.
+Triples index_ratings(RawRatings ratings, const IdIndex& users, const IdIndex& items,
+                      DuplicateRule duplicates);
+
+/// Number of pairs that are both in train and in test (both sorted).
+std::int64_t overlap(const Triples& train, const Triples& test);
+
+/// Compressed rows: offsets [rows + 1], columns ascending within a row.
+struct CompressedMatrix {
+  std::vector<std::int64_t> offsets;
+  std::vector<std::int32_t> columns;
+  std::vector<float> values;
+
+  std::int64_t rows() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
+};
+
+/// By user: rows are users, columns items. `ratings` sorted by (user, item), no -1.
+CompressedMatrix compress_by_user(const Triples& ratings, std::int32_t users);
+/// The same ratings by item: rows are items, columns users, ascending.
+CompressedMatrix transpose(const CompressedMatrix& by_user, std::int32_t items);
+
+}  // namespace alsatian

@@ -1,0 +1,337 @@
+// Detection on the first records and votes over the first MiB.
+// Where the evidence contradicts itself, the majority decides and the parser names the others.
+#include "host/ratings/layout.hpp"
+
+#include "host/error.hpp"
+#include "host/ratings/bad_line.hpp"
+#include "host/ratings/columns.hpp"
+#include "host/ratings/values.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace alsatian {
+namespace {
+
+constexpr std::size_t sample_size = std::size_t{1} << 20;
+constexpr std::int64_t records_compared = 1000;
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+
+/// MovieLens' "::" comes without quoting, and titles may begin with a quote.
+bool allows_quotes(const Delimiter& delimiter) { return delimiter.text != "::"; }
+
+/// Calls visit(record, line) for every record that is neither blank nor flawed, while it returns
+/// true.
+template <typename Visit>
+void visit_records(std::string_view text, const RecordRules& rules, Visit&& visit) {
+  const char* at = text.data();
+  const char* end = at + text.size();
+  Record record;
+  for (std::int64_t line = 1; at < end; line += record.lines) {
+    at = read_record(at, end, rules, record);
+    if (record.is_blank || record.flaw != RecordFlaw::none) continue;
+    if (!visit(record, line)) return;
+  }
+}
+
+/// How well a delimiter cuts the sample.
+struct Fit {
+  RecordRules rules;
+  int columns = 0;          // that records should have
+  int first_columns = 0;    // that the first one has
+  std::int64_t prefix = 0;  // how many records from the first have as many
+  std::int64_t agreeing = 0;
+};
+
+Fit fit_of(std::string_view sample, const Delimiter& delimiter, int fewest_columns) {
+  Fit fit;
+  fit.rules = {.delimiter = delimiter, .quotes = allows_quotes(delimiter)};
+  std::map<int, std::int64_t> counts;
+  std::int64_t records = 0;
+  visit_records(sample, fit.rules, [&](const Record& record, std::int64_t) {
+    const int columns = static_cast<int>(record.fields.size());
+    if (records == 0) fit.first_columns = columns;
+    if (columns == fit.first_columns && fit.prefix == records) ++fit.prefix;
+    ++counts[columns];
+    return ++records < records_compared;
+  });
+  fit.columns = fit.first_columns;
+  // A first record that no other agrees with may be the malformed one.
+  const auto usual =
+      std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; });
+  if (usual != counts.end() && counts[fit.first_columns] == 1 && usual->second > 1 &&
+      usual->first >= fewest_columns) {
+    fit.columns = usual->first;
+  }
+  fit.agreeing = counts[fit.columns];
+  return fit;
+}
+
+/// The better of two: the one with enough columns, or more of them; then the one that agrees with
+/// the first record for longer, then with more records.
+bool is_better(const Fit& left, const Fit& right, int fewest_columns) {
+  const auto worth = [&](const Fit& fit) {
+    const bool usable = fit.columns >= fewest_columns;
+    const bool from_start = usable && fit.first_columns == fit.columns;
+    return std::array<std::int64_t, 4>{usable, usable ? 0 : fit.columns,
+                                       from_start ? fit.prefix : 0, fit.agreeing};
+  };
+  return worth(left) > worth(right);
+}
+
+[[noreturn]] void throw_too_few_columns(std::string_view sample, const Fit& best, int fewest,
+                                        const std::string& place, const ReadOptions& options) {
+  std::int64_t first_line = 1;
+  std::string first_text;
+  visit_records(sample, best.rules, [&](const Record& record, std::int64_t line) {
+    first_line = line;
+    first_text = record.text;
+    return false;
+  });
+  const std::string at = fmt::format("{}:{}", place, first_line);
+  if (best.columns == 2 && options.columns.empty()) {
+    throw_no_rating_column(at, fmt::format("{} has 2 columns and no rating", quoted(first_text)));
+  }
+  throw Error(ExitCode::bad_data, at,
+              fmt::format("{} has {} {}, expected at least {}", quoted(first_text), best.columns,
+                          best.columns == 1 ? "column" : "columns", fewest),
+              options.columns.empty()
+                  ? "separate user, item and rating by commas, tabs or blanks, or name the "
+                    "--delimiter"
+                  : "--columns asks for columns that are not there, or set --delimiter");
+}
+
+/// The number of columns that a text must have at least.
+int fewest_columns_of(const ReadOptions& options) {
+  int fewest = options.rating_optional ? 2 : 3;
+  for (const std::string& column : options.columns) {
+    const ParsedId number = parse_id(column);
+    if (number.form == IdForm::integer && number.value <= 1000) {
+      fewest = std::max(fewest, static_cast<int>(number.value));
+    }
+  }
+  return fewest;
+}
+
+/// Throws the error of a sample in which no record can be read.
+void refuse_without_records(std::string_view sample, const RecordRules& rules,
+                            const std::string& place) {
+  const char* at = sample.data();
+  const char* end = at + sample.size();
+  Record record;
+  for (std::int64_t line = 1; at < end; line += record.lines) {
+    at = read_record(at, end, rules, record);
+    if (record.flaw != RecordFlaw::none) throw_bad_line(flawed_line(record, line), place);
+  }
+  throw Error(ExitCode::bad_data, place, "has no ratings, only blank lines and comments",
+              "pass a file with one rating per line");
+}
+
+Fit choose_delimiter(std::string_view sample, const std::string& place,
+                     const ReadOptions& options) {
+  const int fewest = fewest_columns_of(options);
+  std::vector<Delimiter> candidates;
+  if (options.delimiter.empty() || options.delimiter == "auto") {
+    for (const std::string_view text : {"::", "\t", ";", ",", "|", ""}) {
+      if (text != "," || options.decimal != ',') candidates.push_back({std::string(text)});
+    }
+  } else {
+    candidates.push_back(parse_delimiter(options.delimiter));
+  }
+  Fit best = fit_of(sample, candidates.front(), fewest);
+  if (best.agreeing == 0) refuse_without_records(sample, best.rules, place);
+  for (const Delimiter& candidate : candidates) {
+    const Fit fit = fit_of(sample, candidate, fewest);
+    if (is_better(fit, best, fewest)) best = fit;
+  }
+  if (best.columns < fewest) throw_too_few_columns(sample, best, fewest, place, options);
+  return best;
+}
+
+FirstRecords first_records(std::string_view sample, const Fit& fit) {
+  FirstRecords records;
+  records.columns = fit.columns;
+  visit_records(sample, fit.rules, [&](const Record& record, std::int64_t line) {
+    const bool is_first = records.first.empty();
+    if (is_first) records.line = line;
+    auto& fields = is_first ? records.first : records.second;
+    for (const Field& field : record.fields) fields.push_back(unquoted(field));
+    return is_first;
+  });
+  return records;
+}
+
+/// Names that do not stand above their columns would be taken for the wrong ones.
+void check_header_width(const FirstRecords& records, const std::string& place) {
+  if (static_cast<int>(records.first.size()) == records.columns) return;
+  throw Error(ExitCode::bad_data, fmt::format("{}:{}", place, records.line),
+              fmt::format("the header has {} columns, the lines below it have {}",
+                          records.first.size(), records.columns),
+              "give every column its name (row names need one too)");
+}
+
+/// Moves body behind the first record that is not blank.
+void skip_header(Layout& layout, std::string_view text) {
+  const char* at = text.data();
+  const char* end = at + text.size();
+  Record record;
+  while (at < end && layout.header_lines == 0) {
+    at = read_record(at, end, layout.rules, record);
+    layout.body_line += record.lines;
+    ++(record.is_blank ? layout.blank_lines : layout.header_lines);
+  }
+  layout.body = text.substr(static_cast<std::size_t>(at - text.data()));
+}
+
+/// What the ids of one side look like over the sample.
+struct IdVotes {
+  std::int64_t numbers = 0;
+  std::int64_t others = 0;
+  std::string beyond_64_bits;  // the first
+
+  void add(const Field& field) {
+    const IdForm form = parse_id(trimmed(field.text)).form;
+    if (form == IdForm::beyond_64_bits && beyond_64_bits.empty()) beyond_64_bits = field.text;
+    ++(form == IdForm::text || form == IdForm::empty ? others : numbers);
+  }
+  IdKind kind() const {
+    // A few names among numbers are taken for mistakes, which the parser names by line.
+    return others >= numbers || !beyond_64_bits.empty() ? IdKind::string : IdKind::integer;
+  }
+};
+
+struct Votes {
+  IdVotes users;
+  IdVotes items;
+  std::int64_t records = 0;
+  std::int64_t times = 0;         // the time column holds one
+  std::int64_t time_ratings = 0;  // the rating looks like a time of 1973 to 2286
+};
+
+Votes count_votes(const Layout& layout) {
+  Votes votes;
+  const auto field_of = [](const Record& record, int column) {
+    return record.fields[static_cast<std::size_t>(column)];
+  };
+  visit_records(sample_of(layout.body), layout.rules, [&](const Record& record, std::int64_t) {
+    if (static_cast<int>(record.fields.size()) != layout.columns) return true;
+    const ColumnRoles& roles = layout.roles;
+    ++votes.records;
+    votes.users.add(field_of(record, roles.user));
+    votes.items.add(field_of(record, roles.item));
+    if (roles.time >= 0 && parse_time(field_of(record, roles.time).text)) ++votes.times;
+    if (roles.rating >= 0) {
+      const auto value = parse_id(field_of(record, roles.rating).text).value;
+      if (value >= 100'000'000 && value < 10'000'000'000) ++votes.time_ratings;
+    }
+    return true;
+  });
+  return votes;
+}
+
+std::string describe_ids(const Layout& layout, const Votes& votes) {
+  const auto one_side = [](IdKind kind, const IdVotes& side) {
+    std::string text = kind == IdKind::integer ? "integer" : "string";
+    if (kind == IdKind::string && !side.beyond_64_bits.empty()) {
+      text += fmt::format(" ({} is beyond 64 bits)", quoted(side.beyond_64_bits));
+    }
+    return text;
+  };
+  const std::string users = one_side(layout.user_ids, votes.users);
+  const std::string items = one_side(layout.item_ids, votes.items);
+  if (users == items) return users + " ids";
+  return users + " user ids, " + items + " item ids";
+}
+
+std::string describe(const Layout& layout, const FirstRecords& records, const ColumnChoice& choice,
+                     const Votes& votes) {
+  const ColumnRoles& roles = layout.roles;
+  std::string columns;
+  int chosen = 0;
+  for (const auto& [column, role] :
+       {std::pair(roles.user, "user"), std::pair(roles.item, "item"),
+        std::pair(roles.rating, "rating"), std::pair(roles.time, "time")}) {
+    if (column < 0) continue;
+    ++chosen;
+    columns += choice.by_name ? " " + printable(records.first[static_cast<std::size_t>(column)])
+                              : fmt::format(" {}={}", role, column + 1);
+  }
+  if (chosen < layout.columns) columns += fmt::format(" of {}", layout.columns);
+  return fmt::format("{}, {}, columns{}, {}", layout.rules.delimiter.name(),
+                     choice.has_header ? "header" : "no header", columns,
+                     describe_ids(layout, votes));
+}
+
+/// What the votes say about columns that were chosen by position alone.
+void check_positions(Layout& layout, const Votes& votes, bool rating_optional,
+                     const std::string& place) {
+  if (2 * votes.times <= votes.records) layout.roles.time = -1;
+  if (layout.columns == 3 && votes.records > 0 && votes.time_ratings == votes.records) {
+    if (rating_optional) {
+      layout.roles.time = std::exchange(layout.roles.rating, -1);
+      return;
+    }
+    throw_no_rating_column(fmt::format("{}:{}", place, layout.body_line),
+                           "the third column looks like times, not ratings");
+  }
+}
+
+void refuse_carriage_returns(std::string_view sample, const std::string& place) {
+  if (sample.find('\n') != std::string_view::npos) return;
+  const std::size_t at = sample.find('\r');
+  if (at == std::string_view::npos || at + 1 == sample.size()) return;
+  throw Error(ExitCode::bad_data, place, "has lines that end in a carriage return (old Mac) only",
+              "convert it: tr '\\r' '\\n' < FILE > ratings.csv");
+}
+
+void refuse_long_first_line(std::string_view text, std::string_view sample,
+                            const std::string& place) {
+  if (sample.size() <= longest_record || text.size() <= longest_record) return;
+  throw Error(ExitCode::bad_data, place + ":1", "the line is longer than 1 MiB",
+              "is it a text with one rating per line?");
+}
+
+}  // namespace
+
+std::string_view sample_of(std::string_view text) {
+  if (text.size() <= sample_size) return text;
+  const std::size_t last = text.rfind('\n', sample_size - 1);
+  if (last != std::string_view::npos) return text.substr(0, last + 1);
+  const std::size_t next = text.find('\n');
+  return text.substr(0, next == std::string_view::npos ? next : next + 1);
+}
+
+Layout detect_layout(std::string_view text, const std::string& place, const ReadOptions& options) {
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+  if (is_matrix_market(text)) return matrix_market_layout(text, place, options);
+  const std::string_view sample = sample_of(text);
+  refuse_carriage_returns(sample, place);
+  refuse_long_first_line(text, sample, place);
+  const Fit fit = choose_delimiter(sample, place, options);
+  const FirstRecords records = first_records(sample, fit);
+  const ColumnChoice choice = choose_columns(records, place, options);
+  Layout layout;
+  layout.rules = fit.rules;
+  layout.columns = fit.columns;
+  layout.roles = choice.roles;
+  layout.body = text;
+  if (choice.has_header) {
+    check_header_width(records, place);
+    skip_header(layout, text);
+  }
+  const Votes votes = count_votes(layout);
+  if (!choice.by_name && options.columns.empty())
+    check_positions(layout, votes, options.rating_optional, place);
+  layout.user_ids = options.ids.value_or(votes.users.kind());
+  layout.item_ids = options.ids.value_or(votes.items.kind());
+  layout.description = describe(layout, records, choice, votes);
+  return layout;
+}
+
+}  // namespace alsatian

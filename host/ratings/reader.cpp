@@ -1,0 +1,36 @@
+// Where ratings come from meets how they are read.
+// A file that changed while it was read is reported as that, whatever else went wrong.
+#include "host/ratings/reader.hpp"
+
+#include "host/error.hpp"
+#include "host/ratings/input_source.hpp"
+#include "host/ratings/text_reader.hpp"
+
+#include <array>
+#include <string_view>
+
+namespace alsatian {
+namespace {
+
+constexpr auto rating_files =
+    std::to_array<std::string_view>({"ratings.csv", "ratings.dat", "u.data"});
+
+}  // namespace
+
+RawRatings read_ratings(const std::string& path, const ReadOptions& options) {
+  const Input input = open_input(path, {rating_files, options.member, options.max_input_bytes});
+  try {
+    RawRatings ratings = read_ratings_text(input.text(), input.place(), options);
+    input.check_unchanged();
+    ratings.path = input.path();
+    if (!input.packing().empty()) {
+      ratings.layout = std::string(input.packing()) + ", " + ratings.layout;
+    }
+    return ratings;
+  } catch (const Error&) {
+    input.check_unchanged();
+    throw;
+  }
+}
+
+}  // namespace alsatian

@@ -1,0 +1,61 @@
+// Reads rating files of any MovieLens layout, any delimiter, Matrix Market, .gz, .zip, folders.
+// Parses in parallel from a memory map; what it cannot read it names by file, line and column.
+#pragma once
+
+#include "host/ratings/raw_ratings.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace alsatian {
+
+enum class OnBadLine { error, skip };
+
+struct ReadOptions {
+  /// `--columns`: user, item, rating[, time], each a name in the header or a number from 1.
+  /// Empty: by header names, else in the order of the layout.
+  std::vector<std::string> columns;
+  /// `--delimiter`: "" or "auto", ",", "::", "\t" (also the words tab, space, comma, ...).
+  std::string delimiter;
+  /// `--decimal`: '.' or ','.
+  char decimal = '.';
+  /// `--ids`: nothing means decided on the first MiB, a later contradiction is an error.
+  std::optional<IdKind> ids;
+  OnBadLine on_bad_line = OnBadLine::error;
+  /// `--on-bad-line skip:N`: more than N bad lines are an error after all.
+  std::optional<std::int64_t> bad_line_limit;
+  /// `--member`: which member of a .zip, by its whole name or what is behind the last slash;
+  /// "" finds ratings.csv, ratings.dat or u.data, or the only member.
+  std::string member;
+  /// Whether times are kept where the file has them.
+  bool keep_times = true;
+  /// `--max-input`: no input expands to more bytes than this.
+  std::int64_t max_input_bytes = std::int64_t{64} << 30;
+  /// `--positive`: where set, a rating at or above it becomes 1 and any other 0.
+  std::optional<double> positive;
+  /// For test pairs: a file without a rating column is read too, see RawRatings::has_ratings.
+  bool rating_optional = false;
+  /// Smallest number of bytes a thread parses at a time; tests make it tiny.
+  std::int64_t chunk_bytes = std::int64_t{4} << 20;
+};
+
+/// Ratings of a file, a folder of a MovieLens distribution, a .zip of one, or "-" (stdin).
+/// Throws Error: 65 with file:line:column for content, 66 missing, 74 failed or changed while
+/// read, 77 not permitted. The result does not depend on the number of threads.
+RawRatings read_ratings(const std::string& path, const ReadOptions& options);
+
+/// Titles of items by id as written, from movies.csv, movies.dat or u.item (Latin-1 or UTF-8,
+/// returned as UTF-8).
+struct Titles {
+  StringTable ids;
+  StringTable titles;
+};
+Titles read_titles(const std::string& path);
+
+/// The titles file beside the ratings where `data_path` is a MovieLens folder or .zip; empty
+/// where there is none.
+Titles find_titles(const std::string& data_path);
+
+}  // namespace alsatian

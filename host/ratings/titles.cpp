@@ -1,0 +1,154 @@
+// Titles of items: movies.csv, movies.dat, u.item, or any table with a header that names them.
+// MovieLens' older files are Latin-1; what comes out is always UTF-8.
+#include "host/error.hpp"
+#include "host/ratings/bad_line.hpp"
+#include "host/ratings/columns.hpp"
+#include "host/ratings/file_kind.hpp"
+#include "host/ratings/input_source.hpp"
+#include "host/ratings/reader.hpp"
+#include "host/ratings/records.hpp"
+#include "host/ratings/values.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+namespace alsatian {
+namespace {
+
+constexpr auto title_files =
+    std::to_array<std::string_view>({"movies.csv", "movies.dat", "u.item"});
+constexpr auto title_names = std::to_array<std::string_view>(
+    {"title", "name", "movie_title", "movie title", "Title", "Name"});
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+constexpr std::int64_t largest_titles = std::int64_t{4} << 30;
+
+struct TitlesLayout {
+  RecordRules rules;
+  std::size_t id = 0;
+  std::size_t title = 1;
+  bool has_header = false;
+};
+
+/// The first record that is not blank; without fields where there is none.
+Record first_record(std::string_view text, const RecordRules& rules) {
+  Record record;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  do {
+    at = read_record(at, end, rules, record);
+  } while (record.is_blank && at < end);
+  return record;
+}
+
+/// A layout whose first line names the columns; nothing where it does not.
+std::optional<TitlesLayout> layout_by_header(std::string_view text, const RecordRules& rules) {
+  TitlesLayout layout{.rules = rules, .has_header = true};
+  const Record header = first_record(text, rules);
+  std::optional<std::size_t> id;
+  std::optional<std::size_t> title;
+  for (std::size_t column = 0; column < header.fields.size(); ++column) {
+    const std::string name = unquoted(header.fields[column]);
+    const bool is_title = std::ranges::find(title_names, name) != title_names.end();
+    if (is_title && !title) title = column;
+    if (!is_title && !id && role_of_name(name) == Role::item) id = column;
+  }
+  if (!id || !title) return std::nullopt;
+  layout.id = *id;
+  layout.title = *title;
+  return layout;
+}
+
+TitlesLayout detect_titles(std::string_view text, const std::string& place) {
+  for (const std::string_view delimiter : {",", "\t", ";", "|"}) {
+    const RecordRules rules{.delimiter = {std::string(delimiter)}};
+    if (const auto layout = layout_by_header(text, rules)) return *layout;
+  }
+  // Without a header, titles stand behind ids, and may begin with a quote.
+  for (const std::string_view delimiter : {"::", "|", "\t"}) {
+    const RecordRules rules{.delimiter = {std::string(delimiter)}, .quotes = false};
+    const Record record = first_record(text, rules);
+    if (record.fields.size() < 2) continue;
+    if (delimiter != "|" || parse_id(record.fields[0].text).form == IdForm::integer) {
+      return {.rules = rules};
+    }
+  }
+  const RecordRules rules{.delimiter = {","}};
+  if (first_record(text, rules).fields.size() >= 2) return {.rules = rules};
+  throw Error(ExitCode::bad_data, place, "has no titles that can be found",
+              "pass movies.csv, movies.dat or u.item, or a CSV with a header: movieId,title");
+}
+
+std::string latin1_to_utf8(std::string_view text) {
+  std::string utf8;
+  for (const char letter : text) {
+    const auto byte = static_cast<unsigned char>(letter);
+    if (byte < 0x80) {
+      utf8 += letter;
+    } else {
+      utf8 += static_cast<char>(0xc0 | (byte >> 6));
+      utf8 += static_cast<char>(0x80 | (byte & 0x3f));
+    }
+  }
+  return utf8;
+}
+
+Titles parse_titles(std::string_view text, const std::string& place) {
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+  const TitlesLayout layout = detect_titles(text, place);
+  const bool is_latin1 = !is_utf8(text);
+  const auto as_utf8 = [&](const Field& field) {
+    return is_latin1 ? latin1_to_utf8(unquoted(field)) : unquoted(field);
+  };
+  Titles titles;
+  Record record;
+  bool header_left = layout.has_header;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  for (std::int64_t line = 1; at < end; line += record.lines) {
+    at = read_record(at, end, layout.rules, record);
+    if (record.is_blank) continue;
+    if (record.flaw != RecordFlaw::none) throw_bad_line(flawed_line(record, line), place);
+    if (record.fields.size() <= std::max(layout.id, layout.title)) {
+      throw Error(ExitCode::bad_data, fmt::format("{}:{}", place, line),
+                  fmt::format("{} has no title", quoted(record.text)),
+                  "write an id and a title on every line");
+    }
+    if (header_left) {
+      header_left = false;
+      continue;
+    }
+    titles.ids.push_back(as_utf8(record.fields[layout.id]));
+    titles.titles.push_back(as_utf8(record.fields[layout.title]));
+  }
+  return titles;
+}
+
+Titles titles_of(const Input& input) {
+  try {
+    refuse_other_kinds(input.text(), input.place());
+    Titles titles = parse_titles(input.text(), input.place());
+    input.check_unchanged();
+    return titles;
+  } catch (const Error&) {
+    input.check_unchanged();
+    throw;
+  }
+}
+
+}  // namespace
+
+Titles read_titles(const std::string& path) {
+  return titles_of(open_input(path, {title_files, "", largest_titles}));
+}
+
+Titles find_titles(const std::string& data_path) {
+  const std::optional<Input> input = find_input(data_path, {title_files, "", largest_titles});
+  return input ? titles_of(*input) : Titles{};
+}
+
+}  // namespace alsatian

@@ -1,0 +1,105 @@
+// Titles from every layout that MovieLens has used come out as the same UTF-8.
+// Found beside the ratings in folders and archives, never guessed from anything else.
+#include "host/ratings/reader.hpp"
+#include "tests/support/data.hpp"
+#include "tests/support/expect_error.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/unit/ratings/packed.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace alsatian {
+namespace {
+
+using testing::fails_with;
+using testing::read_bytes;
+using testing::TemporaryFolder;
+using testing::write_bytes;
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+std::string tiny(const std::string& name) {
+  return (std::filesystem::path(ALSATIAN_SOURCE_DIR) / "data" / "tiny" / name).string();
+}
+
+Pairs pairs_of(const Titles& titles) {
+  EXPECT_EQ(titles.ids.size(), titles.titles.size());
+  Pairs pairs;
+  for (std::int64_t index = 0; index < titles.ids.size(); ++index) {
+    pairs.emplace_back(titles.ids[index], titles.titles[index]);
+  }
+  return pairs;
+}
+
+const Pairs four_titles = {{"10", "Monsters, Inc. (2001)"},
+                           {"20", "\"Great\" Expectations (1998)"},
+                           {"300", "Am\xc3\xa9lie (2001)"},
+                           {"4000", "Plain (1990)"}};
+
+TEST(ReaderTitles, EveryMovieLensLayoutGivesTheSameUtf8) {
+  EXPECT_EQ(pairs_of(read_titles(tiny("movies.csv"))), four_titles);
+  EXPECT_EQ(pairs_of(read_titles(tiny("movies.dat"))), four_titles);
+  EXPECT_EQ(pairs_of(read_titles(tiny("u.item"))), four_titles);
+}
+
+TEST(ReaderTitles, AnyTableWithNamedColumnsIsTaken) {
+  const TemporaryFolder folder;
+  const Pairs expected = {{"7", "A; B"}, {"x", "C"}};
+  write_bytes(folder.file("items.tsv"), "year\ttitle\titem_id\n1990\tA; B\t7\n1991\tC\tx\n");
+  EXPECT_EQ(pairs_of(read_titles(folder.file("items.tsv"))), expected);
+  write_bytes(folder.file("plain.csv"), "7,A; B\nx,C\n");
+  EXPECT_EQ(pairs_of(read_titles(folder.file("plain.csv"))), expected);
+}
+
+TEST(ReaderTitles, AreFoundInFoldersAndArchivesOnly) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(find_titles(folder.path().string()).ids.size(), 0);
+  write_bytes(folder.file("u.item"), read_bytes(tiny("u.item")));
+  EXPECT_EQ(pairs_of(find_titles(folder.path().string())), four_titles);
+  testing::write_zip(folder.file("ml.zip"), {{"ml/ratings.csv", "1,2,3\n"},
+                                             {"ml/movies.csv", read_bytes(tiny("movies.csv"))}});
+  EXPECT_EQ(pairs_of(find_titles(folder.file("ml.zip"))), four_titles);
+  testing::write_zip(folder.file("bare.zip"), {{"ratings.csv", "1,2,3\n"}});
+  EXPECT_EQ(find_titles(folder.file("bare.zip")).ids.size(), 0);
+  EXPECT_EQ(find_titles(tiny("comma.csv")).ids.size(), 0);
+  EXPECT_EQ(find_titles("-").ids.size(), 0);
+  EXPECT_EQ(find_titles(folder.file("nothing")).ids.size(), 0);
+}
+
+TEST(ReaderTitles, DamagedFilesAreNamedByLine) {
+  const TemporaryFolder folder;
+  const auto reading = [&](const std::string& text) {
+    write_bytes(folder.file("movies.csv"), text);
+    return [&] { read_titles(folder.file("movies.csv")); };
+  };
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "movies.csv:3: \"11\" has no title",
+                         reading("movieId,title\n10,X\n11\n")));
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "movies.csv:2:4: the quote that opens here",
+                         reading("movieId,title\n10,\"X\n11,Y\n")));
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "no titles that can be found", reading("10\n11\n")));
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "is empty", reading("")));
+  EXPECT_TRUE(fails_with(ExitCode::missing_input, "did you mean movies.csv?",
+                         [&] { read_titles(folder.file("movie.csv")); }));
+}
+
+TEST(ReaderTitles, OfMovieLens100kAndLatestSmallAndOneMillionAreComplete) {
+  ALSATIAN_REQUIRE_DATA(oldest, "ml-100k/u.item");
+  ALSATIAN_REQUIRE_DATA(latest, "ml-latest-small");
+  ALSATIAN_REQUIRE_DATA(million, "ml-1m/movies.dat");
+  const Titles first = read_titles(oldest->string());
+  EXPECT_EQ(first.ids.size(), 1682);
+  EXPECT_EQ(first.titles[0], "Toy Story (1995)");
+  const Titles second = find_titles(latest->string());
+  EXPECT_EQ(second.ids.size(), 9742);
+  EXPECT_EQ(second.titles[10], "American President, The (1995)");
+  const Titles third = read_titles(million->string());
+  EXPECT_EQ(third.ids.size(), 3883);
+}
+
+}  // namespace
+}  // namespace alsatian
