@@ -1,0 +1,61 @@
+// Exact best items for many users without a matrix of users × items.
+// Scores tiles in float, keeps what may still be among the best, and ranks that in double.
+#pragma once
+
+#include "host/model/model.hpp"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace alsatian {
+
+/// An item with its score in double, the order that decides.
+struct RankedItem {
+  std::int32_t index = 0;
+  double score = 0;
+};
+
+/// Higher score first, then the smaller index.
+inline bool ranks_before(const RankedItem& left, const RankedItem& right) {
+  return left.score != right.score ? left.score > right.score : left.index < right.index;
+}
+
+/// The items that may be recommended, with their factors side by side. Keeps a reference to the
+/// model, and copies the factors unless every item is a candidate.
+class CandidateItems {
+ public:
+  /// allowed: ascending item indices, or nullptr for all; items without training ratings are left
+  /// out of either.
+  CandidateItems(const Model& model, const std::vector<std::int32_t>* allowed);
+
+  std::int64_t size() const { return static_cast<std::int64_t>(indices_.size()); }
+  std::int32_t index(std::int64_t position) const {
+    return indices_[static_cast<std::size_t>(position)];
+  }
+  /// [size, rank] row-major.
+  const float* factors() const { return factors_; }
+  /// [size]
+  const float* biases() const { return biases_; }
+  /// Largest Euclidean norm of a candidate's factors, and largest |bias|.
+  double largest_norm() const { return largest_norm_; }
+  double largest_bias() const { return largest_bias_; }
+
+ private:
+  std::vector<std::int32_t> indices_;
+  std::vector<float> copied_factors_;
+  std::vector<float> copied_biases_;
+  const float* factors_ = nullptr;
+  const float* biases_ = nullptr;
+  double largest_norm_ = 0;
+  double largest_bias_ = 0;
+};
+
+/// The best `count` candidates of each user by Σ in double of the score, best first; fewer where
+/// fewer are left. users: indices, -1 for an unknown user. seen: as for Scorer::recommend. Scores
+/// that are not finite are never returned. Neither threads nor tiles change the result.
+std::vector<std::vector<RankedItem>> top_items(const Model& model, const CandidateItems& candidates,
+                                               std::span<const std::int32_t> users,
+                                               std::int32_t count, const CompressedMatrix* seen);
+
+}  // namespace alsatian

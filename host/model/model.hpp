@@ -1,0 +1,65 @@
+// A trained model: everything that predicting needs and nothing that it does not.
+// Built once at the end of training, saved and loaded by model_file.hpp.
+#pragma once
+
+#include "host/model/factors.hpp"
+#include "host/model/spec.hpp"
+#include "host/ratings/dataset.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace alsatian {
+
+/// What training measured at its end; absent figures were not measured.
+struct ModelStatistics {
+  int epochs_run = 0;
+  int best_epoch = 0;    // whose factors the model holds
+  double objective = 0;  // F in standardised units, without constants
+  double train_rmse = 0;
+  std::optional<double> validation_rmse;
+  std::optional<double> test_rmse;          // of the first test set
+  double dispersion = 1;                    // σ² or b in standardised units
+  bool dispersion_from_validation = false;  // else from training, which is too small
+  std::int64_t repaired_pivots = 0;
+};
+
+/// Factors and biases are in the rating's own units: for standardised likelihoods
+/// score = mean + b_u + c_i + ⟨p_u, q_i⟩ is the predicted rating itself; for the others
+/// mean() of the likelihood maps it to one, and score.mean is the link of the mean rating.
+struct Model {
+  ModelSpec spec;
+  RatingScale scale;
+  IdIndex users;
+  IdIndex items;
+  std::vector<std::int32_t> user_counts;  // training ratings per user
+  std::vector<std::int32_t> item_counts;
+  Factors factors;
+  StringTable titles;  // [items], or empty
+  SplitRule split;
+  CleaningOptions cleaning;
+  std::optional<double> positive;  // --positive
+  LineAccount account;
+  std::string fingerprint;  // of the data, as in Dataset
+  ModelStatistics statistics;
+
+  /// μ of the score in the rating's units.
+  double mean_score() const {
+    return is_standardised(spec.likelihood) ? scale.mean : scale.score_mean;
+  }
+};
+
+/// Standardised factors to the rating's units: biases × deviation, factors × √deviation.
+Factors to_rating_units(Factors standardised, const RatingScale& scale);
+
+/// `--init`: start values from a trained model for the rows of a new problem. Rows are matched by
+/// id; new rows keep the start they have; a smaller rank is padded with what `start` has. In the
+/// new units: p/√sd₁, q/√sd₁, c/sd₁, b = (b + μ₀ − μ₁)/sd₁ (a likelihood without standardisation
+/// has sd₁ = 1); without biases in the spec they stay 0. Throws Error 64 where the model's rank is
+/// larger or its likelihood is another.
+void start_from(const Model& model, const IdIndex& users, const IdIndex& items,
+                const ModelSpec& spec, const RatingScale& scale, Factors& start);
+
+}  // namespace alsatian

@@ -1,0 +1,86 @@
+// What a model is and how it is trained: the options that decide the result, and no others.
+// Threads, devices, paths and verbosity are not here; the spec is stored in the model file.
+#pragma once
+
+#include "kernels/math/likelihood.hpp"
+#include "kernels/math/regularization.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace alsatian {
+
+enum class Solver { cholesky, conjugate_gradient };
+
+/// Alternating least squares. An epoch is a half-sweep over users, then one over items.
+struct Als {
+  static constexpr std::string_view name = "als";
+  static constexpr int default_epochs = 15;
+  Solver solver = Solver::cholesky;
+  /// Steps of conjugate gradients per row and half-sweep, from the row's last value.
+  int solver_steps = 6;
+};
+
+enum class Optimizer { adagrad, sgd };
+enum class Schedule { exponential, inverse_time };
+
+/// Maximum likelihood by stochastic gradient descent. An epoch visits every rating once.
+struct Mle {
+  static constexpr std::string_view name = "mle";
+  static constexpr int default_epochs = 20;
+  Optimizer optimizer = Optimizer::adagrad;
+  double learning_rate = 0.1;
+  Schedule schedule = Schedule::exponential;
+  /// exponential: rate·decay^epoch; inverse_time: rate / (1 + decay·epoch); epochs from 0.
+  double decay = 0.95;
+  /// With a validation share: stop after this many epochs without a better validation loss.
+  int patience = 3;
+};
+
+/// Full-batch least squares by Levenberg-Marquardt. An epoch is one accepted step.
+struct LeastSquares {
+  static constexpr std::string_view name = "ls";
+  static constexpr int default_epochs = 30;
+  /// Most steps of preconditioned conjugate gradients inside one Levenberg-Marquardt step.
+  int inner_steps = 50;
+};
+
+using Algorithm = std::variant<Als, Mle, LeastSquares>;
+
+inline std::string_view algorithm_name(const Algorithm& algorithm) {
+  return std::visit([](const auto& choice) { return choice.name; }, algorithm);
+}
+inline std::string_view likelihood_name(const Likelihood& likelihood) {
+  return std::visit([](const auto& choice) { return choice.name; }, likelihood);
+}
+inline bool is_standardised(const Likelihood& likelihood) {
+  return std::visit([](const auto& choice) { return choice.standardised; }, likelihood);
+}
+
+struct ModelSpec {
+  Algorithm algorithm = Als{};
+  Likelihood likelihood = Gaussian{};
+  std::int32_t rank = 64;  // 0 to 1024; 0 leaves biases alone
+  bool biases = true;
+  Regularization regularization;
+  int epochs = Als::default_epochs;
+  double start_deviation = 0.1;  // factors start at N(0, 0.1), biases at 0
+  std::uint64_t seed = 42;
+};
+
+inline constexpr std::int32_t largest_rank = 1024;
+
+/// How the ratings of the training part are mapped to what training works on:
+/// (r − mean)/deviation for likelihoods that are standardised, r itself (mean 0, deviation 1)
+/// for the others. score_mean is μ of the score in standardised units: 0, or link(mean rating).
+struct RatingScale {
+  double mean = 0;
+  double deviation = 1;
+  double score_mean = 0;
+  double lowest = 0;  // of the training ratings, as written: for --clip
+  double highest = 0;
+};
+
+}  // namespace alsatian

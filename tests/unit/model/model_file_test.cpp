@@ -1,0 +1,241 @@
+// What is saved comes back bit for bit, and the bytes depend on the model alone.
+#include "host/model/model_file.hpp"
+
+#include "kernels/cpu/parallel.hpp"
+#include "tests/support/expect_error.hpp"
+#include "tests/support/models.hpp"
+#include "tests/support/safetensors_rewriter.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <sys/stat.h>
+
+namespace alsatian {
+namespace {
+
+using testing::fails_with;
+using testing::ModelShape;
+using testing::read_bytes;
+using testing::sample_model;
+using testing::take_apart;
+using testing::TemporaryFolder;
+
+void expect_same(const IdIndex& left, const IdIndex& right) {
+  EXPECT_EQ(left.kind(), right.kind());
+  EXPECT_EQ(left.integers(), right.integers());
+  EXPECT_EQ(left.strings().bytes, right.strings().bytes);
+  EXPECT_EQ(left.strings().offsets, right.strings().offsets);
+}
+
+void expect_same(const Model& left, const Model& right) {
+  expect_same(left.users, right.users);
+  expect_same(left.items, right.items);
+  EXPECT_EQ(left.user_counts, right.user_counts);
+  EXPECT_EQ(left.item_counts, right.item_counts);
+  EXPECT_EQ(left.factors.users.rank, right.factors.users.rank);
+  EXPECT_EQ(left.factors.users.factors, right.factors.users.factors);
+  EXPECT_EQ(left.factors.users.biases, right.factors.users.biases);
+  EXPECT_EQ(left.factors.items.rows, right.factors.items.rows);
+  EXPECT_EQ(left.factors.items.factors, right.factors.items.factors);
+  EXPECT_EQ(left.factors.items.biases, right.factors.items.biases);
+  EXPECT_EQ(left.titles.bytes, right.titles.bytes);
+  EXPECT_EQ(left.titles.offsets, right.titles.offsets);
+  EXPECT_EQ(left.fingerprint, right.fingerprint);
+}
+
+class ModelFile : public ::testing::TestWithParam<ModelShape> {};
+
+TEST_P(ModelFile, ComesBackBitForBit) {
+  const TemporaryFolder folder;
+  const Model model = sample_model(GetParam());
+  save_model(model, folder.file("model"));
+  expect_same(model, load_model(folder.file("model")));
+}
+
+TEST_P(ModelFile, HasTheSameBytesWhenLoadedAndSavedAgain) {
+  const TemporaryFolder folder;
+  save_model(sample_model(GetParam()), folder.file("first"));
+  save_model(load_model(folder.file("first")), folder.file("second"));
+  EXPECT_EQ(read_bytes(folder.file("first")), read_bytes(folder.file("second")));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, ModelFile,
+    ::testing::Values(ModelShape{}, ModelShape{.ids = IdKind::string}, ModelShape{.titles = true},
+                      ModelShape{.users = 1, .items = 1, .rank = 1, .ids = IdKind::string},
+                      ModelShape{.rank = 0}, ModelShape{.users = 0, .items = 0},
+                      ModelShape{.users = 0, .items = 0, .ids = IdKind::string},
+                      ModelShape{.users = 37, .items = 29, .rank = 33, .titles = true},
+                      ModelShape{.likelihood = Laplace{}}, ModelShape{.likelihood = Poisson{}},
+                      ModelShape{.likelihood = Bernoulli{}}),
+    [](const auto& shape) { return "Shape" + std::to_string(shape.index); });
+
+TEST(ModelFile, KeepsEveryOptionAndFigure) {
+  const TemporaryFolder folder;
+  Model model = sample_model({});
+  Mle mle;
+  mle.optimizer = Optimizer::sgd;
+  mle.learning_rate = 0.1 + 0.2;  // 0.30000000000000004
+  mle.schedule = Schedule::inverse_time;
+  mle.decay = 1.0 / 3;
+  mle.patience = 7;
+  model.spec.algorithm = mle;
+  model.spec.biases = false;
+  model.spec.regularization = {.factors = 1e-300, .biases = 5e17, .scaling = 0.7};
+  model.spec.epochs = 21;
+  model.spec.start_deviation = 0.03;
+  model.split = {.kind = SplitRule::Kind::fold,
+                 .share = 0.2,
+                 .count = 3,
+                 .time = -5,
+                 .fold = 2,
+                 .folds = 5,
+                 .validation_share = 0.125,
+                 .seed = 9};
+  model.cleaning = {.duplicates = DuplicateRule::mean,
+                    .min_user_ratings = 2,
+                    .min_item_ratings = 3,
+                    .lowest_rating = 0.5};
+  model.positive = 4.0;
+  model.statistics.validation_rmse = 0.8;
+  model.statistics.test_rmse = std::nullopt;
+  model.statistics.dispersion_from_validation = true;
+  model.statistics.repaired_pivots = std::int64_t{1} << 40;
+  save_model(model, folder.file("model"));
+
+  const Model loaded = load_model(folder.file("model"));
+  const auto& loaded_mle = std::get<Mle>(loaded.spec.algorithm);
+  EXPECT_EQ(loaded_mle.optimizer, Optimizer::sgd);
+  EXPECT_EQ(loaded_mle.learning_rate, mle.learning_rate);
+  EXPECT_EQ(loaded_mle.schedule, Schedule::inverse_time);
+  EXPECT_EQ(loaded_mle.decay, mle.decay);
+  EXPECT_EQ(loaded_mle.patience, 7);
+  EXPECT_FALSE(loaded.spec.biases);
+  EXPECT_EQ(loaded.spec.regularization.factors, 1e-300);
+  EXPECT_EQ(loaded.spec.regularization.biases, 5e17);
+  EXPECT_EQ(loaded.spec.regularization.scaling, 0.7);
+  EXPECT_EQ(loaded.spec.epochs, 21);
+  EXPECT_EQ(loaded.spec.start_deviation, 0.03);
+  EXPECT_EQ(loaded.spec.seed, 18446744073709551557ULL);
+  EXPECT_EQ(loaded.scale.mean, 3.5298);
+  EXPECT_EQ(loaded.scale.deviation, 1.1256);
+  EXPECT_EQ(loaded.scale.lowest, .5);
+  EXPECT_EQ(loaded.scale.highest, 5);
+  EXPECT_EQ(loaded.split.kind, SplitRule::Kind::fold);
+  EXPECT_EQ(loaded.split.share, 0.2);
+  EXPECT_EQ(loaded.split.count, 3);
+  EXPECT_EQ(loaded.split.time, -5);
+  EXPECT_EQ(loaded.split.fold, 2);
+  EXPECT_EQ(loaded.split.folds, 5);
+  EXPECT_EQ(loaded.split.validation_share, 0.125);
+  EXPECT_EQ(loaded.split.seed, 9U);
+  EXPECT_EQ(loaded.cleaning.duplicates, DuplicateRule::mean);
+  EXPECT_EQ(loaded.cleaning.min_user_ratings, 2);
+  EXPECT_EQ(loaded.cleaning.min_item_ratings, 3);
+  EXPECT_EQ(loaded.cleaning.lowest_rating, 0.5);
+  EXPECT_EQ(loaded.cleaning.highest_rating, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(loaded.positive, 4.0);
+  EXPECT_EQ(loaded.account.read, 101);
+  EXPECT_TRUE(loaded.account.balanced());
+  EXPECT_EQ(loaded.statistics.epochs_run, 15);
+  EXPECT_EQ(loaded.statistics.objective, 1234.5678901234567);
+  EXPECT_EQ(loaded.statistics.train_rmse, 0.71);
+  EXPECT_EQ(loaded.statistics.validation_rmse, 0.8);
+  EXPECT_EQ(loaded.statistics.test_rmse, std::nullopt);
+  EXPECT_EQ(loaded.statistics.dispersion, 0.63);
+  EXPECT_TRUE(loaded.statistics.dispersion_from_validation);
+  EXPECT_EQ(loaded.statistics.repaired_pivots, std::int64_t{1} << 40);
+}
+
+TEST(ModelFile, KeepsTheOptionsOfAlsAndLeastSquares) {
+  const TemporaryFolder folder;
+  Model model = sample_model({});
+  model.spec.algorithm = Als{.solver = Solver::conjugate_gradient, .solver_steps = 9};
+  save_model(model, folder.file("als"));
+  const auto als = std::get<Als>(load_model(folder.file("als")).spec.algorithm);
+  EXPECT_EQ(als.solver, Solver::conjugate_gradient);
+  EXPECT_EQ(als.solver_steps, 9);
+  model.spec.algorithm = LeastSquares{.inner_steps = 11};
+  save_model(model, folder.file("ls"));
+  EXPECT_EQ(std::get<LeastSquares>(load_model(folder.file("ls")).spec.algorithm).inner_steps, 11);
+}
+
+TEST(ModelFile, HoldsNeitherPathsNorTimesNorThreads) {
+  const TemporaryFolder folder;
+  const Model model = sample_model({.titles = true});
+  use_threads(1);
+  save_model(model, folder.file("one"));
+  use_threads(3);
+  save_model(model, folder.file("another name"));
+  use_threads(0);
+  EXPECT_EQ(read_bytes(folder.file("one")), read_bytes(folder.file("another name")));
+}
+
+TEST(ModelFile, IsSafetensorsWithAlignedContiguousTensors) {
+  const TemporaryFolder folder;
+  save_model(sample_model({.ids = IdKind::string, .titles = true}), folder.file("model"));
+  const std::string file = read_bytes(folder.file("model"));
+  const auto parts = take_apart(file);
+  EXPECT_EQ((file.size() - parts.data.size()) % 8, 0U) << "tensors begin aligned";
+  std::size_t end = 0;
+  for (const auto& [name, tensor] : parts.header.items()) {
+    if (name == "__metadata__") continue;
+    const auto first = tensor.at("data_offsets").at(0).get<std::size_t>();
+    const std::string dtype = tensor.at("dtype");
+    const std::size_t width = dtype == "U8" ? 1 : dtype.ends_with("32") ? 4 : 8;
+    EXPECT_EQ(first, end) << name;
+    EXPECT_EQ(first % width, 0U) << name;
+    end = tensor.at("data_offsets").at(1);
+  }
+  EXPECT_EQ(end, parts.data.size());
+  EXPECT_EQ(parts.header.at("user_factors").at("dtype"), "F32");
+  EXPECT_THAT(parts.header.at("user_factors").at("shape"), ::testing::ElementsAre(5, 3));
+  EXPECT_EQ(parts.header.at("__metadata__").at("alsatian.format"), "1");
+}
+
+TEST(ModelFile, IsLoadedThroughASymbolicLink) {
+  const TemporaryFolder folder;
+  save_model(sample_model({}), folder.file("model"));
+  std::filesystem::create_symlink("model", folder.path() / "link");
+  EXPECT_EQ(load_model(folder.file("link")).users.size(), 5);
+}
+
+TEST(SaveModel, RefusesAModelThatCouldNotBeLoadedAndKeepsTheOldFile) {
+  const TemporaryFolder folder;
+  const Model good = sample_model({});
+  save_model(good, folder.file("model"));
+  const std::string before = read_bytes(folder.file("model"));
+  Model bad = good;
+  bad.factors.items.row(4)[1] = std::numeric_limits<float>::infinity();
+  bad.factors.items.row(6)[0] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(fails_with(ExitCode::diverged,
+                         "2 values that are not finite, first in item_factors row 4",
+                         [&] { save_model(bad, folder.file("model")); }));
+  bad = good;
+  bad.statistics.objective = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(
+      fails_with(ExitCode::diverged, "statistics", [&] { save_model(bad, folder.file("model")); }));
+  bad = good;
+  bad.user_counts.pop_back();
+  EXPECT_TRUE(
+      fails_with(ExitCode::internal, "differ", [&] { save_model(bad, folder.file("model")); }));
+  bad = good;
+  bad.titles.push_back("one title for seven items");
+  EXPECT_TRUE(
+      fails_with(ExitCode::internal, "differ", [&] { save_model(bad, folder.file("model")); }));
+  EXPECT_EQ(read_bytes(folder.file("model")), before);
+}
+
+TEST(SaveModel, SaysHowMuchAFullDeviceLacks) {
+  EXPECT_TRUE(fails_with(ExitCode::input_output, "No space left",
+                         [] { save_model(sample_model({}), "/dev/full"); }));
+}
+
+}  // namespace
+}  // namespace alsatian
