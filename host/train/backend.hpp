@@ -1,0 +1,120 @@
+// What a backend can do for training: verbs over data and factors that it holds itself.
+// Reference, CPU and CUDA implement it; the trainer knows nothing else of them.
+#pragma once
+
+#include "host/model/factors.hpp"
+#include "host/model/spec.hpp"
+#include "host/ratings/dataset.hpp"
+#include "host/train/sgd_schedule.hpp"
+#include "kernels/cpu/isa.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace alsatian {
+
+enum class Side { users, items };
+
+/// Ratings to be scored during training, in standardised units; -1 is an unknown user or item.
+struct HeldOut {
+  std::vector<std::int32_t> users;
+  std::vector<std::int32_t> items;
+  std::vector<float> ratings;
+};
+
+/// Everything a backend is constructed with. All ratings in standardised units.
+struct TrainingProblem {
+  ModelSpec spec;
+  RatingScale scale;
+  CompressedMatrix by_user;
+  CompressedMatrix by_item;
+  SgdSchedule schedule;           // empty unless the algorithm is mle
+  std::vector<HeldOut> held_out;  // validation first where there is one, then the tests
+  Factors start;
+};
+
+/// Sums over a set of ratings, in double and in an order that does not depend on threads.
+struct ErrorSums {
+  std::int64_t count = 0;
+  double squared_error = 0;  // of mean(score) − rating, standardised units
+  double absolute_error = 0;
+  double loss = 0;  // of the likelihood at unit dispersion
+};
+
+struct Objective {
+  double value = 0;  // F: loss plus penalty
+  ErrorSums train;
+};
+
+struct HalfSweepReport {
+  std::int64_t repaired_pivots = 0;
+};
+
+struct LeastSquaresReport {
+  bool accepted = false;  // false: no step lowers F any more
+  double objective = 0;   // after the step
+  int inner_steps = 0;
+  double damping = 0;
+};
+
+/// A row with a value that is not finite.
+struct BadRow {
+  Side side;
+  std::int64_t row;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// What runs, for people: "cpu (avx512, 2 threads)".
+  virtual std::string description() const = 0;
+
+  /// Replaces each row of one side by the exact minimiser of F with the other side fixed.
+  virtual HalfSweepReport als_half_sweep(Side side) = 0;
+  /// Visits every rating once with the given learning rate; `epoch` from 0 decides the order.
+  virtual void sgd_epoch(double learning_rate, int epoch) = 0;
+  /// One Levenberg-Marquardt step that lowers F (retrying with more damping inside).
+  virtual LeastSquaresReport least_squares_step() = 0;
+
+  virtual Objective objective() = 0;
+  /// Errors over held_out[index] of the problem.
+  virtual ErrorSums held_out_errors(std::size_t index) = 0;
+  virtual std::optional<BadRow> first_non_finite_row() = 0;
+
+  /// Exact rows for new ratings with the other side fixed (fold-in). `ratings` has one row per row
+  /// to solve, columns index the other side, values standardised.
+  virtual SideFactors solve_rows(Side side, const CompressedMatrix& ratings) = 0;
+  virtual void set_regularization(const Regularization& regularization) = 0;
+
+  /// Factors now, standardised units.
+  virtual Factors factors() const = 0;
+  /// Replaces the factors (same shapes), such as by those of the best epoch.
+  virtual void set_factors(const Factors& factors) = 0;
+};
+
+struct DeviceOptions {
+  enum class Kind { automatic, reference, cpu, cuda };
+  Kind kind = Kind::automatic;
+  std::optional<Isa> isa;  // nothing: the best that this machine has
+};
+
+/// A backend and why it was chosen, in one line. Throws Error 69 where the device asked for is not
+/// there, 64 where it lacks what the spec asks for.
+struct ChosenBackend {
+  std::unique_ptr<Backend> backend;
+  std::string reason;
+};
+ChosenBackend make_backend(TrainingProblem problem, const DeviceOptions& device);
+
+std::unique_ptr<Backend> make_reference_backend(TrainingProblem problem);
+std::unique_ptr<Backend> make_cpu_backend(TrainingProblem problem, const DeviceOptions& device);
+/// Throws Error 69 with the reason where there is no GPU, no driver or no CUDA module.
+std::unique_ptr<Backend> make_cuda_backend(TrainingProblem problem, const DeviceOptions& device);
+/// Why make_cuda_backend would fail; nothing where it would not.
+std::optional<std::string> cuda_unavailable();
+
+}  // namespace alsatian

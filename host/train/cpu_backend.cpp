@@ -1,0 +1,221 @@
+// The backend of machines without a GPU: float kernels for the best instruction set there is.
+// Holds data and padded tables; everything it computes is in kernels/cpu.
+#include "host/error.hpp"
+#include "host/train/backend.hpp"
+#include "kernels/cpu/als.hpp"
+#include "kernels/cpu/errors.hpp"
+#include "kernels/cpu/factor_table.hpp"
+#include "kernels/cpu/least_squares.hpp"
+#include "kernels/cpu/parallel.hpp"
+#include "kernels/cpu/sgd.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace alsatian {
+
+namespace {
+
+CsrView<float> view_of(const CompressedMatrix& ratings) {
+  return {ratings.offsets, ratings.columns, ratings.values};
+}
+
+SideFactors to_side_factors(const cpu::FactorTable& table) {
+  SideFactors side(table.rows(), table.rank());
+  table.copy_to(side.factors, side.biases);
+  return side;
+}
+
+ErrorSums to_error_sums(const cpu::ErrorSums& sums) {
+  return {.count = sums.count,
+          .squared_error = sums.squared_error,
+          .absolute_error = sums.absolute_error,
+          .loss = sums.loss};
+}
+
+/// The instruction set asked for, if this machine has it, or the best one.
+Isa choose_isa(const DeviceOptions& device) {
+  if (!device.isa) return best_isa();
+  if (isa_available(*device.isa)) return *device.isa;
+  throw Error(ExitCode::device_unavailable, fmt::format("--isa {}", isa_name(*device.isa)),
+              fmt::format("this machine or build does not have the instruction set {}",
+                          isa_name(*device.isa)),
+              fmt::format("leave --isa out, or pass --isa {}", isa_name(best_isa())));
+}
+
+/// Everything of one side: its ratings, its parameters, and what the algorithms keep of its rows.
+struct CpuSide {
+  CompressedMatrix ratings;
+  std::vector<std::int64_t> order;  // rows, longest first
+  cpu::FactorTable table;
+  cpu::SgdSide sgd;
+
+  CpuSide(CompressedMatrix rows, const SideFactors& start, const ModelSpec& spec)
+      : ratings(std::move(rows)),
+        order(cpu::longest_first(view_of(ratings))),
+        table(start.rows, start.rank) {
+    set_factors(start, spec.biases);
+    if (std::holds_alternative<Mle>(spec.algorithm)) {
+      sgd = cpu::SgdSide(ratings.offsets, spec.regularization.scaling);
+    }
+  }
+
+  /// Rows without ratings are 0, as are biases in a model without: no step ever moves them.
+  void set_factors(const SideFactors& factors, bool biases) {
+    table.assign(factors.factors, factors.biases);
+    const SideView<float> side = table.view();
+    for (std::int64_t row = 0; row < side.rows; ++row) {
+      const bool rated = view_of(ratings).row_size(row) > 0;
+      if (!rated) std::fill_n(side.row(row), side.rank, 0.0F);
+      if (!rated || !biases) side.biases[row] = 0;
+    }
+  }
+};
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(TrainingProblem problem, Isa isa)
+      : kernels_(cpu::kernels(isa)),
+        spec_(std::move(problem.spec)),
+        mean_(problem.scale.score_mean),
+        schedule_(std::move(problem.schedule)),
+        held_out_(std::move(problem.held_out)),
+        users_(std::move(problem.by_user), problem.start.users, spec_),
+        items_(std::move(problem.by_item), problem.start.items, spec_) {}
+
+  std::string description() const override {
+    const int threads = thread_count();
+    return fmt::format("cpu ({}, {} thread{})", isa_name(kernels_.isa), threads,
+                       threads == 1 ? "" : "s");
+  }
+
+  HalfSweepReport als_half_sweep(Side side) override {
+    const auto* als = std::get_if<Als>(&spec_.algorithm);
+    const bool iterative = als != nullptr && als->solver == Solver::conjugate_gradient;
+    CpuSide& own = side_of(side);
+    const cpu::AlsTask task{.ratings = view_of(own.ratings),
+                            .opposite = opposite_of(side).table.view(),
+                            .solved = own.table.view(),
+                            .regularization = spec_.regularization,
+                            .biases = spec_.biases,
+                            .solver_steps = iterative ? als->solver_steps : 0};
+    return {cpu::als_half_sweep(kernels_, task, own.order)};
+  }
+
+  void sgd_epoch(double learning_rate, int epoch) override {
+    const auto* mle = std::get_if<Mle>(&spec_.algorithm);
+    const bool adagrad = mle == nullptr || mle->optimizer == Optimizer::adagrad;
+    const cpu::SgdTask task{
+        .users = users_.table.view(),
+        .items = items_.table.view(),
+        .user_factor_sums = adagrad ? users_.sgd.factor_sums.data() : nullptr,
+        .user_bias_sums = adagrad ? users_.sgd.bias_sums.data() : nullptr,
+        .item_factor_sums = adagrad ? items_.sgd.factor_sums.data() : nullptr,
+        .item_bias_sums = adagrad ? items_.sgd.bias_sums.data() : nullptr,
+        .user_shares = users_.sgd.shares.data(),
+        .item_shares = items_.sgd.shares.data(),
+        .factor_regularization = static_cast<float>(spec_.regularization.factors),
+        .bias_regularization = static_cast<float>(spec_.regularization.biases),
+        .mean = static_cast<float>(mean_),
+        .learning_rate = static_cast<float>(learning_rate),
+        .biases = spec_.biases};
+    cpu::sgd_epoch(kernels_, spec_.likelihood, task, schedule_.view(),
+                   stage_order(schedule_.grid, epoch, spec_.seed));
+  }
+
+  LeastSquaresReport least_squares_step() override {
+    if (!least_squares_) {
+      cpu::LeastSquaresOptions options{.regularization = spec_.regularization,
+                                       .biases = spec_.biases};
+      if (const auto* choice = std::get_if<LeastSquares>(&spec_.algorithm)) {
+        options.inner_steps = choice->inner_steps;
+      }
+      least_squares_.emplace(kernels_, view_of(users_.ratings), view_of(items_.ratings), spec_.rank,
+                             options);
+    }
+    const cpu::LeastSquaresStep step = least_squares_->step(users_.table, items_.table);
+    return {.accepted = step.accepted,
+            .objective = step.objective,
+            .inner_steps = step.inner_steps,
+            .damping = step.damping};
+  }
+
+  Objective objective() override {
+    const cpu::ScoreTask task = score_task();
+    const cpu::ErrorSums sums = cpu::training_errors(kernels_, task, view_of(users_.ratings));
+    const double penalty = cpu::penalty(task.users, users_.ratings.offsets, spec_.regularization) +
+                           cpu::penalty(task.items, items_.ratings.offsets, spec_.regularization);
+    return {sums.loss + penalty, to_error_sums(sums)};
+  }
+
+  ErrorSums held_out_errors(std::size_t index) override {
+    const HeldOut& ratings = held_out_.at(index);
+    return to_error_sums(
+        cpu::listed_errors(kernels_, score_task(), ratings.users, ratings.items, ratings.ratings));
+  }
+
+  std::optional<BadRow> first_non_finite_row() override {
+    const cpu::ScoreTask task = score_task();
+    if (const auto row = cpu::first_non_finite_row(task.users)) return BadRow{Side::users, *row};
+    if (const auto row = cpu::first_non_finite_row(task.items)) return BadRow{Side::items, *row};
+    return std::nullopt;
+  }
+
+  SideFactors solve_rows(Side side, const CompressedMatrix& ratings) override {
+    cpu::FactorTable solved(ratings.rows(), spec_.rank);
+    const cpu::AlsTask task{.ratings = view_of(ratings),
+                            .opposite = opposite_of(side).table.view(),
+                            .solved = solved.view(),
+                            .regularization = spec_.regularization,
+                            .biases = spec_.biases,
+                            .solver_steps = 0};
+    cpu::als_half_sweep(kernels_, task, cpu::longest_first(view_of(ratings)));
+    return to_side_factors(solved);
+  }
+
+  void set_regularization(const Regularization& regularization) override {
+    spec_.regularization = regularization;
+    for (CpuSide* side : {&users_, &items_}) {
+      if (side->sgd.shares.empty()) continue;
+      side->sgd.shares = cpu::observation_shares(side->ratings.offsets, regularization.scaling);
+    }
+    if (least_squares_) least_squares_->set_regularization(regularization);
+  }
+
+  Factors factors() const override {
+    return {to_side_factors(users_.table), to_side_factors(items_.table)};
+  }
+
+  void set_factors(const Factors& factors) override {
+    users_.set_factors(factors.users, spec_.biases);
+    items_.set_factors(factors.items, spec_.biases);
+  }
+
+ private:
+  CpuSide& side_of(Side side) { return side == Side::users ? users_ : items_; }
+  const CpuSide& opposite_of(Side side) const { return side == Side::users ? items_ : users_; }
+
+  cpu::ScoreTask score_task() const {
+    return {users_.table.view(), items_.table.view(), mean_, spec_.likelihood};
+  }
+
+  const cpu::KernelTable& kernels_;
+  ModelSpec spec_;
+  double mean_;
+  SgdSchedule schedule_;
+  std::vector<HeldOut> held_out_;
+  CpuSide users_;
+  CpuSide items_;
+  std::optional<cpu::LeastSquares> least_squares_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(TrainingProblem problem, const DeviceOptions& device) {
+  return std::make_unique<CpuBackend>(std::move(problem), choose_isa(device));
+}
+
+}  // namespace alsatian

@@ -1,0 +1,102 @@
+// Implements log_observer.hpp on write(2), one call a line, so that a reader never sees half.
+// Keys are in the order in which they are documented.
+#include "host/train/log_observer.hpp"
+
+#include "host/error.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <string_view>
+#include <unistd.h>
+
+namespace alsatian {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void put(Json& line, const char* key, const std::optional<double>& value) {
+  if (value) line[key] = *value;
+}
+
+/// The first set under `key`; all of them by name under `key`_by_set where there are several.
+void put_tests(Json& line, const std::string& key, const std::vector<double>& values,
+               const std::vector<std::string>& names) {
+  if (values.empty()) return;
+  line[key] = values.front();
+  if (values.size() < 2) return;
+  Json by_set = Json::object();
+  for (std::size_t set = 0; set < values.size() && set < names.size(); ++set) {
+    by_set[names[set]] = values[set];
+  }
+  line[key + "_by_set"] = by_set;
+}
+
+Json to_json(const EpochStats& stats, const std::vector<std::string>& test_names,
+             const std::optional<int>& fold) {
+  Json line = Json::object();
+  if (fold) line["fold"] = *fold;
+  line["epoch"] = stats.epoch;
+  line["epochs"] = stats.epochs;
+  if (stats.learning_rate > 0) line["learning_rate"] = stats.learning_rate;
+  put(line, "objective", stats.objective);
+  put(line, "train_rmse", stats.train_rmse);
+  put(line, "train_nll", stats.train_nll);
+  put(line, "validation_rmse", stats.validation_rmse);
+  put(line, "validation_nll", stats.validation_nll);
+  put_tests(line, "test_rmse", stats.test_rmse, test_names);
+  put_tests(line, "test_nll", stats.test_nll, test_names);
+  line["training_seconds"] = stats.training_seconds;
+  line["evaluation_seconds"] = stats.evaluation_seconds;
+  line["total_seconds"] = stats.total_seconds;
+  line["ratings_per_second"] = stats.ratings_per_second;
+  line["repaired_pivots"] = stats.repaired_pivots;
+  return line;
+}
+
+}  // namespace
+
+LogObserver::LogObserver(std::string path, std::vector<std::string> test_names)
+    : path_(std::move(path)), test_names_(std::move(test_names)) {
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) {
+    throw Error(ExitCode::cannot_create, printable(path_),
+                fmt::format("cannot create: {}", std::strerror(errno)),
+                "check the folder after --log");
+  }
+}
+
+LogObserver::~LogObserver() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void LogObserver::on_epoch(const EpochStats& stats) {
+  if (error_number_ != 0) return;
+  const std::string text =
+      to_json(stats, test_names_, fold_).dump(-1, ' ', false, Json::error_handler_t::replace) +
+      "\n";
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      error_number_ = errno;
+      return;
+    }
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void LogObserver::finish() {
+  if (descriptor_ >= 0 && ::close(descriptor_) != 0 && error_number_ == 0) error_number_ = errno;
+  descriptor_ = -1;
+  if (error_number_ == 0) return;
+  throw Error(ExitCode::input_output, printable(path_),
+              fmt::format("cannot write: {}", std::strerror(error_number_)),
+              "make room; the model was saved where --out asked for it");
+}
+
+}  // namespace alsatian

@@ -1,0 +1,41 @@
+// `--log FILE`: training as JSON Lines, one object an epoch, for plots and for watching from afar.
+// Written as it happens, so that a run that dies leaves what it had.
+#pragma once
+
+#include "host/train/trainer.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace alsatian {
+
+/// Keys, absent where not measured: fold (in cross-validation), epoch, epochs, learning_rate,
+/// objective, train_rmse, train_nll, validation_rmse, validation_nll, test_rmse and test_nll (of
+/// the first test set), test_rmse_by_set and test_nll_by_set (where there are several),
+/// training_seconds, evaluation_seconds, total_seconds, ratings_per_second, repaired_pivots.
+class LogObserver : public Observer {
+ public:
+  /// Empties or creates the file. Throws Error 73.
+  LogObserver(std::string path, std::vector<std::string> test_names);
+  ~LogObserver() override;
+  LogObserver(const LogObserver&) = delete;
+  LogObserver& operator=(const LogObserver&) = delete;
+
+  /// The fold from 1 that the following epochs belong to.
+  void set_fold(int fold) { fold_ = fold; }
+  void on_epoch(const EpochStats& stats) override;
+
+  /// Throws Error 74 where a line could not be written. Not thrown earlier: a full disk must not
+  /// cost the training.
+  void finish();
+
+ private:
+  std::string path_;
+  std::vector<std::string> test_names_;
+  std::optional<int> fold_;
+  int descriptor_ = -1;
+  int error_number_ = 0;
+};
+
+}  // namespace alsatian

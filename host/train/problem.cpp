@@ -1,0 +1,101 @@
+// From a data set to what a backend trains on: standardised ratings in both orientations.
+#include "host/error.hpp"
+#include "host/train/trainer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace alsatian {
+namespace {
+
+/// Throws where a rating cannot come from the likelihood.
+void check_domain(const Triples& ratings, const Likelihood& likelihood, std::string_view part) {
+  std::visit(
+      [&](const auto& choice) {
+        const auto outside = std::find_if(ratings.ratings.begin(), ratings.ratings.end(),
+                                          [&](float rating) { return !choice.in_domain(rating); });
+        if (outside == ratings.ratings.end()) return;
+        const bool binary = choice.name == Bernoulli::name;
+        throw Error(ExitCode::bad_data, fmt::format("--likelihood {}", choice.name),
+                    fmt::format("the {} ratings hold {}, and {} explains {} only", part, *outside,
+                                choice.name, choice.domain),
+                    binary
+                        ? "cut ratings to 0 and 1 with --positive 4, or use --likelihood gaussian"
+                        : "use --likelihood gaussian");
+      },
+      likelihood);
+}
+
+double checked_link(double mean, const Likelihood& likelihood) {
+  const double linked =
+      std::visit([&](const auto& choice) { return choice.link(mean); }, likelihood);
+  if (std::isfinite(linked)) return linked;
+  throw Error(ExitCode::bad_data, fmt::format("--likelihood {}", likelihood_name(likelihood)),
+              fmt::format("all training ratings are {}: there is nothing to learn", mean),
+              "check --positive, or use --likelihood gaussian");
+}
+
+float standardise(float rating, const RatingScale& scale) {
+  return static_cast<float>((rating - scale.mean) / scale.deviation);
+}
+
+HeldOut make_held_out(const Triples& ratings, const RatingScale& scale) {
+  HeldOut held_out{ratings.users, ratings.items, ratings.ratings};
+  for (float& rating : held_out.ratings) rating = standardise(rating, scale);
+  return held_out;
+}
+
+}  // namespace
+
+RatingScale measure_scale(const Triples& train, const Likelihood& likelihood) {
+  check_domain(train, likelihood, "training");
+  const auto count = static_cast<double>(train.size());
+  double sum = 0;
+  for (const float rating : train.ratings) sum += rating;
+  const double mean = sum / count;
+  double squares = 0;
+  for (const float rating : train.ratings) squares += (rating - mean) * (rating - mean);
+  const auto [lowest, highest] = std::minmax_element(train.ratings.begin(), train.ratings.end());
+
+  RatingScale scale;
+  scale.lowest = *lowest;
+  scale.highest = *highest;
+  if (is_standardised(likelihood)) {
+    const double deviation = std::sqrt(squares / count);
+    scale.mean = mean;
+    scale.deviation = deviation > 0 ? deviation : 1.0;
+  } else {
+    scale.score_mean = checked_link(mean, likelihood);
+  }
+  return scale;
+}
+
+TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init) {
+  TrainingProblem problem;
+  problem.spec = spec;
+  problem.scale = measure_scale(dataset.train, spec.likelihood);
+  problem.by_user = compress_by_user(dataset.train, dataset.users.size());
+  for (float& rating : problem.by_user.values) rating = standardise(rating, problem.scale);
+  if (std::holds_alternative<Mle>(spec.algorithm)) {
+    problem.schedule = make_sgd_schedule(problem.by_user, dataset.items.size(), spec.seed);
+  }
+  problem.by_item = transpose(problem.by_user, dataset.items.size());
+  if (dataset.validation.size() > 0) {
+    check_domain(dataset.validation, spec.likelihood, "validation");
+    problem.held_out.push_back(make_held_out(dataset.validation, problem.scale));
+  }
+  for (const TestSet& test : dataset.tests) {
+    check_domain(test.ratings, spec.likelihood, "test");
+    problem.held_out.push_back(make_held_out(test.ratings, problem.scale));
+  }
+  problem.start = start_factors(dataset.users.size(), dataset.items.size(), spec.rank,
+                                spec.start_deviation, spec.seed);
+  if (init != nullptr) {
+    start_from(*init, dataset.users, dataset.items, spec, problem.scale, problem.start);
+  }
+  return problem;
+}
+
+}  // namespace alsatian

@@ -1,0 +1,194 @@
+// The backend that trains with the Eigen reference: slow, serial, in double, easy to believe.
+// What other backends are compared with, and what --device reference runs.
+#include "host/error.hpp"
+#include "host/train/backend.hpp"
+#include "kernels/reference/als.hpp"
+#include "kernels/reference/least_squares.hpp"
+#include "kernels/reference/objective.hpp"
+#include "kernels/reference/sgd.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <variant>
+
+namespace alsatian {
+
+namespace {
+
+/// A CompressedMatrix with its values in double; the view's owner.
+struct DoubleRatings {
+  std::vector<std::int64_t> offsets;
+  std::vector<std::int32_t> columns;
+  std::vector<double> values;
+
+  explicit DoubleRatings(CompressedMatrix ratings)
+      : offsets(std::move(ratings.offsets)),
+        columns(std::move(ratings.columns)),
+        values(ratings.values.begin(), ratings.values.end()) {}
+
+  CsrView<double> view() const { return {offsets, columns, values}; }
+};
+
+reference::SideParameters to_double(const SideFactors& side) {
+  reference::SideParameters result(side.rows, side.rank);
+  std::copy(side.factors.begin(), side.factors.end(), result.factors.data());
+  std::copy(side.biases.begin(), side.biases.end(), result.biases.data());
+  return result;
+}
+
+SideFactors to_float(const reference::SideParameters& side) {
+  SideFactors result(side.rows(), static_cast<std::int32_t>(side.rank()));
+  const auto narrow = [](double value) { return static_cast<float>(value); };
+  std::transform(side.factors.data(), side.factors.data() + side.factors.size(),
+                 result.factors.begin(), narrow);
+  std::transform(side.biases.data(), side.biases.data() + side.biases.size(), result.biases.begin(),
+                 narrow);
+  return result;
+}
+
+/// An empty row is 0 from the start: no rating ever moves it.
+void clear_empty_rows(const CsrView<double>& ratings, reference::SideParameters& side) {
+  for (std::int64_t row = 0; row < ratings.rows(); ++row) {
+    if (ratings.row_size(row) > 0) continue;
+    side.factors.row(row).setZero();
+    side.biases[row] = 0;
+  }
+}
+
+std::optional<std::int64_t> non_finite_row(const reference::SideParameters& side) {
+  for (std::int64_t row = 0; row < side.rows(); ++row) {
+    if (!side.factors.row(row).allFinite() || !std::isfinite(side.biases[row])) return row;
+  }
+  return std::nullopt;
+}
+
+ErrorSums to_error_sums(const reference::LossSums& sums) {
+  return {.count = sums.count,
+          .squared_error = sums.squared_error,
+          .absolute_error = sums.absolute_error,
+          .loss = sums.loss};
+}
+
+class ReferenceBackend final : public Backend {
+ public:
+  explicit ReferenceBackend(TrainingProblem problem)
+      : spec_(std::move(problem.spec)),
+        by_user_(std::move(problem.by_user)),
+        by_item_(std::move(problem.by_item)),
+        schedule_(std::move(problem.schedule)),
+        held_out_(std::move(problem.held_out)),
+        problem_{by_user_.view(),  by_item_.view(),          spec_.regularization,
+                 spec_.likelihood, problem.scale.score_mean, spec_.biases},
+        parameters_{to_double(problem.start.users), to_double(problem.start.items)} {
+    clear_empty_rows(problem_.by_user, parameters_.users);
+    clear_empty_rows(problem_.by_item, parameters_.items);
+    const auto* mle = std::get_if<Mle>(&spec_.algorithm);
+    if (mle != nullptr && mle->optimizer == Optimizer::adagrad) {
+      sums_.emplace(parameters_.users.rows(), parameters_.items.rows());
+    }
+  }
+
+  std::string description() const override { return "reference (Eigen, double, 1 thread)"; }
+
+  HalfSweepReport als_half_sweep(Side side) override {
+    const auto* als = std::get_if<Als>(&spec_.algorithm);
+    const bool iterative = als != nullptr && als->solver == Solver::conjugate_gradient;
+    const reference::HalfSweepOptions options{iterative ? als->solver_steps : 0};
+    if (side == Side::users) {
+      return {reference::half_sweep(problem_.by_user, parameters_.items, problem_, options,
+                                    parameters_.users)};
+    }
+    return {reference::half_sweep(problem_.by_item, parameters_.users, problem_, options,
+                                  parameters_.items)};
+  }
+
+  void sgd_epoch(double learning_rate, int epoch) override {
+    reference::sgd_epoch(problem_, schedule_.view(), stage_order(schedule_.grid, epoch, spec_.seed),
+                         learning_rate, sums_, parameters_);
+  }
+
+  LeastSquaresReport least_squares_step() override {
+    reference::LeastSquaresOptions options;
+    if (const auto* choice = std::get_if<LeastSquares>(&spec_.algorithm)) {
+      options.inner_steps = choice->inner_steps;
+    }
+    const reference::LeastSquaresOutcome outcome =
+        reference::least_squares_step(problem_, options, damping_, parameters_);
+    return {.accepted = outcome.accepted,
+            .objective = outcome.objective,
+            .inner_steps = outcome.inner_steps,
+            .damping = outcome.damping};
+  }
+
+  Objective objective() override {
+    const reference::LossSums sums = reference::loss_sums(problem_, parameters_);
+    return {sums.loss + reference::penalty(problem_, parameters_), to_error_sums(sums)};
+  }
+
+  ErrorSums held_out_errors(std::size_t index) override {
+    const HeldOut& ratings = held_out_.at(index);
+    reference::LossSums sums;
+    for (std::size_t o = 0; o < ratings.ratings.size(); ++o) {
+      const double score =
+          reference::score_of(parameters_, problem_.mean, ratings.users[o], ratings.items[o]);
+      sums.add(problem_.likelihood, score, static_cast<double>(ratings.ratings[o]));
+    }
+    return to_error_sums(sums);
+  }
+
+  std::optional<BadRow> first_non_finite_row() override {
+    if (const auto row = non_finite_row(parameters_.users)) return BadRow{Side::users, *row};
+    if (const auto row = non_finite_row(parameters_.items)) return BadRow{Side::items, *row};
+    return std::nullopt;
+  }
+
+  SideFactors solve_rows(Side side, const CompressedMatrix& ratings) override {
+    const DoubleRatings rows(ratings);
+    const reference::SideParameters& opposite =
+        side == Side::users ? parameters_.items : parameters_.users;
+    reference::SideParameters solved(ratings.rows(), opposite.rank());
+    reference::half_sweep(rows.view(), opposite, problem_, {}, solved);
+    return to_float(solved);
+  }
+
+  void set_regularization(const Regularization& regularization) override {
+    problem_.regularization = regularization;
+  }
+
+  Factors factors() const override {
+    return {to_float(parameters_.users), to_float(parameters_.items)};
+  }
+
+  void set_factors(const Factors& factors) override {
+    check_shape(factors.users, parameters_.users);
+    check_shape(factors.items, parameters_.items);
+    parameters_ = {to_double(factors.users), to_double(factors.items)};
+  }
+
+ private:
+  static void check_shape(const SideFactors& given, const reference::SideParameters& held) {
+    if (given.rows == held.rows() && given.rank == held.rank()) return;
+    throw Error(ExitCode::internal, "set_factors",
+                "the factors have another shape than those of the backend",
+                "report this as a bug, with the command");
+  }
+
+  ModelSpec spec_;
+  DoubleRatings by_user_;
+  DoubleRatings by_item_;
+  SgdSchedule schedule_;
+  std::vector<HeldOut> held_out_;
+  reference::Problem problem_;
+  reference::Parameters parameters_;
+  std::optional<reference::AdaGradSums> sums_;
+  reference::DampingState damping_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_reference_backend(TrainingProblem problem) {
+  return std::make_unique<ReferenceBackend>(std::move(problem));
+}
+
+}  // namespace alsatian

@@ -1,0 +1,145 @@
+// Builds the order of stochastic gradient descent: shuffled rows, cut into a grid of blocks.
+// Each row of blocks is one task that writes its own range, so threads never change the result.
+#include "host/train/sgd_schedule.hpp"
+
+#include "kernels/cpu/parallel.hpp"
+#include "kernels/math/random.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <span>
+
+namespace alsatian {
+namespace {
+
+/// About 2000 ratings a block: enough to be worth a task, few enough to mix.
+std::int32_t grid_size(std::int64_t observations, std::int64_t users, std::int64_t items) {
+  constexpr double ratings_per_block = 2000;
+  constexpr std::int64_t largest_grid = 64;
+  const auto wanted = static_cast<std::int64_t>(
+      std::ceil(std::sqrt(static_cast<double>(observations) / ratings_per_block)));
+  const std::int64_t most = std::max<std::int64_t>(std::min({users, items, largest_grid}), 1);
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(wanted, 1, most));
+}
+
+std::vector<std::int32_t> random_order(std::int64_t size, std::uint64_t seed, RandomStream stream,
+                                       std::uint64_t row) {
+  std::vector<std::int32_t> order(static_cast<std::size_t>(size));
+  std::iota(order.begin(), order.end(), 0);
+  RandomWords words(seed, stream, row);
+  shuffle(View<std::int32_t>(order), words);
+  return order;
+}
+
+std::vector<std::int64_t> counts_of_users(const CompressedMatrix& by_user) {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(by_user.rows()));
+  for (std::size_t user = 0; user < counts.size(); ++user) {
+    counts[user] = by_user.offsets[user + 1] - by_user.offsets[user];
+  }
+  return counts;
+}
+
+std::vector<std::int64_t> counts_of_items(const CompressedMatrix& by_user, std::int32_t items) {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(items), 0);
+  for (const std::int32_t item : by_user.columns) ++counts[static_cast<std::size_t>(item)];
+  return counts;
+}
+
+/// Cuts rows, in their order, into parts of about equal numbers of ratings: a row belongs to the
+/// part in which the middle of its ratings falls. Returns the part of each row [rows].
+std::vector<std::int32_t> cut_into_parts(std::span<const std::int32_t> order,
+                                         std::span<const std::int64_t> counts, std::int32_t grid) {
+  const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  std::vector<std::int32_t> parts(counts.size(), 0);
+  std::int64_t before = 0;
+  for (const std::int32_t row : order) {
+    const std::int64_t count = counts[static_cast<std::size_t>(row)];
+    const std::int64_t part = total > 0 ? grid * (2 * before + count) / (2 * total) : 0;
+    parts[static_cast<std::size_t>(row)] =
+        static_cast<std::int32_t>(std::min<std::int64_t>(part, grid - 1));
+    before += count;
+  }
+  return parts;
+}
+
+/// Users grouped by part, in their random order.
+std::vector<std::vector<std::int32_t>> users_by_part(std::span<const std::int32_t> order,
+                                                     std::span<const std::int32_t> parts,
+                                                     std::int32_t grid) {
+  std::vector<std::vector<std::int32_t>> users(static_cast<std::size_t>(grid));
+  for (const std::int32_t user : order) {
+    users[static_cast<std::size_t>(parts[static_cast<std::size_t>(user)])].push_back(user);
+  }
+  return users;
+}
+
+/// Writes one row of blocks. next [grid]: where the next rating of each block goes.
+void fill_blocks(const CompressedMatrix& by_user, std::span<const std::int32_t> users,
+                 std::span<const std::int32_t> item_parts, std::uint64_t seed,
+                 std::span<std::int64_t> next, SgdSchedule& schedule) {
+  for (const std::int32_t user : users) {
+    const auto row = static_cast<std::size_t>(user);
+    const std::int64_t first = by_user.offsets[row];
+    const auto order = random_order(by_user.offsets[row + 1] - first, seed,
+                                    RandomStream::rating_order, static_cast<std::uint64_t>(user));
+    for (const std::int32_t offset : order) {
+      const auto entry = static_cast<std::size_t>(first + offset);
+      const std::int32_t item = by_user.columns[entry];
+      const std::int32_t part = item_parts[static_cast<std::size_t>(item)];
+      const auto position = static_cast<std::size_t>(next[static_cast<std::size_t>(part)]++);
+      schedule.users[position] = user;
+      schedule.items[position] = item;
+      schedule.ratings[position] = by_user.values[entry];
+    }
+  }
+}
+
+}  // namespace
+
+SgdSchedule make_sgd_schedule(const CompressedMatrix& by_user, std::int32_t items,
+                              std::uint64_t seed) {
+  const auto observations = static_cast<std::int64_t>(by_user.values.size());
+  SgdSchedule schedule;
+  schedule.grid = grid_size(observations, by_user.rows(), items);
+  const auto grid = static_cast<std::size_t>(schedule.grid);
+  const auto user_order = random_order(by_user.rows(), seed, RandomStream::user_order, 0);
+  const auto item_order = random_order(items, seed, RandomStream::item_order, 0);
+  const auto user_parts = cut_into_parts(user_order, counts_of_users(by_user), schedule.grid);
+  const auto item_parts =
+      cut_into_parts(item_order, counts_of_items(by_user, items), schedule.grid);
+  const auto users = users_by_part(user_order, user_parts, schedule.grid);
+
+  schedule.block_offsets.assign(grid * grid + 1, 0);
+  parallel_for(schedule.grid, [&](std::int64_t part) {
+    const auto block_row = static_cast<std::size_t>(part);
+    std::int64_t* counts = schedule.block_offsets.data() + block_row * grid + 1;
+    for (const std::int32_t user : users[block_row]) {
+      const auto row = static_cast<std::size_t>(user);
+      for (std::int64_t entry = by_user.offsets[row]; entry < by_user.offsets[row + 1]; ++entry) {
+        const std::int32_t item = by_user.columns[static_cast<std::size_t>(entry)];
+        ++counts[item_parts[static_cast<std::size_t>(item)]];
+      }
+    }
+  });
+  std::partial_sum(schedule.block_offsets.begin(), schedule.block_offsets.end(),
+                   schedule.block_offsets.begin());
+
+  schedule.users.resize(by_user.values.size());
+  schedule.items.resize(by_user.values.size());
+  schedule.ratings.resize(by_user.values.size());
+  parallel_for(schedule.grid, [&](std::int64_t part) {
+    const auto block_row = static_cast<std::size_t>(part);
+    const auto first = schedule.block_offsets.begin() + part * schedule.grid;
+    std::vector<std::int64_t> next(first, first + schedule.grid);
+    fill_blocks(by_user, users[block_row], item_parts, seed, next, schedule);
+  });
+  return schedule;
+}
+
+std::vector<std::int32_t> stage_order(std::int32_t grid, int epoch, std::uint64_t seed) {
+  return random_order(grid, seed, RandomStream::stage_order, static_cast<std::uint64_t>(epoch));
+}
+
+}  // namespace alsatian

@@ -1,0 +1,323 @@
+// Epochs, evaluation, stopping: the loop that every algorithm and backend shares.
+#include "host/train/trainer.hpp"
+
+#include "host/error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace alsatian {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Mean of the likelihood's constant over ratings as written.
+double mean_constant(const Triples& ratings, const Likelihood& likelihood) {
+  return std::visit(
+      [&](const auto& choice) {
+        double sum = 0;
+        for (const float rating : ratings.ratings) sum += choice.constant(rating);
+        return ratings.size() > 0 ? sum / static_cast<double>(ratings.size()) : 0.0;
+      },
+      likelihood);
+}
+
+/// Turns a backend's sums into figures in the rating's units.
+class Figures {
+ public:
+  Figures(const Likelihood& likelihood, const RatingScale& scale)
+      : likelihood_(likelihood), scale_(scale) {}
+
+  double rmse(const ErrorSums& sums) const {
+    return std::sqrt(sums.squared_error / static_cast<double>(sums.count)) * scale_.deviation;
+  }
+  double dispersion(const ErrorSums& sums) const {
+    return std::visit([&](const auto& choice) { return choice.dispersion(mean_loss(sums)); },
+                      likelihood_);
+  }
+  double mean_nll(const ErrorSums& sums, double dispersion, double constant) const {
+    const double nll = std::visit(
+        [&](const auto& choice) { return choice.mean_nll(mean_loss(sums), dispersion, constant); },
+        likelihood_);
+    // A density of ratings divided by sd is sd times that of the ratings.
+    return nll + std::log(scale_.deviation);
+  }
+  static double mean_loss(const ErrorSums& sums) {
+    return sums.loss / static_cast<double>(sums.count);
+  }
+
+ private:
+  Likelihood likelihood_;
+  RatingScale scale_;
+};
+
+double learning_rate(const Mle& mle, int epoch) {
+  switch (mle.schedule) {
+    case Schedule::exponential:
+      return mle.learning_rate * std::pow(mle.decay, epoch);
+    case Schedule::inverse_time:
+      return mle.learning_rate / (1.0 + mle.decay * epoch);
+  }
+  return mle.learning_rate;
+}
+
+std::string remedy(const Algorithm& algorithm) {
+  if (std::holds_alternative<Mle>(algorithm)) {
+    return "lower --lr, raise --reg, or use --optimizer adagrad";
+  }
+  return "raise --reg, or check the ratings for extreme values";
+}
+
+/// One training run: the state between epochs.
+class Run {
+ public:
+  Run(const Dataset& dataset, const ModelSpec& spec, const TrainerOptions& options)
+      : dataset_(dataset), spec_(spec), options_(options) {
+    TrainingProblem problem = make_problem(dataset, spec, options.init);
+    scale_ = problem.scale;
+    count_rows(problem);
+    chosen_ = make_backend(std::move(problem), options.device);
+    train_constant_ = mean_constant(dataset.train, spec.likelihood);
+    has_validation_ = dataset.validation.size() > 0;
+    for (Observer* observer : options_.observers) {
+      observer->on_start(fmt::format("{}: {}", chosen_.backend->description(), chosen_.reason),
+                         spec_, dataset_.train.size());
+    }
+  }
+
+  TrainingResult run() {
+    start_ = Clock::now();
+    const double start = chosen_.backend->objective().value;
+    check_finite(start, 0);
+    // A good --init may start far below what a sensible first epoch costs.
+    worst_objective_ = 10.0 * std::max(start, loss_of_the_mean());
+    std::string why = "all epochs run";
+    for (int epoch = 1; epoch <= spec_.epochs; ++epoch) {
+      if (!run_epoch(epoch)) {
+        // An epoch of ls is an accepted step: this one was none.
+        stats_.epoch = epoch - 1;
+        evaluate(true);
+        why = fmt::format("no step lowers the objective after epoch {}", epoch - 1);
+        break;
+      }
+      const bool stop_asked = options_.stop_requested != nullptr && *options_.stop_requested;
+      const bool last = epoch == spec_.epochs || stop_asked;
+      evaluate(last || epoch % options_.evaluate_every == 0);
+      for (Observer* observer : options_.observers) observer->on_epoch(stats_);
+      if (stop_asked) {
+        result_.interrupted = true;
+        why = fmt::format("stopped on request after epoch {}", epoch);
+        break;
+      }
+      if (out_of_patience(epoch)) {
+        why = fmt::format("no better validation loss since epoch {}", result_.best_epoch);
+        break;
+      }
+    }
+    restore_best();
+    finish();
+    for (Observer* observer : options_.observers) observer->on_end(why);
+    return std::move(result_);
+  }
+
+ private:
+  /// F of the mean rating alone: all factors and biases 0.
+  double loss_of_the_mean() const {
+    return std::visit(
+        [&](const auto& likelihood) {
+          double sum = 0;
+          for (const float rating : dataset_.train.ratings) {
+            const double standardised = (rating - scale_.mean) / scale_.deviation;
+            sum += likelihood.loss_and_slope(scale_.score_mean, standardised).loss;
+          }
+          return sum;
+        },
+        spec_.likelihood);
+  }
+
+  void count_rows(const TrainingProblem& problem) {
+    const auto counts = [](const CompressedMatrix& matrix) {
+      std::vector<std::int32_t> sizes(static_cast<std::size_t>(matrix.rows()));
+      for (std::size_t row = 0; row < sizes.size(); ++row) {
+        sizes[row] = static_cast<std::int32_t>(matrix.offsets[row + 1] - matrix.offsets[row]);
+      }
+      return sizes;
+    };
+    result_.model.user_counts = counts(problem.by_user);
+    result_.model.item_counts = counts(problem.by_item);
+  }
+
+  /// Returns false where the algorithm has converged and no further epoch would change anything.
+  bool run_epoch(int epoch) {
+    stats_ = {};
+    stats_.epoch = epoch;
+    stats_.epochs = spec_.epochs;
+    const auto begin = Clock::now();
+    const bool more =
+        std::visit([&](const auto& algorithm) { return step(algorithm, epoch); }, spec_.algorithm);
+    stats_.training_seconds = seconds_since(begin);
+    stats_.ratings_per_second =
+        static_cast<double>(dataset_.train.size()) / stats_.training_seconds;
+    if (const auto bad = chosen_.backend->first_non_finite_row()) {
+      const bool user = bad->side == Side::users;
+      const auto& ids = user ? dataset_.users : dataset_.items;
+      diverged(epoch, fmt::format("the factors of {} {} are not finite", user ? "user" : "item",
+                                  ids.text(static_cast<std::int32_t>(bad->row))));
+    }
+    return more;
+  }
+
+  bool step(const Als&, int) {
+    Backend& backend = *chosen_.backend;
+    stats_.repaired_pivots = backend.als_half_sweep(Side::users).repaired_pivots;
+    stats_.repaired_pivots += backend.als_half_sweep(Side::items).repaired_pivots;
+    result_.model.statistics.repaired_pivots += stats_.repaired_pivots;
+    return true;
+  }
+  bool step(const Mle& mle, int epoch) {
+    stats_.learning_rate = learning_rate(mle, epoch - 1);
+    chosen_.backend->sgd_epoch(stats_.learning_rate, epoch - 1);
+    return true;
+  }
+  bool step(const LeastSquares&, int) { return chosen_.backend->least_squares_step().accepted; }
+
+  /// Fills the figures of this epoch; validation is always measured, it decides when to stop.
+  void evaluate(bool everything) {
+    const auto begin = Clock::now();
+    if (has_validation_) validation_ = chosen_.backend->held_out_errors(0);
+    if (everything) measure_all();
+    if (has_validation_) {
+      measure_validation();
+      remember_best();
+    }
+    stats_.evaluation_seconds = seconds_since(begin);
+    stats_.total_seconds = seconds_since(start_);
+  }
+
+  void measure_all() {
+    const Figures figures(spec_.likelihood, scale_);
+    const Objective objective = chosen_.backend->objective();
+    check_finite(objective.value, stats_.epoch);
+    dispersion_ = figures.dispersion(has_validation_ ? validation_ : objective.train);
+    stats_.objective = objective.value;
+    stats_.train_rmse = figures.rmse(objective.train);
+    stats_.train_nll = figures.mean_nll(objective.train, dispersion_, train_constant_);
+    for (std::size_t test = 0; test < dataset_.tests.size(); ++test) {
+      const ErrorSums sums = chosen_.backend->held_out_errors(test + (has_validation_ ? 1 : 0));
+      stats_.test_rmse.push_back(figures.rmse(sums));
+      stats_.test_nll.push_back(figures.mean_nll(
+          sums, dispersion_, mean_constant(dataset_.tests[test].ratings, spec_.likelihood)));
+    }
+  }
+
+  void measure_validation() {
+    const Figures figures(spec_.likelihood, scale_);
+    stats_.validation_rmse = figures.rmse(validation_);
+    stats_.validation_nll = figures.mean_nll(validation_, figures.dispersion(validation_),
+                                             mean_constant(dataset_.validation, spec_.likelihood));
+  }
+
+  void remember_best() {
+    if (!std::holds_alternative<Mle>(spec_.algorithm)) return;
+    const double loss = Figures::mean_loss(validation_);
+    if (!(loss < best_loss_)) return;
+    best_loss_ = loss;
+    result_.best_epoch = stats_.epoch;
+    best_factors_ = chosen_.backend->factors();
+  }
+
+  bool out_of_patience(int epoch) {
+    const auto* mle = std::get_if<Mle>(&spec_.algorithm);
+    if (mle == nullptr || !has_validation_ || epoch - result_.best_epoch < mle->patience) {
+      return false;
+    }
+    result_.stopped_early = true;
+    return true;
+  }
+
+  /// Goes back to the best epoch by validation loss and measures it.
+  void restore_best() {
+    if (best_factors_ && result_.best_epoch != stats_.epoch) {
+      chosen_.backend->set_factors(*best_factors_);
+      stats_.test_rmse.clear();
+      stats_.test_nll.clear();
+      evaluate(true);
+    }
+    if (!best_factors_) result_.best_epoch = stats_.epoch;
+  }
+
+  void check_finite(double objective, int epoch) const {
+    if (!std::isfinite(objective)) {
+      diverged(epoch, fmt::format("the objective is {}", objective));
+    }
+    // Far worse than the start and than the mean alone is no model, even where it is finite.
+    if (epoch > 0 && worst_objective_ > 0 && objective > worst_objective_) {
+      diverged(epoch, fmt::format("the objective rose to {:.6g}, above {:.6g}", objective,
+                                  worst_objective_));
+    }
+  }
+
+  [[noreturn]] void diverged(int epoch, const std::string& what) const {
+    throw Error(ExitCode::diverged, fmt::format("epoch {}", epoch), "training diverged: " + what,
+                remedy(spec_.algorithm));
+  }
+
+  void finish() {
+    Model& model = result_.model;
+    model.spec = spec_;
+    model.scale = scale_;
+    model.users = dataset_.users;
+    model.items = dataset_.items;
+    model.factors = to_rating_units(chosen_.backend->factors(), scale_);
+    model.split = dataset_.split;
+    model.cleaning = dataset_.cleaning;
+    model.account = dataset_.account;
+    model.fingerprint = dataset_.fingerprint;
+    ModelStatistics& statistics = model.statistics;
+    statistics.epochs_run = stats_.epoch;
+    statistics.best_epoch = result_.best_epoch;
+    statistics.objective = *stats_.objective;
+    statistics.train_rmse = *stats_.train_rmse;
+    statistics.validation_rmse = stats_.validation_rmse;
+    if (!stats_.test_rmse.empty()) statistics.test_rmse = stats_.test_rmse.front();
+    statistics.dispersion = dispersion_;
+    statistics.dispersion_from_validation = has_validation_;
+    result_.last = stats_;
+  }
+
+  const Dataset& dataset_;
+  ModelSpec spec_;
+  TrainerOptions options_;
+  ChosenBackend chosen_;
+  RatingScale scale_;
+  bool has_validation_ = false;
+  double train_constant_ = 0;
+  double dispersion_ = 1;
+  double worst_objective_ = 0;
+  ErrorSums validation_;
+  double best_loss_ = std::numeric_limits<double>::infinity();
+  std::optional<Factors> best_factors_;
+  Clock::time_point start_;
+  EpochStats stats_;
+  TrainingResult result_;
+};
+
+}  // namespace
+
+void Observer::on_start(const std::string&, const ModelSpec&, std::int64_t) {}
+void Observer::on_end(const std::string&) {}
+
+TrainingResult train(const Dataset& dataset, const ModelSpec& spec, const TrainerOptions& options) {
+  return Run(dataset, spec, options).run();
+}
+
+}  // namespace alsatian

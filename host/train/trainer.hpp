@@ -1,0 +1,71 @@
+// Owns epochs, stopping and observers: from a data set and a spec to a model.
+#pragma once
+
+#include "host/model/model.hpp"
+#include "host/train/backend.hpp"
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace alsatian {
+
+/// Figures of one epoch. RMSE in the rating's units, objective in standardised units; figures that
+/// were not evaluated this epoch (--evaluate-every) are absent.
+struct EpochStats {
+  int epoch = 0;             // from 1
+  int epochs = 0;            // planned
+  double learning_rate = 0;  // mle; 0 elsewhere
+  std::optional<double> objective;
+  std::optional<double> train_rmse;
+  std::optional<double> train_nll;  // mean per rating, nats
+  std::optional<double> validation_rmse;
+  std::optional<double> validation_nll;
+  std::vector<double> test_rmse;  // per test set; empty when not evaluated
+  std::vector<double> test_nll;
+  double training_seconds = 0;  // of this epoch
+  double evaluation_seconds = 0;
+  double total_seconds = 0;       // since training began
+  double ratings_per_second = 0;  // of the training part of this epoch
+  std::int64_t repaired_pivots = 0;
+};
+
+/// Watches training; called between epochs from the training thread.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_start(const std::string& backend, const ModelSpec&, std::int64_t ratings);
+  virtual void on_epoch(const EpochStats& stats) = 0;
+  virtual void on_end(const std::string& why);
+};
+
+struct TrainerOptions {
+  DeviceOptions device;
+  int evaluate_every = 1;  // epochs; the last is always evaluated
+  std::vector<Observer*> observers;
+  const std::atomic<bool>* stop_requested = nullptr;  // checked after each epoch
+  const Model* init = nullptr;                        // --init
+};
+
+struct TrainingResult {
+  Model model;
+  EpochStats last;
+  bool interrupted = false;
+  bool stopped_early = false;  // by the validation share
+  int best_epoch = 0;
+};
+
+/// μ and deviation of the training ratings in double; deviation 0 counts as 1. Throws Error 65
+/// where a rating is outside the likelihood's domain, or their mean at its edge (all 0, all 1).
+RatingScale measure_scale(const Triples& train, const Likelihood& likelihood);
+
+/// Everything a backend needs, in standardised units.
+TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init);
+
+/// Trains. Throws Error 80 naming the epoch where factors (with their row) or the objective stop
+/// being finite, or F exceeds ten times that of the start and of the mean alone.
+TrainingResult train(const Dataset& dataset, const ModelSpec& spec, const TrainerOptions& options);
+
+}  // namespace alsatian

@@ -1,0 +1,274 @@
+// The CPU backend against the reference backend, verb by verb, on the same problem.
+// The kernels have their own tests; here is that they are handed the right things.
+#include "host/error.hpp"
+#include "host/train/backend.hpp"
+#include "kernels/cpu/parallel.hpp"
+#include "tests/support/problems.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace alsatian {
+namespace {
+
+using ::alsatian::testing::planted_problem;
+using ::alsatian::testing::PlantedOptions;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr std::int32_t users = 61;
+constexpr std::int32_t items = 47;
+
+CompressedMatrix to_matrix(const testing::Compressed<float>& ratings) {
+  return {ratings.offsets, ratings.columns, ratings.values};
+}
+
+ModelSpec spec_of(const Algorithm& algorithm, std::int32_t rank = 5,
+                  const Likelihood& likelihood = Gaussian{}) {
+  ModelSpec spec;
+  spec.algorithm = algorithm;
+  spec.likelihood = likelihood;
+  spec.rank = rank;
+  spec.regularization = {0.9, 0.6, 0.5};
+  return spec;
+}
+
+/// Two users and an item without ratings; some held-out ratings of unknown rows.
+TrainingProblem problem_of(const ModelSpec& spec) {
+  const auto planted = planted_problem({.users = users,
+                                        .items = items,
+                                        .mean = 0.25,
+                                        .signal = 0.4,
+                                        .likelihood = spec.likelihood,
+                                        .heavy_users = 1,
+                                        .single_items = 2,
+                                        .empty_users = 2,
+                                        .empty_items = 1});
+  TrainingProblem problem;
+  problem.spec = spec;
+  problem.scale.score_mean = is_standardised(spec.likelihood) ? 0.0 : 0.25;
+  problem.by_user = to_matrix(planted.by_user_float);
+  problem.by_item = to_matrix(planted.by_item_float);
+  if (std::holds_alternative<Mle>(spec.algorithm)) {
+    problem.schedule = make_sgd_schedule(problem.by_user, items, spec.seed);
+  }
+  problem.held_out = {{{0, 3, -1, 7, -1}, {5, -1, 2, 44, -1}, {1, 0, 1, 1, 0}}, {}};
+  problem.start = start_factors(users, items, spec.rank, 0.1, spec.seed);
+  return problem;
+}
+
+/// A cpu and a reference backend that start from the same problem.
+struct Pair {
+  std::unique_ptr<Backend> fast;
+  std::unique_ptr<Backend> exact;
+
+  explicit Pair(const ModelSpec& spec, std::optional<Isa> isa = std::nullopt)
+      : fast(make_cpu_backend(problem_of(spec), {DeviceOptions::Kind::cpu, isa})),
+        exact(make_reference_backend(problem_of(spec))) {}
+};
+
+double largest_difference(const SideFactors& left, const SideFactors& right) {
+  double largest = 0;
+  for (std::size_t j = 0; j < left.factors.size(); ++j) {
+    largest = std::max(largest, std::abs(static_cast<double>(left.factors[j]) - right.factors[j]));
+  }
+  for (std::size_t j = 0; j < left.biases.size(); ++j) {
+    largest = std::max(largest, std::abs(static_cast<double>(left.biases[j]) - right.biases[j]));
+  }
+  return largest;
+}
+
+/// Values of size about 1 in float, after a few operations whose condition is at most about 100:
+/// what a wrong sign, mean or penalty changes is a thousand times as much.
+constexpr double close_enough = 1e-4;
+
+void expect_agreement(Pair& pair) {
+  const Factors fast = pair.fast->factors();
+  const Factors exact = pair.exact->factors();
+  EXPECT_LE(largest_difference(fast.users, exact.users), close_enough);
+  EXPECT_LE(largest_difference(fast.items, exact.items), close_enough);
+  const Objective of_fast = pair.fast->objective();
+  const Objective of_exact = pair.exact->objective();
+  EXPECT_NEAR(of_fast.value, of_exact.value, close_enough * of_exact.value);
+  EXPECT_EQ(of_fast.train.count, of_exact.train.count);
+  EXPECT_NEAR(of_fast.train.squared_error, of_exact.train.squared_error,
+              close_enough * of_exact.train.squared_error);
+  const ErrorSums held_out = pair.fast->held_out_errors(0);
+  const ErrorSums expected = pair.exact->held_out_errors(0);
+  EXPECT_EQ(held_out.count, 5);
+  EXPECT_NEAR(held_out.squared_error, expected.squared_error, 10 * close_enough);
+  EXPECT_NEAR(held_out.loss, expected.loss, 10 * close_enough);
+  EXPECT_EQ(pair.fast->held_out_errors(1).count, 0);
+}
+
+class CpuBackendOfRank : public ::testing::TestWithParam<int> {};
+
+TEST_P(CpuBackendOfRank, SweepsLikeTheReference) {
+  Pair pair(spec_of(Als{}, GetParam()));
+  for (int sweep = 0; sweep < 2; ++sweep) {
+    for (const Side side : {Side::users, Side::items}) {
+      pair.fast->als_half_sweep(side);
+      pair.exact->als_half_sweep(side);
+    }
+  }
+  expect_agreement(pair);
+}
+
+TEST_P(CpuBackendOfRank, SweepsByConjugateGradientsLikeTheReference) {
+  Pair pair(spec_of(Als{.solver = Solver::conjugate_gradient, .solver_steps = 3}, GetParam()));
+  for (const Side side : {Side::users, Side::items}) {
+    pair.fast->als_half_sweep(side);
+    pair.exact->als_half_sweep(side);
+  }
+  expect_agreement(pair);
+}
+
+TEST_P(CpuBackendOfRank, DescendsLikeTheReferenceForEveryLikelihood) {
+  const Likelihood likelihoods[] = {Gaussian{}, Laplace{}, Poisson{}, Bernoulli{}};
+  for (const Likelihood& likelihood : likelihoods) {
+    for (const Optimizer optimizer : {Optimizer::adagrad, Optimizer::sgd}) {
+      SCOPED_TRACE(likelihood_name(likelihood));
+      Pair pair(spec_of(Mle{.optimizer = optimizer}, GetParam(), likelihood));
+      for (int epoch = 0; epoch < 3; ++epoch) {
+        pair.fast->sgd_epoch(0.03, epoch);
+        pair.exact->sgd_epoch(0.03, epoch);
+      }
+      expect_agreement(pair);
+    }
+  }
+}
+
+TEST_P(CpuBackendOfRank, SolvesNewRowsLikeTheReference) {
+  Pair pair(spec_of(Als{}, GetParam()));
+  pair.fast->als_half_sweep(Side::users);
+  pair.exact->als_half_sweep(Side::users);
+  const CompressedMatrix rows{{0, 2, 2, 5}, {3, 11, 0, 3, 40}, {1.5F, -0.5F, 0.2F, 1, -1}};
+  for (const Side side : {Side::users, Side::items}) {
+    const SideFactors fast = pair.fast->solve_rows(side, rows);
+    EXPECT_EQ(fast.rows, 3);
+    EXPECT_LE(largest_difference(fast, pair.exact->solve_rows(side, rows)), close_enough);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ranks, CpuBackendOfRank, ::testing::Values(0, 1, 5, 17),
+                         ::testing::PrintToStringParamName());
+
+TEST(CpuBackend, ReachesTheReferencesLeastSquaresObjective) {
+  Pair pair(spec_of(LeastSquares{}));
+  double fast = 0;
+  double exact = 0;
+  for (int step = 0; step < 40; ++step) {
+    fast = pair.fast->least_squares_step().objective;
+    exact = pair.exact->least_squares_step().objective;
+  }
+  EXPECT_NEAR(fast, exact, 0.01 * exact);  // two ways into the same valley
+  EXPECT_NEAR(fast, pair.fast->objective().value, close_enough * fast);
+}
+
+TEST(CpuBackend, SolvesRankZeroByLeastSquaresInOneStep) {
+  Pair pair(spec_of(LeastSquares{}, 0));
+  EXPECT_TRUE(pair.fast->least_squares_step().accepted);
+  EXPECT_TRUE(pair.exact->least_squares_step().accepted);
+  EXPECT_FALSE(pair.fast->least_squares_step().accepted);
+  expect_agreement(pair);
+}
+
+TEST(CpuBackend, FollowsANewRegularizationLikeTheReference) {
+  for (const Algorithm& algorithm :
+       {Algorithm(Als{}), Algorithm(Mle{}), Algorithm(LeastSquares{})}) {
+    SCOPED_TRACE(algorithm_name(algorithm));
+    Pair pair(spec_of(algorithm));
+    if (std::holds_alternative<LeastSquares>(algorithm)) pair.fast->least_squares_step();
+    pair.exact->set_factors(pair.fast->factors());
+    for (Backend* backend : {pair.fast.get(), pair.exact.get()}) {
+      backend->set_regularization({3, 2, 0.25});
+      if (std::holds_alternative<Als>(algorithm)) backend->als_half_sweep(Side::users);
+      if (std::holds_alternative<Mle>(algorithm)) backend->sgd_epoch(0.03, 0);
+    }
+    expect_agreement(pair);
+  }
+}
+
+TEST(CpuBackend, WithoutBiasesHasNone) {
+  ModelSpec spec = spec_of(Als{});
+  spec.biases = false;
+  TrainingProblem problem = problem_of(spec);
+  std::fill(problem.start.users.biases.begin(), problem.start.users.biases.end(), 1.0F);
+  const auto backend = make_cpu_backend(std::move(problem), {});
+  backend->als_half_sweep(Side::items);
+  const Factors factors = backend->factors();
+  EXPECT_THAT(factors.users.biases, ::testing::Each(0.0F));
+  EXPECT_THAT(factors.items.biases, ::testing::Each(0.0F));
+}
+
+TEST(CpuBackend, StartsRowsWithoutRatingsAtZero) {
+  const auto backend = make_cpu_backend(problem_of(spec_of(LeastSquares{})), {});
+  const Factors factors = backend->factors();
+  for (const std::int64_t user : {users - 2, users - 1}) {
+    for (std::int32_t j = 0; j < 5; ++j) EXPECT_EQ(factors.users.row(user)[j], 0);
+  }
+  EXPECT_NE(factors.users.row(0)[0], 0);
+}
+
+TEST(CpuBackend, GivesBackTheFactorsThatWereSet) {
+  const auto backend = make_cpu_backend(problem_of(spec_of(Als{})), {});
+  backend->als_half_sweep(Side::users);
+  const Factors kept = backend->factors();
+  backend->als_half_sweep(Side::items);
+  EXPECT_NE(backend->factors().items.factors, kept.items.factors);
+  backend->set_factors(kept);
+  EXPECT_EQ(backend->factors().users.factors, kept.users.factors);
+  EXPECT_EQ(backend->factors().items.factors, kept.items.factors);
+  EXPECT_EQ(backend->factors().items.biases, kept.items.biases);
+}
+
+TEST(CpuBackend, NamesTheFirstRowThatIsNotFinite) {
+  const auto backend = make_cpu_backend(problem_of(spec_of(Als{})), {});
+  EXPECT_FALSE(backend->first_non_finite_row().has_value());
+  Factors factors = backend->factors();
+  factors.items.row(9)[4] = std::numeric_limits<float>::quiet_NaN();
+  backend->set_factors(factors);
+  const auto bad = backend->first_non_finite_row();
+  ASSERT_TRUE(bad.has_value());
+  EXPECT_EQ(bad->side, Side::items);
+  EXPECT_EQ(bad->row, 9);
+  factors.users.biases[3] = std::numeric_limits<float>::infinity();
+  backend->set_factors(factors);
+  EXPECT_EQ(backend->first_non_finite_row()->side, Side::users);
+}
+
+TEST(CpuBackend, DescribesInstructionSetAndThreads) {
+  const int before = thread_count();
+  use_threads(1);
+  const auto backend = make_cpu_backend(problem_of(spec_of(Als{})), {.isa = Isa::portable});
+  EXPECT_EQ(backend->description(), "cpu (portable, 1 thread)");
+  use_threads(2);
+  EXPECT_EQ(backend->description(), "cpu (portable, 2 threads)");
+  use_threads(before);
+  const auto best = make_cpu_backend(problem_of(spec_of(Als{})), {});
+  EXPECT_THAT(best->description(), StartsWith("cpu (" + std::string(isa_name(best_isa()))));
+}
+
+TEST(CpuBackend, OfAnInstructionSetThatIsNotThereIsRefused) {
+  for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+    if (isa_available(isa)) continue;
+    try {
+      make_cpu_backend(problem_of(spec_of(Als{})), {.isa = isa});
+      FAIL() << "expected an error for " << isa_name(isa);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::device_unavailable);
+      EXPECT_EQ(error.place(), "--isa " + std::string(isa_name(isa)));
+      EXPECT_THAT(error.help(), HasSubstr(std::string(isa_name(best_isa()))));
+    }
+  }
+  if (isa_available(Isa::avx512)) GTEST_SKIP() << "this machine has every instruction set";
+}
+
+}  // namespace
+}  // namespace alsatian

@@ -1,0 +1,284 @@
+// Training runs from a data set to a model: stopping, figures, scale, warm starts, failures.
+#include "host/train/trainer.hpp"
+
+#include "host/error.hpp"
+#include "host/evaluate/metrics.hpp"
+#include "kernels/cpu/parallel.hpp"
+#include "kernels/math/random.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace alsatian {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// Ratings 1 to 5 around planted factors, as a reader would give them; ids are not contiguous.
+RawRatings planted_ratings(std::int32_t users, std::int32_t items, double density,
+                           const std::function<double(double)>& transform = {}) {
+  RawRatings ratings;
+  const auto draw = [](std::int64_t row, std::uint32_t index) {
+    const Random4 words = philox(5, RandomStream::generate, static_cast<std::uint64_t>(row), index);
+    return normal(words.word[0], words.word[1]).value[0];
+  };
+  for (std::int32_t user = 0; user < users; ++user) {
+    for (std::int32_t item = 0; item < items; ++item) {
+      const Random4 words = philox(6, RandomStream::generate, static_cast<std::uint64_t>(user),
+                                   static_cast<std::uint32_t>(item));
+      if (uniform(words.word[0]) > density) continue;
+      double rating = 3.4 + 0.4 * draw(user, 0) + 0.4 * draw(1000 + item, 0) +
+                      0.4 * normal(words.word[1], words.word[2]).value[0];
+      for (std::uint32_t q = 1; q < 4; ++q) rating += 0.4 * draw(user, q) * draw(1000 + item, q);
+      rating = std::min(5.0, std::max(1.0, std::round(rating)));
+      ratings.users.values.push_back(7 + 3 * user);
+      ratings.items.values.push_back(100 - 2 * item);
+      ratings.ratings.push_back(static_cast<float>(transform ? transform(rating) : rating));
+    }
+  }
+  ratings.path = "planted.csv";
+  ratings.lines.set(0, 1);
+  ratings.account.read = ratings.size();
+  ratings.account.used = ratings.size();
+  return ratings;
+}
+
+Dataset planted_dataset(double validation_share = 0,
+                        const std::function<double(double)>& transform = {}) {
+  SplitRule split;
+  split.kind = SplitRule::Kind::holdout;
+  split.share = 0.2;
+  split.validation_share = validation_share;
+  return build_dataset(planted_ratings(83, 59, 0.5, transform), {}, split);
+}
+
+ModelSpec small_spec(const Algorithm& algorithm, int epochs) {
+  ModelSpec spec;
+  spec.algorithm = algorithm;
+  spec.rank = 5;
+  spec.epochs = epochs;
+  return spec;
+}
+
+TrainerOptions on(DeviceOptions::Kind kind) {
+  TrainerOptions options;
+  options.device.kind = kind;
+  return options;
+}
+
+struct Recorder : Observer {
+  std::vector<EpochStats> epochs;
+  std::string why;
+  void on_epoch(const EpochStats& stats) override { epochs.push_back(stats); }
+  void on_end(const std::string& reason) override { why = reason; }
+};
+
+std::string printed_algorithm(const ::testing::TestParamInfo<Algorithm>& parameters) {
+  return std::string(algorithm_name(parameters.param));
+}
+
+class EveryAlgorithm : public ::testing::TestWithParam<Algorithm> {};
+INSTANTIATE_TEST_SUITE_P(Training, EveryAlgorithm, ::testing::Values(Als{}, Mle{}, LeastSquares{}),
+                         printed_algorithm);
+
+TEST_P(EveryAlgorithm, PredictsHeldOutRatingsBetterThanTheMean) {
+  const Dataset dataset = planted_dataset();
+  const TrainingResult result =
+      train(dataset, small_spec(GetParam(), 12), on(DeviceOptions::Kind::cpu));
+  const RatingScale scale = measure_scale(dataset.tests[0].ratings, Gaussian{});
+  EXPECT_LT(result.last.test_rmse[0], 0.9 * scale.deviation);
+}
+
+TEST_P(EveryAlgorithm, MeasuresTheRmseThatEvaluationFindsInTheModel) {
+  const Dataset dataset = planted_dataset();
+  const TrainingResult result =
+      train(dataset, small_spec(GetParam(), 6), on(DeviceOptions::Kind::cpu));
+  const Scorer scorer(result.model, {});
+  const RatingEvaluation evaluation =
+      evaluate_ratings(scorer, result.model, dataset.tests[0].ratings);
+  // The model is stored in float in the rating's units: six digits are left of training's own.
+  EXPECT_NEAR(evaluation.all.rmse, result.last.test_rmse[0], 1e-5);
+  EXPECT_NEAR(evaluation.all.mean_nll, result.last.test_nll[0], 1e-4);
+}
+
+TEST_P(EveryAlgorithm, AgreesBetweenReferenceAndCpu) {
+  const Dataset dataset = planted_dataset(0.1);
+  // Steps of ls are solved to different accuracy by the two: they meet where both end.
+  const bool converge = std::holds_alternative<LeastSquares>(GetParam());
+  const ModelSpec spec = small_spec(GetParam(), converge ? 60 : 5);
+  const auto reference = train(dataset, spec, on(DeviceOptions::Kind::reference)).last;
+  const auto cpu = train(dataset, spec, on(DeviceOptions::Kind::cpu)).last;
+  // Five epochs let float's rounding grow, but not to a thousandth.
+  EXPECT_NEAR(*cpu.objective / *reference.objective, 1, 1e-3);
+  EXPECT_NEAR(cpu.test_rmse[0], reference.test_rmse[0], 1e-3);
+}
+
+TEST_P(EveryAlgorithm, ScalesErrorsWithTheRatings) {
+  const ModelSpec spec = small_spec(GetParam(), 8);
+  const auto rmse = [&](const std::function<double(double)>& transform) {
+    return train(planted_dataset(0.1, transform), spec, on(DeviceOptions::Kind::cpu))
+        .last.test_rmse[0];
+  };
+  const double plain = rmse({});
+  EXPECT_NEAR(rmse([](double r) { return 20 * r; }) / (20 * plain), 1, 1e-4);
+  EXPECT_NEAR(rmse([](double r) { return 16 * r - 7; }) / (16 * plain), 1, 1e-4);
+}
+
+TEST_P(EveryAlgorithm, GivesTheSameModelForAnyNumberOfThreads) {
+  const Dataset dataset = planted_dataset();
+  std::vector<std::vector<float>> factors;
+  for (const int threads : {1, 2, 3}) {
+    use_threads(threads);
+    factors.push_back(train(dataset, small_spec(GetParam(), 4), on(DeviceOptions::Kind::cpu))
+                          .model.factors.items.factors);
+  }
+  use_threads(0);
+  EXPECT_EQ(factors[0], factors[1]);
+  EXPECT_EQ(factors[0], factors[2]);
+}
+
+TEST_P(EveryAlgorithm, StartsFromAnotherModelWhereThatOneEnded) {
+  const Dataset dataset = planted_dataset();
+  const auto first = train(dataset, small_spec(GetParam(), 6), on(DeviceOptions::Kind::reference));
+  const auto problem = make_problem(dataset, small_spec(GetParam(), 1), &first.model);
+  const auto backend = make_reference_backend(problem);
+  EXPECT_NEAR(backend->objective().value / *first.last.objective, 1, 1e-5);
+}
+
+TEST_P(EveryAlgorithm, TrainsBiasesAloneAtRankZero) {
+  const Dataset dataset = planted_dataset();
+  ModelSpec spec = small_spec(GetParam(), 30);
+  spec.rank = 0;
+  const auto result = train(dataset, spec, on(DeviceOptions::Kind::cpu));
+  ModelSpec exact = small_spec(LeastSquares{}, 1);
+  exact.rank = 0;
+  const auto oracle = train(dataset, exact, on(DeviceOptions::Kind::reference));
+  // The exact minimiser is a linear problem; SGD comes within half a per cent of it.
+  EXPECT_NEAR(*result.last.objective / *oracle.last.objective, 1, 5e-3);
+}
+
+TEST_P(EveryAlgorithm, StopsAfterTheEpochInWhichItIsAskedTo) {
+  const Dataset dataset = planted_dataset();
+  const std::atomic<bool> stop = true;
+  TrainerOptions options = on(DeviceOptions::Kind::cpu);
+  options.stop_requested = &stop;
+  const auto result = train(dataset, small_spec(GetParam(), 9), options);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(result.last.epoch, 1);
+  EXPECT_EQ(result.model.statistics.epochs_run, 1);
+}
+
+TEST_P(EveryAlgorithm, LearnsAConstantFromConstantRatings) {
+  const Dataset dataset = planted_dataset(0, [](double) { return 3.0; });
+  const auto result = train(dataset, small_spec(GetParam(), 5), on(DeviceOptions::Kind::cpu));
+  const Scorer scorer(result.model, {});
+  EXPECT_NEAR(scorer.predict(0, 0), 3.0, 0.05);
+  EXPECT_TRUE(std::isfinite(result.last.test_rmse[0]));
+}
+
+TEST(EarlyStopping, KeepsTheEpochWithTheBestValidationLoss) {
+  const Dataset dataset = planted_dataset(0.2);
+  Mle mle;
+  mle.decay = 1.0;
+  mle.learning_rate = 0.3;
+  ModelSpec spec = small_spec(mle, 200);
+  spec.regularization = {.factors = 0.01, .biases = 0.01, .scaling = 0.5};
+  Recorder recorder;
+  TrainerOptions options = on(DeviceOptions::Kind::cpu);
+  options.observers = {&recorder};
+  const auto result = train(dataset, spec, options);
+  ASSERT_TRUE(result.stopped_early);
+  EXPECT_EQ(static_cast<int>(recorder.epochs.size()), result.best_epoch + mle.patience);
+  for (const EpochStats& stats : recorder.epochs) {
+    EXPECT_GE(*stats.validation_rmse, *result.last.validation_rmse - 1e-12);
+  }
+  EXPECT_THAT(recorder.why, HasSubstr("no better validation loss"));
+}
+
+TEST(EvaluateEvery, MeasuresOnlyThoseEpochsAndTheLast) {
+  Recorder recorder;
+  TrainerOptions options = on(DeviceOptions::Kind::cpu);
+  options.evaluate_every = 3;
+  options.observers = {&recorder};
+  train(planted_dataset(), small_spec(Als{}, 8), options);
+  std::vector<int> measured;
+  for (const EpochStats& stats : recorder.epochs) {
+    if (stats.objective) measured.push_back(stats.epoch);
+  }
+  EXPECT_EQ(measured, (std::vector<int>{3, 6, 8}));
+}
+
+TEST(Divergence, EndsTrainingWithItsOwnExitCodeAndNamesTheEpoch) {
+  Mle mle;
+  mle.optimizer = Optimizer::sgd;
+  mle.learning_rate = 50;
+  try {
+    train(planted_dataset(), small_spec(mle, 20), on(DeviceOptions::Kind::cpu));
+    FAIL() << "training with a learning rate of 50 was taken for a success";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::diverged);
+    EXPECT_THAT(error.place(), HasSubstr("epoch "));
+    EXPECT_THAT(error.help(), HasSubstr("--lr"));
+  }
+}
+
+TEST(Scale, IsTheMeanAndDeviationOfTheTrainingRatings) {
+  Triples train;
+  train.ratings = {1, 2, 4, 5};
+  const RatingScale gaussian = measure_scale(train, Gaussian{});
+  EXPECT_DOUBLE_EQ(gaussian.mean, 3);
+  EXPECT_DOUBLE_EQ(gaussian.deviation, std::sqrt(2.5));
+  EXPECT_DOUBLE_EQ(gaussian.score_mean, 0);
+  const RatingScale poisson = measure_scale(train, Poisson{});
+  EXPECT_DOUBLE_EQ(poisson.mean, 0);
+  EXPECT_DOUBLE_EQ(poisson.deviation, 1);
+  EXPECT_DOUBLE_EQ(poisson.score_mean, std::log(3.0));
+}
+
+TEST(Scale, RefusesRatingsThatTheLikelihoodCannotExplain) {
+  const auto code = [](std::vector<float> ratings, const Likelihood& likelihood) {
+    Triples train;
+    train.ratings = std::move(ratings);
+    try {
+      measure_scale(train, likelihood);
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return ExitCode::success;
+  };
+  EXPECT_EQ(code({1, 2.5F}, Poisson{}), ExitCode::bad_data);
+  EXPECT_EQ(code({-1, 2}, Poisson{}), ExitCode::bad_data);
+  EXPECT_EQ(code({0, 0}, Poisson{}), ExitCode::bad_data);
+  EXPECT_EQ(code({0, 4}, Bernoulli{}), ExitCode::bad_data);
+  EXPECT_EQ(code({1, 1}, Bernoulli{}), ExitCode::bad_data);
+  EXPECT_EQ(code({0, 1}, Bernoulli{}), ExitCode::success);
+}
+
+class EveryLikelihood : public ::testing::TestWithParam<Likelihood> {};
+INSTANTIATE_TEST_SUITE_P(Mle, EveryLikelihood,
+                         ::testing::Values(Gaussian{}, Laplace{}, Poisson{}, Bernoulli{}),
+                         [](const auto& parameters) {
+                           return std::string(likelihood_name(parameters.param));
+                         });
+
+TEST_P(EveryLikelihood, LowersTheNegativeLogLikelihoodOfHeldOutRatings) {
+  const bool binary = std::holds_alternative<Bernoulli>(GetParam());
+  const Dataset dataset =
+      planted_dataset(0.1, [&](double rating) { return binary ? double(rating >= 4) : rating; });
+  ModelSpec spec = small_spec(Mle{}, 15);
+  spec.likelihood = GetParam();
+  Recorder recorder;
+  TrainerOptions options = on(DeviceOptions::Kind::cpu);
+  options.observers = {&recorder};
+  const auto result = train(dataset, spec, options);
+  EXPECT_LT(*result.last.validation_nll, *recorder.epochs.front().validation_nll);
+  EXPECT_LT(*result.last.objective, *recorder.epochs.front().objective);
+}
+
+}  // namespace
+}  // namespace alsatian
