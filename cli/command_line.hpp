@@ -1,0 +1,146 @@
+// The command line of one command: CLI11 reads it, our rules judge it.
+// Every refusal is an Error 64 that names the option, the value, the rule and the remedy.
+#pragma once
+
+#include "cli/option_values.hpp"
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace CLI {
+class App;
+class ParseError;
+}  // namespace CLI
+
+namespace alsatian {
+
+class Error;
+
+/// The words after `alsatian COMMAND`.
+using Arguments = std::span<const std::string>;
+
+namespace detail {
+template <typename Target>
+struct Stored {
+  using type = Target;
+};
+template <typename Value>
+struct Stored<std::optional<Value>> {
+  using type = Value;
+};
+}  // namespace detail
+
+/// Options are declared with what they set, then parse() sets it. `names` is a list of names
+/// between commas, the first of which errors use; a target may be an std::optional, which stays
+/// empty unless the option is given. An option given twice is refused unless it is repeatable.
+class CommandLine {
+ public:
+  CommandLine(std::string command, const std::string& description);
+  ~CommandLine();
+  CommandLine(const CommandLine&) = delete;
+  CommandLine& operator=(const CommandLine&) = delete;
+
+  /// Options declared from here on stand under this title in --help.
+  void group(const std::string& title);
+  /// An argument without a name; refused when missing.
+  void positional(const std::string& name, std::string& target, const std::string& description);
+  void flag(const std::string& names, bool& target, const std::string& description);
+  /// `--config FILE` in TOML or INI, an option a line; flags on the command line win.
+  void config_file();
+  /// Shown at the end of --help.
+  void examples(const std::string& text);
+
+  /// on_value(option, value) judges and stores the value; type names it in --help.
+  using OnValue = std::function<void(std::string_view option, const std::string& value)>;
+  void value(const std::string& names, const std::string& type, OnValue on_value,
+             const std::string& description);
+  void repeatable(const std::string& names, const std::string& type, OnValue on_value,
+                  const std::string& description);
+
+  template <typename Target>
+  void text(const std::string& names, const std::string& type, Target& target,
+            const std::string& description) {
+    value(
+        names, type, [&target](std::string_view, const std::string& text) { target = text; },
+        description);
+  }
+
+  template <typename Target>
+  void whole(const std::string& names, Target& target, const WholeRule& rule,
+             const std::string& description) {
+    using Number = typename detail::Stored<Target>::type;
+    value(
+        names, "N",
+        [&target, rule](std::string_view option, const std::string& text) {
+          target = static_cast<Number>(parse_whole(option, text, rule));
+        },
+        description);
+  }
+
+  template <typename Target>
+  void real(const std::string& names, Target& target, const RealRule& rule,
+            const std::string& description) {
+    value(
+        names, "X",
+        [&target, rule](std::string_view option, const std::string& text) {
+          target = parse_real(option, text, rule);
+        },
+        description);
+  }
+
+  template <typename Target>
+  void choice(
+      const std::string& names, Target& target,
+      const std::vector<std::pair<std::string, typename detail::Stored<Target>::type>>& choices,
+      const std::string& description) {
+    std::vector<std::string> words;
+    for (const auto& [word, meaning] : choices) words.push_back(word);
+    value(
+        names, joined(words, "|"),
+        [&target, choices, words](std::string_view option, const std::string& text) {
+          for (const auto& [word, meaning] : choices) {
+            if (word == text) {
+              target = meaning;
+              return;
+            }
+          }
+          refuse_choice(option, text, words);
+        },
+        description);
+  }
+
+  /// False where --help was asked for and printed.
+  bool parse(Arguments arguments);
+
+ private:
+  static std::string joined(const std::vector<std::string>& words, std::string_view separator);
+  [[noreturn]] static void refuse_choice(std::string_view option, const std::string& value,
+                                         const std::vector<std::string>& words);
+  void add(const std::string& names, const std::string& type, OnValue on_value,
+           const std::string& description, bool many);
+  std::vector<std::string> option_names() const;
+  [[noreturn]] void refuse_option(const std::string& place, const std::string& typed) const;
+  [[noreturn]] void refuse_config(const Error& error, Arguments arguments) const;
+  [[noreturn]] void refuse_parse(const CLI::ParseError& error) const;
+  void check_positionals_and_extras() const;
+  std::string config_path() const;
+
+  std::string command_;
+  std::string group_ = "Options";
+  std::unique_ptr<CLI::App> app_;
+  std::vector<std::string> missing_positionals_;
+};
+
+/// Throws Error 64 where a required option has no value.
+void require_option(std::string_view command, std::string_view option, const std::string& value,
+                    const std::string& example);
+
+}  // namespace alsatian

@@ -1,0 +1,56 @@
+// Implements device_options.hpp.
+// Asking for a device that is not there fails here, never falls back.
+#include "cli/device_options.hpp"
+
+#include "host/error.hpp"
+#include "kernels/cpu/parallel.hpp"
+
+#include <fmt/format.h>
+
+namespace alsatian {
+
+void add_device_options(CommandLine& line, DeviceChoice& choice) {
+  using Kind = DeviceOptions::Kind;
+  line.choice("--device", choice.kind,
+              {{"auto", Kind::automatic},
+               {"cpu", Kind::cpu},
+               {"reference", Kind::reference},
+               {"cuda", Kind::cuda}},
+              "Where to compute: the best there is; float and vectorised on all cores; double, "
+              "serial and obvious; a GPU, or exit 69 [default auto]");
+  line.choice("--isa", choice.isa,
+              {{"portable", Isa::portable}, {"avx2", Isa::avx2}, {"avx512", Isa::avx512}},
+              "Instruction set of --device cpu; the same one gives the same bytes on another "
+              "machine [default the best this machine has]");
+}
+
+void add_threads_option(CommandLine& line) {
+  line.value(
+      "--threads", "N",
+      [](std::string_view option, const std::string& value) {
+        use_threads(static_cast<int>(
+            parse_whole(option, value, {.lowest = 0, .highest = 4096, .example = "4"})));
+      },
+      "Threads, 0 to 4096, 0 for all cores; the result never depends on it [default 0]");
+}
+
+DeviceOptions checked_device(const DeviceChoice& choice) {
+  using Kind = DeviceOptions::Kind;
+  if (choice.isa && (choice.kind == Kind::cuda || choice.kind == Kind::reference)) {
+    throw Error(ExitCode::usage, "--isa", "is for --device cpu alone", "leave out --isa");
+  }
+  if (choice.isa && !isa_available(*choice.isa)) {
+    throw Error(ExitCode::device_unavailable, fmt::format("--isa {}", isa_name(*choice.isa)),
+                "this machine or this build does not have it",
+                fmt::format("the best here is --isa {}", isa_name(best_isa())));
+  }
+  if (choice.kind == Kind::cuda) {
+    if (const auto reason = cuda_unavailable()) {
+      throw Error(ExitCode::device_unavailable, "--device cuda", *reason,
+                  "use --device cpu, or --device auto, which takes a GPU where there is one");
+    }
+  }
+  return {choice.kind, choice.isa};
+}
+
+}  // namespace alsatian

@@ -1,0 +1,209 @@
+// `alsatian evaluate`: how good a saved model is, on a test file or on its recorded split.
+// Every figure is printed with its definition.
+#include "cli/commands.hpp"
+#include "cli/device_options.hpp"
+#include "cli/model_input.hpp"
+#include "cli/split_options.hpp"
+#include "cli/table.hpp"
+#include "cli/train_data.hpp"
+#include "host/error.hpp"
+#include "host/evaluate/metrics.hpp"
+#include "host/model/model_file.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+
+namespace alsatian {
+namespace {
+
+struct EvaluateOptions {
+  std::string model;
+  std::vector<std::string> tests;
+  std::string data;
+  ReadingOptions reading;
+  std::optional<std::int32_t> top;
+  std::optional<double> relevant;
+  bool clip = false;
+  bool quiet = false;
+  Format format = Format::automatic;
+};
+
+bool parse_options(Arguments arguments, EvaluateOptions& options) {
+  CommandLine line("evaluate", "Measures a model on test ratings.");
+  line.positional("MODEL", options.model, "A model saved by alsatian train");
+  line.group("Test ratings");
+  line.repeatable(
+      "--test", "FILE",
+      [&options](std::string_view, const std::string& value) { options.tests.push_back(value); },
+      "Test ratings from a file; may be given several times");
+  line.text("--data", "PATH", options.data,
+            "The ratings that the model was trained on: without --test its recorded test part is "
+            "rebuilt from them, with --test they tell what --top leaves out");
+  line.group("Figures");
+  line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},
+             "Ranking figures of the N best items of each user [from 1; default none]");
+  line.real("--relevant", options.relevant,
+            {.lowest = -std::numeric_limits<double>::infinity(), .example = "4"},
+            "With --top: a test rating at or above X is relevant, in the rating's unit [default "
+            "4]");
+  line.flag("--clip", options.clip, "Limit predictions to the range of the training ratings");
+  add_format_option(line, options.format);
+  line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
+  add_threads_option(line);
+  add_reading_options(line, options.reading);
+  line.examples(
+      "Examples:\n"
+      "  alsatian evaluate model.safetensors --data ml-latest-small --top 10\n"
+      "  alsatian evaluate model.safetensors --test u1.test --data u1.base --top 10\n");
+  return line.parse(arguments);
+}
+
+void check_options(const EvaluateOptions& options) {
+  if (options.tests.empty() && options.data.empty()) {
+    throw Error(ExitCode::usage, "--test", "is missing, and --data too",
+                "give --test FILE, or --data with the ratings that the model was trained on");
+  }
+  if (options.top && options.data.empty()) {
+    throw Error(ExitCode::usage, "--top",
+                "needs --data: items that a user rated in training are no candidates",
+                "give --data with the ratings that the model was trained on");
+  }
+  if (options.relevant && !options.top) {
+    throw Error(ExitCode::usage, "--relevant", "applies to --top alone", "give --top 10 too");
+  }
+}
+
+void check_recorded_split(const Model& model, const EvaluateOptions& options) {
+  if (!options.tests.empty()) return;
+  if (model.split.kind == SplitRule::Kind::file) {
+    throw Error(ExitCode::usage, "--data",
+                "the model was trained with --test, so its test part is not in --data",
+                "give --test FILE too");
+  }
+  if (model.split.kind == SplitRule::Kind::none) {
+    throw Error(ExitCode::usage, "--data",
+                "the model was trained on all of it: there is no test part to rebuild",
+                "give --test FILE, or train with --holdout 0.1");
+  }
+}
+
+Cell measured(double value) { return std::isnan(value) ? Cell{} : Cell{value}; }
+
+void print_errors(Output& output, Format format, const std::string& part,
+                  const RatingEvaluation& evaluation) {
+  Table table(output, format, {"part", "group", "ratings", "rmse", "mae", "nll", "r_squared"});
+  std::vector<RatingErrors> groups{evaluation.all, evaluation.all_clipped, evaluation.known};
+  groups.insert(groups.end(), evaluation.by_user_activity.begin(),
+                evaluation.by_user_activity.end());
+  groups.insert(groups.end(), evaluation.by_item_popularity.begin(),
+                evaluation.by_item_popularity.end());
+  for (const RatingErrors& group : groups) {
+    if (group.count == 0) {
+      table.row({part, group.name, group.count, {}, {}, {}, {}});
+      continue;
+    }
+    table.row({part, group.name, group.count, group.rmse, group.mae, measured(group.mean_nll),
+               measured(group.r_squared)});
+  }
+  table.finish();
+}
+
+struct Figure {
+  const char* name;
+  Cell value;
+  std::string definition;
+};
+
+std::vector<Figure> rating_figures(const RatingEvaluation& evaluation) {
+  return {
+      {"rmse", evaluation.all.rmse, "√ of the mean of (rating − prediction)²"},
+      {"mae", evaluation.all.mae, "mean of |rating − prediction|"},
+      {"nll", evaluation.all.mean_nll, "mean of −log p(rating), nats"},
+      {"r_squared", measured(evaluation.all.r_squared),
+       "1 − Σ(rating − prediction)² / Σ(rating − mean of these ratings)²"},
+      {"coverage", evaluation.coverage, "share of test ratings with user and item known"},
+      {"unknown_users", evaluation.unknown_users, "test ratings whose user has no training rating"},
+      {"unknown_items", evaluation.unknown_items, "test ratings whose item has no training rating"},
+  };
+}
+
+std::vector<Figure> ranking_figures(const RankingMetrics& metrics) {
+  const std::string top = fmt::format("{}", metrics.top);
+  return {
+      {"users", metrics.users,
+       fmt::format("averaged over: users with a relevant test item (rating ≥ {}); candidates: all "
+                   "items with training ratings but those the user rated in training",
+                   metrics.relevant_from)},
+      {"precision", metrics.precision, "hits / " + top},
+      {"recall", metrics.recall, "hits / relevant"},
+      {"capped_recall", metrics.capped_recall, fmt::format("hits / min({}, relevant)", top)},
+      {"ndcg", metrics.ndcg,
+       fmt::format("Σ over hits 1/log2(rank+1) ÷ the same over ranks 1..min({}, relevant)", top)},
+      {"map", metrics.map, fmt::format("Σ over hits of precision@rank ÷ min({}, relevant)", top)},
+      {"hit_rate", metrics.hit_rate, "share of users with a hit"},
+      {"catalogue_coverage", metrics.catalogue_coverage,
+       "share of candidate items recommended to anyone"},
+  };
+}
+
+void print_figures(Output& output, Format format, const std::string& part,
+                   const std::vector<Figure>& figures) {
+  Table table(output, format, {"part", "figure", "value", "definition"});
+  for (const Figure& figure : figures) {
+    table.row({part, std::string(figure.name), figure.value, figure.definition});
+  }
+  table.finish();
+}
+
+std::vector<TestSet> test_sets(const Model& model, const EvaluateOptions& options,
+                               std::optional<Dataset>& dataset, const Log& log) {
+  if (options.tests.empty()) return dataset->tests;
+  std::vector<TestSet> tests;
+  for (const std::string& path : options.tests) {
+    tests.push_back({name_test(path, tests), read_for_model(model, path, options.reading, log)});
+    if (!dataset) continue;
+    const std::int64_t both = overlap(dataset->train, tests.back().ratings);
+    if (both > 0) {
+      log.warning(fmt::format("{} of {} ratings of {} were trained on: the error is too good", both,
+                              tests.back().ratings.size(), printable(path)));
+    }
+  }
+  return tests;
+}
+
+}  // namespace
+
+void evaluate_command(Arguments arguments) {
+  EvaluateOptions options;
+  if (!parse_options(arguments, options)) return;
+  check_options(options);
+  const Log log(options.quiet);
+  Output output;
+  std::vector<std::string> inputs = options.tests;
+  inputs.insert(inputs.end(), {options.model, options.data});
+  protect_from_rejects(options.reading, inputs);
+  const Model model = load_model(options.model);
+  check_recorded_split(model, options);
+  std::optional<Dataset> dataset;
+  if (!options.data.empty()) dataset = rebuild_dataset(model, options.data, options.reading, log);
+  const std::vector<TestSet> tests = test_sets(model, options, dataset, log);
+  const Scorer scorer(model, {.clip = options.clip});
+  for (const TestSet& test : tests) {
+    const RatingEvaluation evaluation = evaluate_ratings(scorer, model, test.ratings);
+    std::vector<Figure> figures = rating_figures(evaluation);
+    if (options.top) {
+      const CompressedMatrix train = compress_by_user(dataset->train, model.users.size());
+      const auto ranking = ranking_figures(evaluate_ranking(
+          scorer, model, train, test.ratings, *options.top, options.relevant.value_or(4)));
+      figures.insert(figures.end(), ranking.begin(), ranking.end());
+    }
+    print_errors(output, options.format, test.name, evaluation);
+    if (options.format != Format::jsonl) output.write("\n");
+    print_figures(output, options.format, test.name, figures);
+  }
+  output.flush();
+}
+
+}  // namespace alsatian

@@ -1,0 +1,106 @@
+// `alsatian generate`: ratings of a known structure, for tests, demonstrations and benchmarks.
+// Streams into a file that appears whole or not at all.
+#include "host/ratings/generate.hpp"
+
+#include "cli/commands.hpp"
+#include "cli/log.hpp"
+#include "cli/process.hpp"
+#include "host/atomic_file.hpp"
+#include "host/error.hpp"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <optional>
+
+namespace alsatian {
+namespace {
+
+struct GenerateRequest {
+  std::string out;
+  std::string movies;
+  std::string shape;
+  std::optional<std::int64_t> users;
+  std::optional<std::int64_t> items;
+  std::optional<std::int64_t> ratings;
+  std::optional<std::int32_t> rank;
+  std::optional<double> noise;
+  std::optional<std::uint64_t> seed;
+  bool real_values = false;
+  bool quiet = false;
+};
+
+bool parse_options(Arguments arguments, GenerateRequest& request) {
+  CommandLine line("generate", "Writes made-up ratings: planted factors, biases and noise.");
+  line.text("--out", "FILE", request.out,
+            "Where the ratings go, as userId,movieId,rating,timestamp");
+  line.text("--movies", "FILE", request.movies, "Where made-up titles go, as movieId,title,genres");
+  line.group("Shape");
+  line.text("--shape", "NAME", request.shape,
+            "Users, items and ratings of a public data set: ml-100k, ml-latest-small, ml-1m, "
+            "ml-10m, ml-20m, ml-25m, ml-32m, netflix [default ml-latest-small]");
+  const std::int64_t largest_side = std::numeric_limits<std::int32_t>::max();
+  line.whole("--users", request.users, {.lowest = 1, .highest = largest_side, .example = "610"},
+             "Users [from 1, default of the shape]");
+  line.whole("--items", request.items, {.lowest = 1, .highest = largest_side, .example = "9742"},
+             "Items [from 1, default of the shape]");
+  line.whole("--ratings", request.ratings, {.lowest = 1, .example = "100836"},
+             "Ratings, each for another pair [from 1, default of the shape]");
+  line.whole("--rank", request.rank, {.lowest = 0, .highest = 1024, .example = "20"},
+             "Planted factors [0 to 1024, default 20]");
+  line.real("--noise", request.noise, {.lowest = 0, .highest = 1e6, .example = "0.7"},
+            "Standard deviation of the noise, in stars [from 0, default 0.7]");
+  line.flag("--real-values", request.real_values,
+            "Real numbers as they come, not half stars from 0.5 to 5");
+  line.whole("--seed", request.seed, {.lowest = 0, .example = "42"},
+             "Everything follows from it [from 0, default 42]");
+  line.flag("--quiet", request.quiet, "Nothing on standard error but warnings and errors");
+  line.examples("Example:\n  alsatian generate --shape ml-1m --out ratings.csv\n");
+  if (!line.parse(arguments)) return false;
+  require_option("generate", "--out", request.out, "ratings.csv");
+  return true;
+}
+
+GenerateOptions make_options(const GenerateRequest& request) {
+  GenerateOptions options =
+      request.shape.empty() ? GenerateOptions{} : generate_shape(request.shape);
+  if (request.users) options.users = *request.users;
+  if (request.items) options.items = *request.items;
+  if (request.ratings) options.ratings = *request.ratings;
+  if (request.rank) options.rank = *request.rank;
+  if (request.noise) options.noise = *request.noise;
+  if (request.seed) options.seed = *request.seed;
+  options.half_stars = !request.real_values;
+  return options;
+}
+
+}  // namespace
+
+void generate_command(Arguments arguments) {
+  GenerateRequest request;
+  if (!parse_options(arguments, request)) return;
+  const GenerateOptions options = make_options(request);
+  const Log log(request.quiet);
+  if (!request.movies.empty()) probe_output(request.movies, "");
+  if (request.movies == request.out) {
+    throw Error(ExitCode::usage, "--movies", "is the same file as --out", "give it another name");
+  }
+  const StopSignals stop;
+  const auto write = [&](const std::string& path, auto&& produce) {
+    AtomicFile file(path);
+    produce(options, [&](std::string_view text) {
+      stop.check();
+      file.write(text);
+    });
+    file.commit();
+    log.field("wrote", printable(path));
+  };
+  write(request.out, generate_ratings);
+  if (!request.movies.empty()) write(request.movies, generate_titles);
+  log.field("data",
+            fmt::format("{} users, {} items, {} ratings, planted rank {}, noise {}, seed {}",
+                        options.users, options.items, options.ratings, options.rank, options.noise,
+                        options.seed));
+}
+
+}  // namespace alsatian

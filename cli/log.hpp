@@ -1,0 +1,34 @@
+// What the program says about its work, on standard error.
+// Results never go here; a standard error that is closed or gone never stops the work.
+#pragma once
+
+#include <string_view>
+
+namespace alsatian {
+
+class Log {
+ public:
+  /// quiet: nothing but warnings.
+  explicit Log(bool quiet = false);
+
+  bool quiet() const { return quiet_; }
+  bool is_terminal() const { return terminal_; }
+  /// Columns of the terminal; 80 where there is none.
+  int width() const;
+
+  /// One line, or several.
+  void line(std::string_view text) const;
+  /// A line beginning with a short name for what it is about, names aligned.
+  void field(std::string_view name, std::string_view text) const;
+  /// `alsatian: warning: TEXT`, also when quiet.
+  void warning(std::string_view text) const;
+  /// Text as it is, for the progress bar.
+  void raw(std::string_view text) const;
+
+ private:
+  bool quiet_;
+  bool terminal_;
+  bool colours_;
+};
+
+}  // namespace alsatian

@@ -1,0 +1,165 @@
+// Implements memory_plan.hpp from the sizes of the arrays that training keeps.
+// Limits are read from /proc and /sys/fs/cgroup; a limit that cannot be read does not limit.
+#include "cli/memory_plan.hpp"
+
+#include "host/error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <string_view>
+#include <sys/resource.h>
+
+namespace alsatian {
+namespace {
+
+constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
+
+std::int64_t times(std::int64_t left, std::int64_t right) {
+  std::int64_t product = 0;
+  return __builtin_mul_overflow(left, right, &product) ? unlimited : product;
+}
+
+std::int64_t plus(std::int64_t left, std::int64_t right) {
+  std::int64_t sum = 0;
+  return __builtin_add_overflow(left, right, &sum) ? unlimited : sum;
+}
+
+/// The first whole number in `text` at or after `first`.
+std::optional<std::int64_t> number_in(std::string_view text, std::size_t first) {
+  first = text.find_first_of("0123456789", first);
+  if (first == std::string_view::npos) return std::nullopt;
+  std::int64_t number = 0;
+  const auto result = std::from_chars(text.data() + first, text.data() + text.size(), number);
+  if (result.ec != std::errc{}) return std::nullopt;
+  return number;
+}
+
+/// The number behind `key` in a file of `key number` lines, or the first of the file for "".
+std::optional<std::int64_t> read_number(const std::string& path, std::string_view key) {
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.starts_with(key)) return number_in(line, key.size());
+  }
+  return std::nullopt;
+}
+
+std::int64_t machine_memory() {
+  const auto kibibytes = read_number("/proc/meminfo", "MemAvailable:");
+  return kibibytes ? times(*kibibytes, 1024) : unlimited;
+}
+
+std::int64_t address_space() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return unlimited;
+  const auto used_kibibytes = read_number("/proc/self/status", "VmSize:");
+  const std::int64_t used = used_kibibytes ? times(*used_kibibytes, 1024) : 0;
+  return std::max<std::int64_t>(0, static_cast<std::int64_t>(limit.rlim_cur) - used);
+}
+
+std::int64_t control_group(const std::string& limit_path, const std::string& used_path) {
+  const auto limit = read_number(limit_path, "");
+  const auto used = read_number(used_path, "");
+  if (!limit || !used) return unlimited;
+  return std::max<std::int64_t>(0, *limit - *used);
+}
+
+std::int64_t control_group_memory() {
+  const std::string root = "/sys/fs/cgroup";
+  std::int64_t available = std::min(control_group(root + "/memory.max", root + "/memory.current"),
+                                    control_group(root + "/memory/memory.limit_in_bytes",
+                                                  root + "/memory/memory.usage_in_bytes"));
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    if (!line.starts_with("0::")) continue;
+    const std::string group = root + line.substr(3);
+    available =
+        std::min(available, control_group(group + "/memory.max", group + "/memory.current"));
+  }
+  return available;
+}
+
+std::int64_t csr_bytes(std::int64_t rows, std::int64_t observations) {
+  return plus(times(observations, 8), times(rows + 1, 8));
+}
+
+/// The largest rank whose plan fits; -1 where not even rank 0 does.
+std::int32_t largest_fitting_rank(const Dataset& dataset, ModelSpec spec, bool double_precision,
+                                  std::int64_t available_bytes) {
+  std::int32_t fits = -1;
+  std::int32_t too_large = spec.rank;
+  while (too_large - fits > 1) {
+    spec.rank = fits + (too_large - fits) / 2;
+    const bool inside = plan_memory(dataset, spec, double_precision).total_bytes <= available_bytes;
+    (inside ? fits : too_large) = spec.rank;
+  }
+  return fits;
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const Dataset& dataset, const ModelSpec& spec, bool double_precision) {
+  const std::int64_t users = dataset.users.size();
+  const std::int64_t items = dataset.items.size();
+  const std::int64_t train = dataset.train.size();
+  std::int64_t held_out = dataset.validation.size();
+  for (const TestSet& test : dataset.tests) held_out += test.ratings.size();
+  const std::int64_t parameters = times(users + items, std::int64_t{spec.rank} + 1);
+  const std::int64_t working_bytes = double_precision ? 8 : 4;
+
+  MemoryPlan plan;
+  plan.parts = {
+      {"training_ratings", times(train, 12)},
+      {"ratings_by_user", csr_bytes(users, train)},
+      {"ratings_by_item", csr_bytes(items, train)},
+      // As read, and standardised for the backend.
+      {"held_out_ratings", times(held_out, 24)},
+      // Start values, result and result in rating units.
+      {"factors", times(parameters, 3 * 4)},
+      {"factors_of_backend", times(parameters, working_bytes)},
+  };
+  if (std::holds_alternative<Mle>(spec.algorithm)) {
+    plan.parts.push_back({"visiting_order", times(train, 12)});
+    plan.parts.push_back({"slope_accumulators", times(users + items, 2 * working_bytes)});
+    plan.parts.push_back({"factors_of_best_epoch", times(parameters, 4)});
+  }
+  if (std::holds_alternative<LeastSquares>(spec.algorithm)) {
+    plan.parts.push_back({"conjugate_gradient_vectors", times(parameters, 7 * working_bytes)});
+  }
+  for (const MemoryPart& part : plan.parts) plan.total_bytes = plus(plan.total_bytes, part.bytes);
+  return plan;
+}
+
+std::int64_t available_memory() {
+  return std::min({machine_memory(), address_space(), control_group_memory()});
+}
+
+void check_memory(const Dataset& dataset, const ModelSpec& spec, bool double_precision,
+                  std::int64_t available_bytes) {
+  const std::int64_t needed = plan_memory(dataset, spec, double_precision).total_bytes;
+  if (needed <= available_bytes) return;
+  const std::int32_t fits = largest_fitting_rank(dataset, spec, double_precision, available_bytes);
+  throw Error(ExitCode::out_of_memory, fmt::format("--k {}", spec.rank),
+              fmt::format("training needs {}, {} are free here; {}", human_bytes(needed),
+                          human_bytes(available_bytes),
+                          fits >= 0 ? fmt::format("the largest k that fits is {}", fits)
+                                    : "no k fits, the ratings alone are too many"),
+              fits > 0 ? fmt::format("try --k {}", fits)
+                       : "use a machine with more memory, or raise the limit (ulimit -v)");
+}
+
+std::string human_bytes(std::int64_t bytes) {
+  constexpr std::string_view units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return fmt::format("{} bytes", bytes);
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (value /= 1024; value >= 1024 && unit + 1 < std::size(units); value /= 1024) ++unit;
+  return fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+}  // namespace alsatian

@@ -1,0 +1,31 @@
+// What the commands that use a model share: ids of a file by the model's indices, and the data
+// that the model was trained on, rebuilt and checked.
+#pragma once
+
+#include "cli/log.hpp"
+#include "cli/reading_options.hpp"
+#include "cli/table.hpp"
+#include "host/model/model.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace alsatian {
+
+/// The index of each row's id, -1 where the model does not know it. [rows]
+std::vector<std::int32_t> model_indices(const RawIds& ids, const IdIndex& index);
+
+/// The id of a row as it stands in the file.
+Cell raw_id_cell(const RawIds& ids, std::int64_t row);
+
+/// The data set of the model from the file it was trained on: same cleaning, same split, and the
+/// fingerprint must be the model's (else Error 65).
+Dataset rebuild_dataset(const Model& model, const std::string& path, ReadingOptions reading,
+                        const Log& log);
+
+/// Ratings of a file by the model's indices. Throws Error 65 where no id is known.
+Triples read_for_model(const Model& model, const std::string& path, ReadingOptions reading,
+                       const Log& log);
+
+}  // namespace alsatian

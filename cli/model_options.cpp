@@ -1,0 +1,210 @@
+// Implements model_options.hpp: flags of section "Models", their defaults, who may use them.
+// Defaults were chosen once for all data sets, in units of standardised ratings.
+#include "cli/model_options.hpp"
+
+#include "host/error.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace alsatian {
+namespace {
+
+constexpr double bias_share = 0.75;  // λ_b / λ where λ_b is not given
+constexpr double inverse_time_decay = 0.1;
+constexpr double plain_learning_rate = 0.05;  // without AdaGrad
+
+void add_objective_options(CommandLine& line, ModelOptions& options) {
+  line.group("Model");
+  line.choice("--model", options.model, {{"als", "als"}, {"mle", "mle"}, {"ls", "ls"}},
+              "als: alternating least squares; mle: maximum likelihood by stochastic gradient "
+              "descent; ls: least squares over all parameters at once [default als]");
+  line.whole("--k,--factors,--rank", options.rank,
+             {.lowest = 0, .highest = largest_rank, .example = "64"},
+             "Factors per user and item; 0 leaves biases alone [0 to 1024, default 64]");
+  line.whole("--epochs,--iterations,--iters", options.epochs,
+             {.lowest = 1, .highest = 1'000'000, .example = "15"},
+             "Epochs: passes of als and mle, accepted steps of ls [1 to 1000000, default als 15, "
+             "mle 20, ls 30]");
+  line.real("--reg,--lambda", options.reg, {.lowest = 0, .highest = 1e12, .example = "1.2"},
+            "λ: multiplies half the squared length of every user's and item's factors, times "
+            "s(n) = n^α of its n ratings, in units of ratings divided by their deviation [0 to "
+            "1e12, default 1.2; 14·140^(-α) where only --reg-scaling is given]");
+  line.real("--reg-bias", options.reg_bias, {.lowest = 0, .highest = 1e12, .example = "0.9"},
+            "The same for biases [0 to 1e12, default 0.9, 0.75 λ where λ is not the default]");
+  line.real("--reg-scaling", options.reg_scaling, {.lowest = 0, .highest = 1, .example = "0.5"},
+            "α of s(n) = n^α: 0 is plain ridge, 1 is ALS-WR [0 to 1, default 0.5]");
+  line.flag("--no-biases", options.no_biases, "Factors alone, without biases");
+  line.whole("--seed", options.seed, {.lowest = 0, .example = "42"},
+             "Start values, hash splits and orders all follow from it [from 0, default 42]");
+}
+
+void add_algorithm_options(CommandLine& line, ModelOptions& options) {
+  line.group("als alone");
+  line.choice("--solver", options.solver,
+              {{"cholesky", Solver::cholesky}, {"cg", Solver::conjugate_gradient}},
+              "Exact row solves, or conjugate gradients from the last value [default cholesky]");
+  line.whole("--solver-steps", options.solver_steps,
+             {.lowest = 1, .highest = 10'000, .example = "6"},
+             "Steps of --solver cg per row [1 to 10000, default 6]");
+  line.group("mle alone");
+  line.choice("--likelihood", options.likelihood,
+              {{"gaussian", Gaussian{}},
+               {"laplace", Laplace{}},
+               {"poisson", Poisson{}},
+               {"bernoulli", Bernoulli{}}},
+              "Distribution of a rating around its prediction [default gaussian; als and ls have "
+              "no other]");
+  line.real("--positive", options.positive,
+            {.lowest = -std::numeric_limits<double>::infinity(), .example = "4"},
+            "With --likelihood bernoulli: a rating at or above X counts as 1, any other as 0");
+  line.real("--lr,--learning-rate", options.learning_rate,
+            {.lowest = 0, .highest = 1e6, .lowest_excluded = true, .example = "0.1"},
+            "Learning rate [above 0, default 0.1, 0.05 with --optimizer sgd]");
+  line.choice("--optimizer", options.optimizer,
+              {{"adagrad", Optimizer::adagrad}, {"sgd", Optimizer::sgd}},
+              "Steps scaled by each row's past slopes, or plain steps [default adagrad]");
+  line.choice("--schedule", options.schedule,
+              {{"exponential", Schedule::exponential}, {"inverse-time", Schedule::inverse_time}},
+              "Learning rate of epoch e from 0: rate·decay^e or rate/(1 + decay·e) [default "
+              "exponential]");
+  line.real("--decay", options.decay, {.lowest = 0, .highest = 1e6, .example = "0.95"},
+            "decay of --schedule [exponential: above 0, at most 1, default 0.95; inverse-time: "
+            "from 0, default 0.1]");
+  line.whole("--patience", options.patience, {.lowest = 1, .highest = 1'000'000, .example = "3"},
+             "With --validation: stop after N epochs without a better loss and keep the best "
+             "epoch [from 1, default 3]");
+  line.group("ls alone");
+  line.whole("--inner-steps", options.inner_steps,
+             {.lowest = 1, .highest = 1'000'000, .example = "50"},
+             "Most conjugate gradient steps inside one step [from 1, default 50]");
+}
+
+void refuse_unless(bool applies, bool given, const std::string& option, const std::string& owner,
+                   const std::string& help) {
+  if (applies || !given) return;
+  throw Error(ExitCode::usage, option, fmt::format("applies to {} alone", owner), help);
+}
+
+void refuse_foreign_options(const ModelOptions& options, bool has_validation) {
+  const bool als = options.model == "als";
+  const bool mle = options.model == "mle";
+  const auto leave = [](const std::string& option, const std::string& instead) {
+    return fmt::format("leave out {} or use {}", option, instead);
+  };
+  const auto for_als = [&](bool given, const std::string& option) {
+    refuse_unless(als, given, option, "--model als", leave(option, "--model als"));
+  };
+  const auto for_mle = [&](bool given, const std::string& option) {
+    refuse_unless(mle, given, option, "--model mle", leave(option, "--model mle"));
+  };
+  for_als(options.solver.has_value(), "--solver");
+  for_als(options.solver_steps.has_value(), "--solver-steps");
+  refuse_unless(options.solver == Solver::conjugate_gradient, options.solver_steps.has_value(),
+                "--solver-steps", "--solver cg", leave("--solver-steps", "--solver cg"));
+  for_mle(options.learning_rate.has_value(), "--lr");
+  for_mle(options.optimizer.has_value(), "--optimizer");
+  for_mle(options.schedule.has_value(), "--schedule");
+  for_mle(options.decay.has_value(), "--decay");
+  for_mle(options.patience.has_value(), "--patience");
+  refuse_unless(has_validation, options.patience.has_value(), "--patience",
+                "training with --validation", leave("--patience", "--validation 0.05"));
+  refuse_unless(options.model == "ls", options.inner_steps.has_value(), "--inner-steps",
+                "--model ls", leave("--inner-steps", "--model ls"));
+  const bool bernoulli =
+      options.likelihood && std::holds_alternative<Bernoulli>(*options.likelihood);
+  refuse_unless(bernoulli, options.positive.has_value(), "--positive", "--likelihood bernoulli",
+                leave("--positive", "--likelihood bernoulli"));
+  if (options.likelihood && !mle && !std::holds_alternative<Gaussian>(*options.likelihood)) {
+    throw Error(ExitCode::usage,
+                fmt::format("--likelihood {}", likelihood_name(*options.likelihood)),
+                fmt::format("--model {} has the gaussian likelihood alone", options.model),
+                "use --model mle");
+  }
+  if (options.no_biases && options.reg_bias) {
+    throw Error(ExitCode::usage, "--reg-bias", "contradicts --no-biases",
+                "leave out --reg-bias or --no-biases");
+  }
+  if (options.no_biases && options.rank == 0) {
+    throw Error(ExitCode::usage, "--no-biases", "leaves nothing to train with --k 0",
+                "use --k 64 or leave out --no-biases");
+  }
+}
+
+Mle make_mle(const ModelOptions& options) {
+  Mle mle;
+  if (options.optimizer) mle.optimizer = *options.optimizer;
+  if (mle.optimizer == Optimizer::sgd) mle.learning_rate = plain_learning_rate;
+  if (options.learning_rate) mle.learning_rate = *options.learning_rate;
+  if (options.schedule) mle.schedule = *options.schedule;
+  if (mle.schedule == Schedule::inverse_time) mle.decay = inverse_time_decay;
+  if (options.decay) mle.decay = *options.decay;
+  if (options.patience) mle.patience = *options.patience;
+  if (mle.schedule == Schedule::exponential && (mle.decay <= 0 || mle.decay > 1)) {
+    refuse_value("--decay", fmt::format("{}", mle.decay),
+                 "a number above 0 and at most 1 with --schedule exponential", "try --decay 0.95");
+  }
+  return mle;
+}
+
+Algorithm make_algorithm(const ModelOptions& options) {
+  if (options.model == "mle") return make_mle(options);
+  if (options.model == "ls") {
+    LeastSquares least_squares;
+    if (options.inner_steps) least_squares.inner_steps = *options.inner_steps;
+    return least_squares;
+  }
+  Als als;
+  if (options.solver) als.solver = *options.solver;
+  if (options.solver_steps) als.solver_steps = *options.solver_steps;
+  return als;
+}
+
+Regularization make_regularization(const ModelOptions& options, std::vector<std::string>& notes) {
+  Regularization regularization;
+  if (options.reg_scaling) regularization.scaling = *options.reg_scaling;
+  if (options.reg) {
+    regularization.factors = *options.reg;
+  } else if (options.reg_scaling) {
+    regularization.factors = regularization_for_scaling(*options.reg_scaling);
+    notes.push_back(fmt::format("reg {:.6g} follows from reg-scaling {} as 14·140^(-α)",
+                                regularization.factors, *options.reg_scaling));
+  }
+  if (options.reg_bias) {
+    regularization.biases = *options.reg_bias;
+  } else if (options.reg || options.reg_scaling) {
+    regularization.biases = bias_share * regularization.factors;
+    notes.push_back(
+        fmt::format("reg-bias {:.6g} follows from reg as 0.75 reg", regularization.biases));
+  }
+  return regularization;
+}
+
+}  // namespace
+
+void add_model_options(CommandLine& line, ModelOptions& options) {
+  add_objective_options(line, options);
+  add_algorithm_options(line, options);
+}
+
+double regularization_for_scaling(double scaling) { return 14.0 * std::pow(140.0, -scaling); }
+
+ChosenSpec make_spec(const ModelOptions& options, bool has_validation) {
+  refuse_foreign_options(options, has_validation);
+  ChosenSpec chosen;
+  ModelSpec& spec = chosen.spec;
+  spec.algorithm = make_algorithm(options);
+  if (options.likelihood) spec.likelihood = *options.likelihood;
+  if (options.rank) spec.rank = *options.rank;
+  spec.biases = !options.no_biases;
+  spec.regularization = make_regularization(options, chosen.notes);
+  spec.epochs =
+      options.epochs
+          ? *options.epochs
+          : std::visit([](const auto& choice) { return choice.default_epochs; }, spec.algorithm);
+  spec.seed = options.seed;
+  return chosen;
+}
+
+}  // namespace alsatian

@@ -1,0 +1,49 @@
+// Options that decide what is trained: `--model`, `--k`, `--reg` and their kin, with aliases.
+// What does not apply to the chosen model is refused, never ignored.
+#pragma once
+
+#include "cli/command_line.hpp"
+#include "host/model/spec.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace alsatian {
+
+/// As given; what is empty takes the model's default.
+struct ModelOptions {
+  std::string model = "als";
+  std::optional<std::int32_t> rank;
+  std::optional<int> epochs;
+  std::optional<double> reg;
+  std::optional<double> reg_bias;
+  std::optional<double> reg_scaling;
+  bool no_biases = false;
+  std::optional<Likelihood> likelihood;
+  std::optional<double> positive;
+  std::optional<Solver> solver;
+  std::optional<int> solver_steps;
+  std::optional<double> learning_rate;
+  std::optional<Optimizer> optimizer;
+  std::optional<Schedule> schedule;
+  std::optional<double> decay;
+  std::optional<int> patience;
+  std::optional<int> inner_steps;
+  std::uint64_t seed = 42;
+};
+
+void add_model_options(CommandLine& line, ModelOptions& options);
+
+struct ChosenSpec {
+  ModelSpec spec;
+  std::vector<std::string> notes;  // values that followed from others, for the log
+};
+
+/// The spec with defaults filled in. Throws Error 64 naming what does not apply or contradicts.
+ChosenSpec make_spec(const ModelOptions& options, bool has_validation);
+
+/// λ for a given α alone: 14·140^(−α), which keeps λ·s(n) at the default's for n = 140.
+double regularization_for_scaling(double scaling);
+
+}  // namespace alsatian

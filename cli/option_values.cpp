@@ -1,0 +1,150 @@
+// Implements option_values.hpp on std::from_chars.
+// A value counts only when every character of it was used.
+#include "cli/option_values.hpp"
+
+#include "host/error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+
+namespace alsatian {
+namespace {
+
+template <typename Number>
+std::optional<Number> whole_token(std::string_view text) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+bool is_plain(std::string_view value) {
+  return !value.empty() && value.size() <= 40 &&
+         std::all_of(value.begin(), value.end(), [](unsigned char character) {
+           return std::isalnum(character) != 0 || character == '.' || character == '+' ||
+                  character == '-' || character == '_';
+         });
+}
+
+std::string help_with(std::string_view option, const std::string& example) {
+  return example.empty() ? fmt::format("see {} in --help", option)
+                         : fmt::format("try {} {}", option, example);
+}
+
+}  // namespace
+
+std::string describe(const WholeRule& rule) {
+  if (rule.highest == std::numeric_limits<std::int64_t>::max()) {
+    return fmt::format("a whole number of at least {}", rule.lowest);
+  }
+  return fmt::format("a whole number between {} and {}", rule.lowest, rule.highest);
+}
+
+std::string describe(const RealRule& rule) {
+  const bool below = std::isfinite(rule.lowest);
+  const bool above = std::isfinite(rule.highest);
+  std::string text = "a finite number";
+  if (below && above && !rule.lowest_excluded && !rule.highest_excluded) {
+    return fmt::format("a number between {:g} and {:g}", rule.lowest, rule.highest);
+  }
+  if (below)
+    text = fmt::format("a number {} {:g}", rule.lowest_excluded ? "above" : "of at least",
+                       rule.lowest);
+  if (above)
+    text +=
+        fmt::format(" {} {:g}", rule.highest_excluded ? "and below" : "and at most", rule.highest);
+  return text;
+}
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  return whole_token<std::int64_t>(text);
+}
+
+void refuse_value(std::string_view option, std::string_view value, const std::string& rule,
+                  const std::string& help) {
+  // A colon in the place would read as a line number, so such values stand in the text.
+  if (value.find(':') != std::string_view::npos) {
+    throw Error(ExitCode::usage, std::string(option),
+                fmt::format("{} must be {}", quoted(value), rule), help);
+  }
+  throw Error(ExitCode::usage,
+              fmt::format("{} {}", option, is_plain(value) ? std::string(value) : quoted(value)),
+              fmt::format("must be {}", rule), help);
+}
+
+std::int64_t parse_whole(std::string_view option, std::string_view value, const WholeRule& rule) {
+  const auto number = whole_token<std::int64_t>(value);
+  if (!number || *number < rule.lowest || *number > rule.highest) {
+    refuse_value(option, value, describe(rule), help_with(option, rule.example));
+  }
+  return *number;
+}
+
+double parse_real(std::string_view option, std::string_view value, const RealRule& rule) {
+  const auto number = whole_token<double>(value);
+  const bool inside = number && std::isfinite(*number) &&
+                      (rule.lowest_excluded ? *number > rule.lowest : *number >= rule.lowest) &&
+                      (rule.highest_excluded ? *number < rule.highest : *number <= rule.highest);
+  if (!inside) refuse_value(option, value, describe(rule), help_with(option, rule.example));
+  return *number;
+}
+
+std::int64_t parse_bytes(std::string_view option, std::string_view value) {
+  constexpr std::string_view units = "KMGT";
+  int shift = 0;
+  std::string_view digits = value;
+  if (!value.empty()) {
+    const std::size_t unit = units.find(value.back());
+    if (unit != std::string_view::npos) {
+      shift = 10 * static_cast<int>(unit + 1);
+      digits.remove_suffix(1);
+    }
+  }
+  const auto number = whole_token<std::int64_t>(digits);
+  if (!number || *number < 1 || *number > (std::numeric_limits<std::int64_t>::max() >> shift)) {
+    refuse_value(option, value, "a number of bytes of at least 1, or one with K, M, G or T",
+                 help_with(option, "8G"));
+  }
+  return *number << shift;
+}
+
+std::int64_t parse_time(std::string_view option, std::string_view value) {
+  if (const auto seconds = whole_token<std::int64_t>(value)) return *seconds;
+  if (value.size() == 10 && value[4] == '-' && value[7] == '-') {
+    const auto year = whole_token<int>(value.substr(0, 4));
+    const auto month = whole_token<unsigned>(value.substr(5, 2));
+    const auto day = whole_token<unsigned>(value.substr(8, 2));
+    if (year && month && day) {
+      const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(*month),
+                                             std::chrono::day(*day)};
+      if (date.ok()) {
+        return std::chrono::duration_cast<std::chrono::seconds>(
+                   std::chrono::sys_days(date).time_since_epoch())
+            .count();
+      }
+    }
+  }
+  refuse_value(option, value, "whole seconds since 1970 or a day as YYYY-MM-DD",
+               help_with(option, "2015-01-01"));
+}
+
+std::vector<std::string> parse_list(std::string_view option, std::string_view value) {
+  std::vector<std::string> parts;
+  std::size_t first = 0;
+  while (true) {
+    const std::size_t comma = value.find(',', first);
+    const std::string_view part = value.substr(first, comma - first);
+    if (part.empty())
+      refuse_value(option, value, "a list without empty parts", help_with(option, "1,2,3"));
+    parts.emplace_back(part);
+    if (comma == std::string_view::npos) return parts;
+    first = comma + 1;
+  }
+}
+
+}  // namespace alsatian

@@ -1,0 +1,94 @@
+// Implements progress.hpp.
+// The bar is the last line of the terminal and is rubbed out before anything else is printed.
+#include "cli/progress.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace alsatian {
+namespace {
+
+std::string rate_text(double ratings_per_second) {
+  if (ratings_per_second >= 1e6) return fmt::format("{:.1f} M ratings/s", ratings_per_second / 1e6);
+  if (ratings_per_second >= 1e3) return fmt::format("{:.1f} k ratings/s", ratings_per_second / 1e3);
+  return fmt::format("{:.0f} ratings/s", ratings_per_second);
+}
+
+std::string time_text(double seconds) {
+  if (seconds < 10) return fmt::format("{:.1f} s", seconds);
+  if (seconds < 120) return fmt::format("{:.0f} s", seconds);
+  const auto minutes = static_cast<long long>(seconds / 60);
+  if (minutes < 120) return fmt::format("{} min", minutes);
+  return fmt::format("{} h {} min", minutes / 60, minutes % 60);
+}
+
+}  // namespace
+
+std::string epoch_text(const EpochStats& stats, const std::vector<std::string>& test_names) {
+  const std::size_t digits = fmt::formatted_size("{}", stats.epochs);
+  std::string text = fmt::format("{:>{}}/{}", stats.epoch, digits, stats.epochs);
+  if (stats.objective) text += fmt::format("  objective {:.8g}", *stats.objective);
+  if (stats.train_rmse) text += fmt::format("  train RMSE {:.4f}", *stats.train_rmse);
+  if (stats.validation_rmse)
+    text += fmt::format("  validation RMSE {:.4f}", *stats.validation_rmse);
+  for (std::size_t test = 0; test < stats.test_rmse.size(); ++test) {
+    const bool named = stats.test_rmse.size() > 1 && test < test_names.size();
+    text +=
+        fmt::format("  {} RMSE {:.4f}", named ? test_names[test] : "test", stats.test_rmse[test]);
+  }
+  if (stats.train_nll) text += fmt::format("  train NLL {:.4f}", *stats.train_nll);
+  if (stats.learning_rate > 0) text += fmt::format("  lr {:.4g}", stats.learning_rate);
+  text += fmt::format("  {:.3g} s", stats.training_seconds);
+  if (stats.evaluation_seconds > 0) text += fmt::format(" + {:.3g} s", stats.evaluation_seconds);
+  return text + fmt::format("  {}", rate_text(stats.ratings_per_second));
+}
+
+std::string bar_text(const EpochStats& stats, int width) {
+  const int epochs = std::max(stats.epochs, 1);
+  const int done = std::clamp(stats.epoch, 0, epochs);
+  const double left = done > 0 ? stats.total_seconds * (epochs - done) / done : 0;
+  std::string tail = fmt::format("  {}/{}", done, epochs);
+  if (done > 0) {
+    tail += fmt::format("  {}  {} left", rate_text(stats.ratings_per_second), time_text(left));
+  }
+  const int cells = std::clamp(width - static_cast<int>(tail.size()) - 3, 0, 40);
+  const int full = cells * done / epochs;
+  if (cells < 5) return tail.substr(2, static_cast<std::size_t>(std::max(width - 1, 0)));
+  return fmt::format("[{}{}]{}", std::string(static_cast<std::size_t>(full), '#'),
+                     std::string(static_cast<std::size_t>(cells - full), ' '), tail);
+}
+
+Progress::Progress(const Log& log, std::vector<std::string> test_names)
+    : log_(log), test_names_(std::move(test_names)) {}
+
+void Progress::on_start(const std::string& backend, const ModelSpec& spec, std::int64_t) {
+  log_.field("device", backend);
+  EpochStats nothing_yet;
+  nothing_yet.epochs = spec.epochs;
+  draw_bar(nothing_yet);
+}
+
+void Progress::on_epoch(const EpochStats& stats) {
+  if (log_.quiet()) return;
+  clear_bar();
+  log_.field("epoch", epoch_text(stats, test_names_));
+  draw_bar(stats);
+}
+
+void Progress::on_end(const std::string& why) {
+  if (log_.quiet()) return;
+  clear_bar();
+  if (!why.empty()) log_.field("end", why);
+}
+
+void Progress::draw_bar(const EpochStats& stats) const {
+  if (log_.quiet() || !log_.is_terminal() || stats.epoch >= stats.epochs) return;
+  log_.raw(bar_text(stats, log_.width()));
+}
+
+void Progress::clear_bar() const {
+  if (log_.is_terminal()) log_.raw("\r\x1b[K");
+}
+
+}  // namespace alsatian

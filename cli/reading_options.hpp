@@ -1,0 +1,36 @@
+// Options of reading and cleaning ratings, and reading with them: shared by all commands that
+// take a ratings file. What was detected and what became of every line is said.
+#pragma once
+
+#include "cli/command_line.hpp"
+#include "cli/log.hpp"
+#include "host/ratings/dataset.hpp"
+#include "host/ratings/reader.hpp"
+
+#include <string>
+#include <vector>
+
+namespace alsatian {
+
+struct ReadingOptions {
+  ReadOptions read;
+  std::string rejects;  // --rejects FILE, "" for none
+};
+
+/// --columns, --delimiter, --decimal, --ids, --on-bad-line, --rejects, --member, --max-input.
+void add_reading_options(CommandLine& line, ReadingOptions& options);
+
+/// --duplicates, --min-user-ratings, --min-item-ratings, --rating-range.
+void add_cleaning_options(CommandLine& line, CleaningOptions& options);
+
+/// Throws Error 64 where `--rejects` would overwrite one of the inputs; "" and "-" are none.
+void protect_from_rejects(const ReadingOptions& options, const std::vector<std::string>& inputs);
+
+/// Reads, logs layout and notes, warns of rejected lines and writes them to the rejects file.
+RawRatings read_logged(const std::string& path, const ReadingOptions& options, const Log& log);
+
+/// "lines 5001 = ratings 5000 + duplicates 0 + rejected 0 + filtered 0 + blank or comment 0 +
+/// header 1".
+std::string account_text(const LineAccount& account);
+
+}  // namespace alsatian

@@ -1,0 +1,198 @@
+// `alsatian recommend`: the best items for one, many or all users.
+// Items that a user has rated are left out unless --include-seen says otherwise.
+#include "cli/allow_list.hpp"
+#include "cli/commands.hpp"
+#include "cli/device_options.hpp"
+#include "cli/model_input.hpp"
+#include "cli/table.hpp"
+#include "cli/titles.hpp"
+#include "host/error.hpp"
+#include "host/evaluate/scorer.hpp"
+#include "host/model/model_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+
+namespace alsatian {
+namespace {
+
+/// Users at a time: memory for results stays small, however many there are.
+constexpr std::size_t users_per_block = 4096;
+
+struct RecommendOptions {
+  std::string model;
+  std::vector<std::string> users;
+  bool all_users = false;
+  std::string data;
+  bool include_seen = false;
+  std::int32_t top = 10;
+  std::string items;
+  std::string movies;
+  ReadingOptions reading;
+  bool clip = false;
+  bool quiet = false;
+  Format format = Format::automatic;
+};
+
+void declare_options(CommandLine& line, RecommendOptions& options) {
+  line.positional("MODEL", options.model, "A model saved by alsatian train");
+  line.group("For whom");
+  line.repeatable(
+      "--users", "ID,...",
+      [&options](std::string_view option, const std::string& value) {
+        for (std::string& id : parse_list(option, value)) options.users.push_back(std::move(id));
+      },
+      "Users by id; may be given several times");
+  line.flag("--all-users", options.all_users, "Every user of the model");
+  line.group("What");
+  line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},
+             "Items per user, best first; fewer where fewer are left [from 1, default 10]");
+  line.text("--data", "RATINGS", options.data,
+            "Ratings whose items are left out for the users who gave them");
+  line.flag("--include-seen", options.include_seen, "Leave nothing out");
+  line.text("--items", "FILE", options.items,
+            "Recommend from these items alone, one id a line [default all items]");
+  line.text("--movies", "FILE", options.movies,
+            "Titles: movies.csv, movies.dat or u.item [default those in the model]");
+  line.flag("--clip", options.clip, "Limit predictions to the range of the training ratings");
+  add_format_option(line, options.format);
+  line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
+  add_threads_option(line);
+  add_reading_options(line, options.reading);
+  line.examples(
+      "Example:\n"
+      "  alsatian recommend model.safetensors --users 1,2 --data ml-latest-small\n");
+}
+
+void check_options(const RecommendOptions& options) {
+  if (options.users.empty() && !options.all_users) {
+    throw Error(ExitCode::usage, "--users", "is missing", "give --users ID,... or --all-users");
+  }
+  if (!options.users.empty() && options.all_users) {
+    throw Error(ExitCode::usage, "--all-users", "contradicts --users", "give one of them");
+  }
+  if (options.data.empty() && !options.include_seen) {
+    throw Error(ExitCode::usage, "--data",
+                "is missing: the model does not hold the ratings, so what a user has seen is not "
+                "known",
+                "give --data with the ratings, or --include-seen");
+  }
+  if (!options.data.empty() && options.include_seen) {
+    throw Error(ExitCode::usage, "--include-seen", "contradicts --data", "give one of them");
+  }
+}
+
+std::vector<std::int32_t> find_users(const Model& model, const RecommendOptions& options) {
+  std::vector<std::int32_t> users;
+  if (options.all_users) {
+    users.resize(static_cast<std::size_t>(model.users.size()));
+    std::iota(users.begin(), users.end(), 0);
+  }
+  for (const std::string& id : options.users) {
+    const auto user = model.users.find(id);
+    if (!user) {
+      throw Error(ExitCode::usage, "--users",
+                  fmt::format("user {} is not in the model", quoted(id)),
+                  "give the id of a user with training ratings");
+    }
+    users.push_back(*user);
+  }
+  return users;
+}
+
+/// Items seen by each user of the model.
+CompressedMatrix read_seen(const Model& model, RecommendOptions& options, const Log& log) {
+  options.reading.read.rating_optional = true;
+  const Triples all = read_for_model(model, options.data, options.reading, log);
+  Triples known;
+  for (std::size_t row = 0; row < all.ratings.size(); ++row) {
+    if (all.users[row] < 0 || all.items[row] < 0) continue;
+    known.users.push_back(all.users[row]);
+    known.items.push_back(all.items[row]);
+    known.ratings.push_back(all.ratings[row]);
+  }
+  return compress_by_user(known, model.users.size());
+}
+
+CompressedMatrix rows_of(const CompressedMatrix& matrix, std::span<const std::int32_t> rows) {
+  CompressedMatrix result;
+  result.offsets.push_back(0);
+  for (const std::int32_t row : rows) {
+    const auto first = matrix.offsets[static_cast<std::size_t>(row)];
+    const auto last = matrix.offsets[static_cast<std::size_t>(row) + 1];
+    result.columns.insert(result.columns.end(), matrix.columns.begin() + first,
+                          matrix.columns.begin() + last);
+    result.values.insert(result.values.end(), matrix.values.begin() + first,
+                         matrix.values.begin() + last);
+    result.offsets.push_back(static_cast<std::int64_t>(result.columns.size()));
+  }
+  return result;
+}
+
+std::vector<std::string> column_names(const TitleLookup& titles) {
+  if (titles.present()) return {"user", "rank", "item", "title", "prediction"};
+  return {"user", "rank", "item", "prediction"};
+}
+
+void write_user(Table& table, const Model& model, const TitleLookup& titles, std::int32_t user,
+                const std::vector<ScoredItem>& items) {
+  std::int64_t rank = 0;
+  for (const ScoredItem& item : items) {
+    std::vector<Cell> cells{id_cell(model.users, user), ++rank, id_cell(model.items, item.index)};
+    if (titles.present()) cells.emplace_back(std::string(titles.title(item.index)));
+    cells.emplace_back(item.score);
+    table.row(cells);
+  }
+}
+
+void recommend(RecommendOptions& options) {
+  const Log log(options.quiet);
+  Output output;
+  protect_from_rejects(options.reading,
+                       {options.model, options.data, options.items, options.movies});
+  const Model model = load_model(options.model);
+  const std::vector<std::int32_t> users = find_users(model, options);
+  std::optional<std::vector<std::int32_t>> allowed;
+  if (!options.items.empty()) allowed = read_allow_list(options.items, model.items, log);
+  const TitleLookup titles(model, options.movies);
+  std::optional<CompressedMatrix> seen;
+  if (!options.include_seen) seen = read_seen(model, options, log);
+
+  const Scorer scorer(model, {.clip = options.clip});
+  Table table(output, options.format, column_names(titles));
+  std::int64_t short_users = 0;
+  for (std::size_t first = 0; first < users.size(); first += users_per_block) {
+    const std::span<const std::int32_t> block =
+        std::span(users).subspan(first, std::min(users_per_block, users.size() - first));
+    std::optional<CompressedMatrix> block_seen;
+    if (seen) block_seen = rows_of(*seen, block);
+    const auto ranked = scorer.recommend(block, options.top, block_seen ? &*block_seen : nullptr,
+                                         allowed ? &*allowed : nullptr);
+    for (std::size_t user = 0; user < block.size(); ++user) {
+      write_user(table, model, titles, block[user], ranked[user]);
+      if (static_cast<std::int32_t>(ranked[user].size()) < options.top) ++short_users;
+    }
+  }
+  table.finish();
+  output.flush();
+  if (short_users > 0) {
+    log.field("note", fmt::format("{} users got fewer than {} items, because no more were left",
+                                  short_users, options.top));
+  }
+}
+
+}  // namespace
+
+void recommend_command(Arguments arguments) {
+  RecommendOptions options;
+  CommandLine line("recommend", "Recommends items to users.");
+  declare_options(line, options);
+  if (!line.parse(arguments)) return;
+  check_options(options);
+  recommend(options);
+}
+
+}  // namespace alsatian

@@ -1,0 +1,169 @@
+// Implements table.hpp.
+// Numbers are printed by fmt, which never looks at the locale; JSON strings by nlohmann-json.
+#include "cli/table.hpp"
+
+#include "cli/command_line.hpp"
+#include "host/error.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+namespace alsatian {
+namespace {
+
+std::string escaped_for_tsv(const std::string& text) {
+  std::string result;
+  for (const char character : text) {
+    switch (character) {
+      case '\t':
+        result += "\\t";
+        break;
+      case '\n':
+        result += "\\n";
+        break;
+      case '\r':
+        result += "\\r";
+        break;
+      case '\\':
+        result += "\\\\";
+        break;
+      default:
+        result += character;
+    }
+  }
+  return result;
+}
+
+std::string escaped_for_json(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string rounded(double value) {
+  const double magnitude = std::fabs(value);
+  const bool unusual = magnitude >= 1e6 || (magnitude > 0 && magnitude < 1e-3);
+  return unusual ? fmt::format("{:.4g}", value) : fmt::format("{:.4f}", value);
+}
+
+struct TsvText {
+  std::string operator()(std::monostate) const { return ""; }
+  std::string operator()(const std::string& text) const { return escaped_for_tsv(text); }
+  std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
+  std::string operator()(float number) const { return fmt::format("{}", number); }
+  std::string operator()(double number) const { return fmt::format("{}", number); }
+};
+
+struct JsonText {
+  std::string operator()(std::monostate) const { return "null"; }
+  std::string operator()(const std::string& text) const { return escaped_for_json(text); }
+  std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
+  std::string operator()(float number) const { return real(number); }
+  std::string operator()(double number) const { return real(number); }
+
+  // JSON has no numbers that are not finite.
+  template <typename Real>
+  static std::string real(Real number) {
+    return std::isfinite(number) ? fmt::format("{}", number) : "null";
+  }
+};
+
+struct AlignedText {
+  std::string operator()(std::monostate) const { return "-"; }
+  std::string operator()(const std::string& text) const { return printable(text); }
+  std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
+  std::string operator()(float number) const { return rounded(static_cast<double>(number)); }
+  std::string operator()(double number) const { return rounded(number); }
+};
+
+/// Columns that UTF-8 text takes on a terminal, one per code point.
+std::size_t width(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char character) {
+    return (static_cast<unsigned char>(character) & 0xC0U) != 0x80U;
+  }));
+}
+
+}  // namespace
+
+void add_format_option(CommandLine& line, Format& format) {
+  line.choice("--format", format,
+              {{"text", Format::text}, {"tsv", Format::tsv}, {"jsonl", Format::jsonl}},
+              "How results are printed on standard output: aligned text, tab-separated values, or "
+              "one JSON object a line [default text on a terminal, tsv otherwise]");
+}
+
+Cell id_cell(const IdIndex& ids, std::int32_t index) {
+  if (ids.kind() == IdKind::integer) return ids.integers()[static_cast<std::size_t>(index)];
+  return ids.text(index);
+}
+
+Table::Table(Output& output, Format format, std::vector<std::string> columns)
+    : output_(output),
+      format_(format != Format::automatic ? format
+              : output.is_terminal()      ? Format::text
+                                          : Format::tsv),
+      columns_(std::move(columns)),
+      numeric_(columns_.size(), false) {
+  if (format_ != Format::tsv) return;
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    output_.write(c == 0 ? "" : "\t");
+    output_.write(columns_[c]);
+  }
+  output_.write("\n");
+}
+
+void Table::row(const std::vector<Cell>& cells) {
+  if (format_ == Format::text) {
+    std::vector<std::string>& texts = rows_.emplace_back();
+    for (std::size_t c = 0; c < cells.size(); ++c) {
+      if (cells[c].index() >= 2) numeric_[c] = true;
+      texts.push_back(std::visit(AlignedText{}, cells[c]));
+    }
+    return;
+  }
+  std::string line = format_ == Format::jsonl ? "{" : "";
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    if (format_ == Format::jsonl) {
+      line += fmt::format("{}{}:{}", c == 0 ? "" : ",", escaped_for_json(columns_[c]),
+                          std::visit(JsonText{}, cells[c]));
+    } else {
+      line += c == 0 ? "" : "\t";
+      line += std::visit(TsvText{}, cells[c]);
+    }
+  }
+  line += format_ == Format::jsonl ? "}\n" : "\n";
+  output_.write(line);
+}
+
+void Table::finish() {
+  if (format_ == Format::text) write_aligned();
+}
+
+void Table::write_aligned() {
+  std::vector<std::string> names = columns_;
+  for (std::string& name : names) std::replace(name.begin(), name.end(), '_', ' ');
+  std::vector<std::size_t> widths;
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    std::size_t widest = width(names[c]);
+    for (const auto& row : rows_) widest = std::max(widest, width(row[c]));
+    widths.push_back(widest);
+  }
+  const auto write_row = [&](const std::vector<std::string>& texts) {
+    std::string line;
+    for (std::size_t c = 0; c < texts.size(); ++c) {
+      const std::string padding(widths[c] - width(texts[c]), ' ');
+      line += c == 0 ? "" : "  ";
+      line += numeric_[c] ? padding + texts[c] : texts[c] + padding;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line;
+  };
+  const bool colours = output_.is_terminal() && std::getenv("NO_COLOR") == nullptr;
+  const std::string header = write_row(names);
+  output_.write(colours ? fmt::format("\x1b[1m{}\x1b[0m\n", header) : header + "\n");
+  for (const auto& row : rows_) output_.write(write_row(row) + "\n");
+}
+
+}  // namespace alsatian

@@ -1,0 +1,56 @@
+// Implements titles.hpp.
+// Linear in the number of titles: one question a run.
+#include "cli/titles.hpp"
+
+namespace alsatian {
+namespace {
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& character : result) {
+    if (character >= 'A' && character <= 'Z') character = static_cast<char>(character + 32);
+  }
+  return result;
+}
+
+}  // namespace
+
+StringTable titles_by_index(const Titles& titles, const IdIndex& items) {
+  std::vector<std::int64_t> title_of(static_cast<std::size_t>(items.size()), -1);
+  bool found = false;
+  for (std::int64_t entry = 0; entry < titles.ids.size(); ++entry) {
+    const auto item = items.find(titles.ids[entry]);
+    if (!item) continue;
+    title_of[static_cast<std::size_t>(*item)] = entry;
+    found = true;
+  }
+  StringTable result;
+  if (!found) return result;
+  for (const std::int64_t entry : title_of) {
+    result.push_back(entry < 0 ? std::string_view() : titles.titles[entry]);
+  }
+  return result;
+}
+
+TitleLookup::TitleLookup(const Model& model, const std::string& movies_path)
+    : titles_(movies_path.empty() ? model.titles
+                                  : titles_by_index(read_titles(movies_path), model.items)) {}
+
+std::string_view TitleLookup::title(std::int32_t item) const {
+  return present() ? titles_[item] : std::string_view();
+}
+
+std::vector<std::int32_t> TitleLookup::containing(std::string_view text) const {
+  const std::string wanted = lower_case(text);
+  std::vector<std::int32_t> items;
+  std::vector<std::int32_t> whole;
+  for (std::int64_t item = 0; item < titles_.size(); ++item) {
+    const std::string title = lower_case(titles_[item]);
+    if (title.find(wanted) == std::string::npos) continue;
+    items.push_back(static_cast<std::int32_t>(item));
+    if (title == wanted) whole.push_back(static_cast<std::int32_t>(item));
+  }
+  return whole.size() == 1 ? whole : items;
+}
+
+}  // namespace alsatian

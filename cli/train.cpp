@@ -1,0 +1,239 @@
+// `alsatian train`: from ratings to a model, its test error beside baselines, and a saved file.
+// The model is saved before anything is compared or printed: what follows may be interrupted.
+#include "cli/commands.hpp"
+#include "cli/memory_plan.hpp"
+#include "cli/process.hpp"
+#include "cli/progress.hpp"
+#include "cli/titles.hpp"
+#include "cli/train_data.hpp"
+#include "cli/train_options.hpp"
+#include "cli/train_summary.hpp"
+#include "host/atomic_file.hpp"
+#include "host/error.hpp"
+#include "host/model/model_file.hpp"
+#include "host/train/log_observer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <sys/resource.h>
+
+namespace alsatian {
+namespace {
+
+/// What a run of the command works with, from beginning to end.
+class TrainCommand {
+ public:
+  explicit TrainCommand(const TrainOptions& options)
+      : options_(options),
+        log_(options.quiet),
+        chosen_(make_spec(options.model, options.split.validation > 0)),
+        split_(make_split(options.split, options.model.seed)) {
+    trainer_.device = checked_device(options.device);
+    trainer_.evaluate_every = options.evaluate_every;
+    double_precision_ = trainer_.device.kind == DeviceOptions::Kind::reference;
+  }
+
+  void run() {
+    probe_outputs(options_);
+    if (!options_.init.empty()) {
+      init_ = std::make_unique<Model>(load_model(options_.init));
+      trainer_.init = init_.get();
+    }
+    RawRatings ratings = read_logged(options_.data, options_.reading, log_);
+    if (options_.dry_run) {
+      const std::string layout = ratings.layout;
+      plan(make_dataset(std::move(ratings), options_, split_, log_), layout);
+    } else if (split_.kind == SplitRule::Kind::fold) {
+      cross_validate(std::move(ratings));
+    } else {
+      train_once(std::move(ratings));
+    }
+  }
+
+ private:
+  void plan(const Dataset& dataset, const std::string& layout) {
+    log_spec(chosen_.spec, dataset, log_);
+    const MemoryPlan memory = plan_memory(dataset, chosen_.spec, double_precision_);
+    Table table(output_, options_.format, {"name", "value"});
+    table.row({"layout", layout});
+    table.row({"users", std::int64_t{dataset.users.size()}});
+    table.row({"items", std::int64_t{dataset.items.size()}});
+    table.row({"training_ratings", dataset.train.size()});
+    for (const MemoryPart& part : memory.parts) table.row({part.name + "_bytes", part.bytes});
+    table.row({"total_bytes", memory.total_bytes});
+    table.row({"available_bytes", available_bytes()});
+    table.finish();
+    output_.flush();
+  }
+
+  void train_once(RawRatings ratings) {
+    const Dataset dataset = make_dataset(std::move(ratings), options_, split_, log_);
+    prepare_training(test_names(dataset));
+    const TrainingResult result = fit(dataset);
+    save(result);
+    finish_log();
+    std::vector<SummaryRow> rows = compare(dataset, result, trainer_, options_.clip);
+    check_for_stop("the comparison is left out");
+    rows.push_back(training_row(dataset, result));
+    say_what_was_measured(dataset, result);
+    print_summary(output_, options_.format, rows);
+  }
+
+  void cross_validate(RawRatings ratings) {
+    prepare_training({"fold"});
+    std::vector<SummaryRow> rows;
+    for (std::int32_t fold = 0; fold < split_.folds; ++fold) {
+      SplitRule split = split_;
+      split.fold = fold;
+      log_.field("fold", fmt::format("{} of {}", fold + 1, split_.folds));
+      const Dataset dataset = make_dataset(ratings, options_, split, log_);
+      if (log_file_) log_file_->set_fold(fold + 1);
+      const TrainingResult result = fit(dataset);
+      check_for_stop("no model was saved");
+      for (SummaryRow& row : compare(dataset, result, trainer_, options_.clip)) {
+        row.part = fmt::format("fold {}", fold + 1);
+        rows.push_back(row);
+      }
+      check_for_stop("no model was saved");
+    }
+    // The log holds the folds alone; an epoch of the last fit has no fold to be filed under. It is
+    // finished after that fit: a full disk must not cost the model.
+    const std::unique_ptr<LogObserver> log = std::move(log_file_);
+    if (!options_.out.empty()) fit_everything(std::move(ratings));
+    if (log) log->finish();
+    const std::vector<SummaryRow> totals = mean_and_deviation(rows);
+    rows.insert(rows.end(), totals.begin(), totals.end());
+    print_summary(output_, options_.format, rows);
+  }
+
+  /// The last fit of cross-validation: nothing is held out, so nothing is measured.
+  void fit_everything(RawRatings ratings) {
+    SplitRule split = split_;
+    split.kind = SplitRule::Kind::none;
+    split.folds = 0;
+    log_.field("fold", "last fit, on everything");
+    const Dataset dataset = make_dataset(std::move(ratings), options_, split, log_);
+    save(fit(dataset));
+  }
+
+  TrainingResult fit(const Dataset& dataset) {
+    for (const std::string& note : chosen_.notes) log_.field("note", note);
+    log_spec(chosen_.spec, dataset, log_);
+    const std::int64_t available = available_bytes();
+    check_memory(dataset, chosen_.spec, double_precision_, available);
+    log_.field(
+        "memory",
+        fmt::format("the plan needs {}, {} are free",
+                    human_bytes(plan_memory(dataset, chosen_.spec, double_precision_).total_bytes),
+                    human_bytes(available)));
+    if (!options_.out.empty()) probe_output(options_.out, "", least_model_bytes(dataset));
+    Progress progress(log_, test_names(dataset));
+    TrainerOptions trainer = trainer_;
+    trainer.observers = {&progress};
+    if (log_file_) trainer.observers.push_back(log_file_.get());
+    TrainingResult result = train(dataset, chosen_.spec, trainer);
+    result.model.positive = options_.model.positive;
+    result.model.titles = titles_by_index(titles(), dataset.items);
+    return result;
+  }
+
+  /// Factors, biases, counts and ids; the file is a little larger.
+  std::int64_t least_model_bytes(const Dataset& dataset) const {
+    const std::int64_t rows = std::int64_t{dataset.users.size()} + dataset.items.size();
+    return rows * ((std::int64_t{chosen_.spec.rank} + 2) * 4 + 8);
+  }
+
+  const Titles& titles() {
+    if (!titles_) {
+      titles_ =
+          std::make_unique<Titles>(options_.data == "-" ? Titles{} : find_titles(options_.data));
+    }
+    return *titles_;
+  }
+
+  void save(const TrainingResult& result) {
+    if (!options_.out.empty()) {
+      save_model(result.model, options_.out);
+      log_.field("saved", fmt::format("{}{}", printable(options_.out),
+                                      result.model.titles.size() > 0 ? ", with titles" : ""));
+    }
+    if (!result.interrupted) return;
+    log_.warning(fmt::format("stopped on request after epoch {}: {}", result.last.epoch,
+                             options_.out.empty()
+                                 ? "there was no --out, so nothing is saved"
+                                 : fmt::format("the model is in {}; --init {} goes on from there",
+                                               printable(options_.out), printable(options_.out))));
+    throw Interrupted{stop_->signal()};
+  }
+
+  void say_what_was_measured(const Dataset& dataset, const TrainingResult& result) const {
+    const ModelStatistics& statistics = result.model.statistics;
+    if (statistics.repaired_pivots > 0) {
+      log_.field("note", fmt::format("{} pivots were not positive and got jitter",
+                                     statistics.repaired_pivots));
+    }
+    if (options_.out.empty()) log_.field("note", "the model is not saved: there was no --out");
+    if (is_standardised(result.model.spec.likelihood)) {
+      log_.field("note", fmt::format("NLL uses the dispersion of the {}",
+                                     statistics.dispersion_from_validation
+                                         ? "validation share"
+                                         : "training part, which is too small at large k"));
+    }
+    if (dataset.tests.empty()) {
+      log_.field("note",
+                 "no test part, so there is no test error: --holdout 0.1 or --test FILE "
+                 "gives one");
+    }
+    rusage usage{};
+    if (::getrusage(RUSAGE_SELF, &usage) == 0) {
+      log_.field("memory", fmt::format("peak {}", human_bytes(usage.ru_maxrss * 1024)));
+    }
+  }
+
+  /// From here on a signal stops training after its epoch; before, it ends the process at once.
+  void prepare_training(const std::vector<std::string>& names) {
+    if (!options_.log.empty()) log_file_ = std::make_unique<LogObserver>(options_.log, names);
+    stop_.emplace();
+    trainer_.stop_requested = &stop_->requested();
+  }
+
+  void check_for_stop(const char* consequence) const {
+    if (!stop_->requested()) return;
+    log_.warning(fmt::format("stopped on request: {}", consequence));
+    throw Interrupted{stop_->signal()};
+  }
+
+  void finish_log() {
+    if (log_file_) log_file_->finish();
+  }
+
+  std::int64_t available_bytes() const {
+    const std::int64_t available = available_memory();
+    return options_.max_memory ? std::min(*options_.max_memory, available) : available;
+  }
+
+  const TrainOptions& options_;
+  Log log_;
+  Output output_;
+  ChosenSpec chosen_;
+  SplitRule split_;
+  TrainerOptions trainer_;
+  bool double_precision_ = false;
+  std::unique_ptr<Model> init_;
+  std::unique_ptr<Titles> titles_;
+  std::unique_ptr<LogObserver> log_file_;
+  std::optional<StopSignals> stop_;
+};
+
+}  // namespace
+
+void train_command(Arguments arguments) {
+  TrainOptions options;
+  if (!parse_train_options(arguments, options)) return;
+  TrainCommand(options).run();
+}
+
+}  // namespace alsatian

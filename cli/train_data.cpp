@@ -1,0 +1,133 @@
+// Implements train_data.hpp.
+// Warnings are about data that trains without error and yet is hardly what was meant.
+#include "cli/train_data.hpp"
+
+#include "host/error.hpp"
+#include "kernels/math/regularization.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace alsatian {
+namespace {
+
+void read_tests(Dataset& dataset, const TrainOptions& options, const Log& log) {
+  for (const std::string& path : options.split.test_files) {
+    ReadingOptions reading = options.reading;
+    // Rejected lines of the training file are already there.
+    reading.rejects.clear();
+    Triples test = index_ratings(read_logged(path, reading, log), dataset.users, dataset.items,
+                                 dataset.cleaning.duplicates);
+    const std::int64_t both = overlap(dataset.train, test);
+    if (both > 0) {
+      log.warning(
+          fmt::format("{} of {} ratings of {} are for pairs that are trained on too: its "
+                      "test error is too good",
+                      both, test.size(), printable(path)));
+    }
+    dataset.tests.push_back({name_test(path, dataset.tests), std::move(test)});
+  }
+}
+
+void log_unknown(const TestSet& test, const Log& log) {
+  const auto users = std::count(test.ratings.users.begin(), test.ratings.users.end(), -1);
+  const auto items = std::count(test.ratings.items.begin(), test.ratings.items.end(), -1);
+  log.field("test",
+            fmt::format("{}: {} ratings of unknown users and {} of unknown items, predicted "
+                        "from what is known",
+                        printable(test.name), users, items));
+}
+
+void log_sizes(const Dataset& dataset, const Log& log) {
+  log.field("lines", account_text(dataset.account));
+  for (const std::string& note : dataset.notes) log.field("note", note);
+  std::string text = fmt::format("{} users, {} items, {} training ratings", dataset.users.size(),
+                                 dataset.items.size(), dataset.train.size());
+  if (dataset.validation.size() > 0) {
+    text += fmt::format(", {} for validation", dataset.validation.size());
+  }
+  for (const TestSet& test : dataset.tests) {
+    text += fmt::format(", {} for testing ({})", test.ratings.size(), printable(test.name));
+  }
+  log.field("data", text);
+  for (const TestSet& test : dataset.tests) log_unknown(test, log);
+  log.field("split", split_text(dataset.split));
+}
+
+void warn_about(const Dataset& dataset, const TrainOptions& options, const Log& log) {
+  const auto [lowest, highest] =
+      std::minmax_element(dataset.train.ratings.begin(), dataset.train.ratings.end());
+  if (lowest != dataset.train.ratings.end() && *lowest == *highest) {
+    log.warning(
+        fmt::format("all training ratings are {}: there is nothing to learn from them "
+                    "(implicit feedback is not supported yet)",
+                    *lowest));
+  }
+  const std::int32_t rank = options.model.rank.value_or(ModelSpec{}.rank);
+  const std::int32_t rows = std::min(dataset.users.size(), dataset.items.size());
+  if (rank > rows) {
+    log.warning(
+        fmt::format("rank {} > {}, the smaller of the numbers of users and items: smaller "
+                    "ranks say as much",
+                    rank, rows));
+  }
+}
+
+std::int64_t median(std::vector<std::int64_t> counts) {
+  if (counts.empty()) return 0;
+  const auto middle = counts.begin() + static_cast<std::ptrdiff_t>(counts.size() / 2);
+  std::nth_element(counts.begin(), middle, counts.end());
+  return *middle;
+}
+
+std::int64_t median_count(const std::vector<std::int32_t>& indices, std::int32_t rows) {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(rows));
+  for (const std::int32_t index : indices) ++counts[static_cast<std::size_t>(index)];
+  return median(std::move(counts));
+}
+
+}  // namespace
+
+std::string name_test(const std::string& path, const std::vector<TestSet>& tests) {
+  const std::string name = std::filesystem::path(path).filename().string();
+  const bool taken = std::any_of(tests.begin(), tests.end(),
+                                 [&](const TestSet& test) { return test.name == name; });
+  return taken || name.empty() ? path : name;
+}
+
+Dataset make_dataset(RawRatings ratings, const TrainOptions& options, const SplitRule& split,
+                     const Log& log) {
+  Dataset dataset = build_dataset(std::move(ratings), options.cleaning, split);
+  read_tests(dataset, options, log);
+  log_sizes(dataset, log);
+  warn_about(dataset, options, log);
+  return dataset;
+}
+
+std::vector<std::string> test_names(const Dataset& dataset) {
+  std::vector<std::string> names;
+  for (const TestSet& test : dataset.tests) names.push_back(test.name);
+  return names;
+}
+
+void log_spec(const ModelSpec& spec, const Dataset& dataset, const Log& log) {
+  const Regularization& regularization = spec.regularization;
+  log.field("model",
+            fmt::format("{}, {} likelihood, k {}{}, {} epochs, reg {:.6g}, reg-bias "
+                        "{:.6g}, reg-scaling {}, seed {}",
+                        algorithm_name(spec.algorithm), likelihood_name(spec.likelihood), spec.rank,
+                        spec.biases ? "" : " without biases", spec.epochs, regularization.factors,
+                        regularization.biases, regularization.scaling, spec.seed));
+  const std::int64_t user = median_count(dataset.train.users, dataset.users.size());
+  const std::int64_t item = median_count(dataset.train.items, dataset.items.size());
+  const auto weight = [&](std::int64_t count) {
+    return regularization.factors * row_scale(static_cast<double>(count), regularization.scaling);
+  };
+  log.field("reg", fmt::format("λ·s(n) is {:.4g} for the median user with {} ratings, {:.4g} for "
+                               "the median item with {}",
+                               weight(user), user, weight(item), item));
+}
+
+}  // namespace alsatian

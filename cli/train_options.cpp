@@ -1,0 +1,117 @@
+// Implements train_options.hpp.
+// The order of declaration is the order of --help.
+#include "cli/train_options.hpp"
+
+#include "host/atomic_file.hpp"
+#include "host/error.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <system_error>
+
+namespace alsatian {
+namespace {
+
+void add_output_options(CommandLine& line, TrainOptions& options) {
+  line.group("Output");
+  line.text("--out", "FILE", options.out, "Where the model is saved, as safetensors");
+  line.text("--log", "FILE", options.log, "JSON Lines, one object an epoch");
+  line.whole("--evaluate-every", options.evaluate_every,
+             {.lowest = 1, .highest = 1'000'000, .example = "5"},
+             "Epochs between evaluations, each of which costs a pass over the ratings; the last "
+             "epoch always is one [from 1, default 1]");
+  line.flag("--clip", options.clip,
+            "Limit predictions to the range of the training ratings in the summary's figures");
+  add_format_option(line, options.format);
+  line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
+  line.flag("--dry-run", options.dry_run,
+            "Print the detected layout and the memory plan in bytes; train nothing");
+}
+
+void add_run_options(CommandLine& line, TrainOptions& options) {
+  line.group("Run");
+  line.text("--init", "MODEL", options.init,
+            "Start from a trained model, rows matched by id; new rows start at random");
+  add_device_options(line, options.device);
+  add_threads_option(line);
+  line.value(
+      "--max-memory", "BYTES",
+      [&options](std::string_view option, const std::string& value) {
+        options.max_memory = parse_bytes(option, value);
+      },
+      "Refuse to train where the plan needs more; K, M, G, T count [default what is free]");
+  line.config_file();
+}
+
+/// Throws where two outputs are one file, also through links.
+void keep_apart(std::string_view option, const std::string& path, std::string_view other_option,
+                const std::string& other_path) {
+  if (path.empty() || other_path.empty()) return;
+  std::error_code ignored;
+  const bool same = std::filesystem::equivalent(path, other_path, ignored) ||
+                    std::filesystem::weakly_canonical(path, ignored) ==
+                        std::filesystem::weakly_canonical(other_path, ignored);
+  if (!same || std::filesystem::is_character_file(path, ignored)) return;
+  throw Error(ExitCode::usage, std::string(option),
+              fmt::format("is the same file as {}", other_option), "give it another name");
+}
+
+/// The data file, or the files of a data folder but for what earlier runs wrote there.
+void add_data_files(const std::string& data, std::vector<std::string>& inputs) {
+  if (data == "-") return;
+  std::error_code failed;
+  if (!std::filesystem::is_directory(data, failed)) {
+    inputs.push_back(data);
+    return;
+  }
+  for (std::filesystem::directory_iterator entry(data, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    const std::string extension = entry->path().extension().string();
+    if (extension != ".safetensors" && extension != ".jsonl") {
+      inputs.push_back(entry->path().string());
+    }
+  }
+}
+
+}  // namespace
+
+bool parse_train_options(Arguments arguments, TrainOptions& options) {
+  CommandLine line("train", "Trains a model on ratings, tests it and saves it.");
+  line.group("Data");
+  line.text("--data", "PATH", options.data,
+            "Ratings: a file of any MovieLens layout, any delimited text, Matrix Market, a .gz of "
+            "these, a MovieLens folder or .zip, or - for standard input");
+  add_model_options(line, options.model);
+  add_split_options(line, options.split);
+  add_output_options(line, options);
+  add_run_options(line, options);
+  add_reading_options(line, options.reading);
+  add_cleaning_options(line, options.cleaning);
+  line.examples(
+      "Examples:\n"
+      "  alsatian train --data ml-latest-small --holdout 0.1 --out model.safetensors\n"
+      "  alsatian train --data u1.base --test u1.test --model mle --k 32 --validation 0.05\n");
+  if (!line.parse(arguments)) return false;
+  require_option("train", "--data", options.data, "ratings.csv");
+  options.reading.read.positive = options.model.positive;
+  return true;
+}
+
+void probe_outputs(const TrainOptions& options) {
+  std::vector<std::string> inputs = options.split.test_files;
+  add_data_files(options.data, inputs);
+  const std::string& rejects = options.reading.rejects;
+  for (const std::string& output : {options.out, options.log, rejects}) {
+    if (output.empty()) continue;
+    for (const std::string& input : inputs) probe_output(output, input);
+    if (inputs.empty()) probe_output(output, "");
+    // Only the model itself may go on where --init came from.
+    if (!options.init.empty() && output != options.out) probe_output(output, options.init);
+  }
+  keep_apart("--log", options.log, "--out", options.out);
+  keep_apart("--rejects", rejects, "--out", options.out);
+  keep_apart("--rejects", rejects, "--log", options.log);
+}
+
+}  // namespace alsatian

@@ -1,0 +1,41 @@
+// Everything that `alsatian train` can be told.
+// Parsing and the checks that need no data are here; the work is in train.cpp.
+#pragma once
+
+#include "cli/device_options.hpp"
+#include "cli/model_options.hpp"
+#include "cli/reading_options.hpp"
+#include "cli/split_options.hpp"
+#include "cli/table.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace alsatian {
+
+struct TrainOptions {
+  std::string data;
+  ReadingOptions reading;
+  CleaningOptions cleaning;
+  SplitOptions split;
+  ModelOptions model;
+  DeviceChoice device;
+  std::string out;
+  std::string init;
+  std::string log;
+  int evaluate_every = 1;
+  bool clip = false;
+  bool dry_run = false;
+  bool quiet = false;
+  Format format = Format::automatic;
+  std::optional<std::int64_t> max_memory;
+};
+
+/// False where --help was asked for and printed.
+bool parse_train_options(Arguments arguments, TrainOptions& options);
+
+/// Fails now where an output could not be written later, or is one of the inputs.
+void probe_outputs(const TrainOptions& options);
+
+}  // namespace alsatian

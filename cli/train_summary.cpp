@@ -1,0 +1,162 @@
+// Implements train_summary.hpp.
+// All predictors go through the same evaluation, so that their figures can be compared.
+#include "cli/train_summary.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+
+namespace alsatian {
+namespace {
+
+constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
+
+using Figure = double SummaryRow::*;
+constexpr Figure figures[] = {
+    &SummaryRow::rmse, &SummaryRow::rmse_clipped, &SummaryRow::rmse_known,      &SummaryRow::mae,
+    &SummaryRow::nll,  &SummaryRow::r_squared,    &SummaryRow::training_seconds};
+
+SummaryRow row_of(const std::string& predictor, const std::string& part,
+                  const RatingEvaluation& evaluation, double seconds) {
+  return {predictor,
+          part,
+          evaluation.all.count,
+          evaluation.all.rmse,
+          evaluation.all_clipped.rmse,
+          evaluation.known.count > 0 ? evaluation.known.rmse : not_measured,
+          evaluation.all.mae,
+          evaluation.all.mean_nll,
+          evaluation.all.r_squared,
+          seconds};
+}
+
+void add_rows(std::vector<SummaryRow>& rows, const std::string& predictor, const Model& model,
+              const Dataset& dataset, bool clip, double seconds) {
+  const Scorer scorer(model, {.clip = clip});
+  for (const TestSet& test : dataset.tests) {
+    rows.push_back(
+        row_of(predictor, test.name, evaluate_ratings(scorer, model, test.ratings), seconds));
+  }
+}
+
+/// Biases alone by the linear least-squares problem, or by the same likelihood where it is another.
+ModelSpec biases_spec(const ModelSpec& spec) {
+  ModelSpec biases = spec;
+  biases.rank = 0;
+  biases.biases = true;
+  if (std::holds_alternative<Gaussian>(spec.likelihood)) {
+    biases.algorithm = LeastSquares{};
+    biases.epochs = LeastSquares::default_epochs;
+  }
+  return biases;
+}
+
+Cell measured(double value) { return std::isnan(value) ? Cell{} : Cell{value}; }
+
+}  // namespace
+
+Model mean_model(const Model& trained, const Dataset& dataset) {
+  Model model;
+  model.spec = trained.spec;
+  model.spec.rank = 0;
+  model.scale = trained.scale;
+  model.users = trained.users;
+  model.items = trained.items;
+  model.user_counts = trained.user_counts;
+  model.item_counts = trained.item_counts;
+  model.factors = {SideFactors(trained.users.size(), 0), SideFactors(trained.items.size(), 0)};
+  model.statistics.dispersion = std::visit(
+      [&](const auto& likelihood) {
+        double loss = 0;
+        for (const float rating : dataset.train.ratings) {
+          const double standardised = likelihood.standardised
+                                          ? (rating - model.scale.mean) / model.scale.deviation
+                                          : rating;
+          loss += likelihood.loss_and_slope(model.scale.score_mean, standardised).loss;
+        }
+        return likelihood.dispersion(loss / static_cast<double>(dataset.train.size()));
+      },
+      trained.spec.likelihood);
+  return model;
+}
+
+std::vector<SummaryRow> compare(const Dataset& dataset, const TrainingResult& result,
+                                const TrainerOptions& options, bool clip) {
+  std::vector<SummaryRow> rows;
+  if (dataset.tests.empty()) return rows;
+  const ModelSpec& spec = result.model.spec;
+  add_rows(rows, "global mean", mean_model(result.model, dataset), dataset, clip, 0);
+  if (spec.rank > 0) {
+    TrainerOptions silent = options;
+    silent.observers.clear();
+    silent.init = nullptr;
+    silent.evaluate_every = std::numeric_limits<int>::max();
+    const TrainingResult biases = train(dataset, biases_spec(spec), silent);
+    if (!biases.interrupted) {
+      add_rows(rows, "biases only", biases.model, dataset, clip, biases.last.total_seconds);
+    }
+  }
+  add_rows(rows, std::string(algorithm_name(spec.algorithm)), result.model, dataset, clip,
+           result.last.total_seconds);
+  return rows;
+}
+
+SummaryRow training_row(const Dataset& dataset, const TrainingResult& result) {
+  return {std::string(algorithm_name(result.model.spec.algorithm)),
+          "train",
+          dataset.train.size(),
+          result.last.train_rmse.value_or(not_measured),
+          not_measured,
+          not_measured,
+          not_measured,
+          result.last.train_nll.value_or(not_measured),
+          not_measured,
+          result.last.total_seconds};
+}
+
+std::vector<SummaryRow> mean_and_deviation(const std::vector<SummaryRow>& folds) {
+  std::vector<SummaryRow> rows;
+  std::vector<std::string> predictors;
+  for (const SummaryRow& fold : folds) {
+    if (std::find(predictors.begin(), predictors.end(), fold.predictor) == predictors.end()) {
+      predictors.push_back(fold.predictor);
+    }
+  }
+  for (const std::string& predictor : predictors) {
+    SummaryRow mean{.predictor = predictor, .part = "mean"};
+    SummaryRow deviation{.predictor = predictor, .part = "sd"};
+    std::vector<SummaryRow> own;
+    std::copy_if(folds.begin(), folds.end(), std::back_inserter(own),
+                 [&](const SummaryRow& fold) { return fold.predictor == predictor; });
+    const double count = static_cast<double>(own.size());
+    for (const SummaryRow& fold : own) mean.ratings += fold.ratings;
+    deviation.ratings = mean.ratings;
+    for (const Figure figure : figures) {
+      double sum = 0;
+      for (const SummaryRow& fold : own) sum += fold.*figure;
+      mean.*figure = sum / count;
+      double squares = 0;
+      for (const SummaryRow& fold : own) squares += std::pow(fold.*figure - mean.*figure, 2);
+      deviation.*figure = std::sqrt(squares / (count - 1));
+    }
+    rows.push_back(mean);
+    rows.push_back(deviation);
+  }
+  return rows;
+}
+
+void print_summary(Output& output, Format format, const std::vector<SummaryRow>& rows) {
+  Table table(output, format,
+              {"predictor", "part", "ratings", "rmse", "rmse_clipped", "rmse_known", "mae", "nll",
+               "r_squared", "training_seconds"});
+  for (const SummaryRow& row : rows) {
+    table.row({row.predictor, row.part, row.ratings, measured(row.rmse), measured(row.rmse_clipped),
+               measured(row.rmse_known), measured(row.mae), measured(row.nll),
+               measured(row.r_squared), measured(row.training_seconds)});
+  }
+  table.finish();
+  output.flush();
+}
+
+}  // namespace alsatian

@@ -1,0 +1,309 @@
+// What goes wrong while running: full disks, closed descriptors, signals, limits, odd surroundings.
+// A failure keeps the previous output byte for byte and leaves no temporary file.
+#include "tests/integration/problem_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <clocale>
+#include <csignal>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace alsatian::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const ProblemFolder& problem() { return ProblemFolder::shared(); }
+
+void limit(int resource, rlim_t bytes) {
+  const rlimit value{bytes, bytes};
+  ::setrlimit(static_cast<__rlimit_resource_t>(resource), &value);
+}
+
+void output_to(const char* path) {
+  const int descriptor = ::open(path, O_WRONLY);
+  ::dup2(descriptor, 1);
+}
+
+TEST(Failure, KeepsThePreviousModelAndLeavesNoTemporary) {
+  const TemporaryFolder folder;
+  const std::string out = folder.file("model");
+  write_bytes(out, "the previous model");
+  write_bytes(folder.file("bad.csv"), "1,1,3\n1,2,x\n");
+  const std::vector<std::vector<std::string>> failures{
+      {"train", "--data", folder.file("bad.csv"), "--out", out},
+      {"train", "--data", "/nonexistent.csv", "--out", out},
+      {"train", "--data", problem().ratings(), "--model", "mle", "--optimizer", "sgd", "--lr",
+       "1000", "--out", out},
+      {"train", "--data", problem().ratings(), "--k", "512", "--max-memory", "100K", "--out", out},
+      {"generate", "--users", "10", "--items", "10", "--ratings", "1000", "--out", out}};
+  for (const auto& arguments : failures) {
+    const RunResult result = run(arguments);
+    EXPECT_GE(result.code, 64) << result.error;
+    EXPECT_LE(result.code, 80) << result.error;
+    EXPECT_TRUE(is_error_text(result.error)) << result.error;
+    EXPECT_EQ(read_bytes(out), "the previous model");
+    EXPECT_FALSE(has_temporary(folder.path().string()));
+  }
+}
+
+TEST(FullDisk, IsExit74ForEveryCommandThatPrints) {
+  RunOptions options;
+  options.in_child = [] { output_to("/dev/full"); };
+  const std::vector<std::vector<std::string>> commands{
+      {"recommend", problem().model(), "--all-users", "--include-seen"},
+      {"predict", problem().model(), "--pairs", problem().ratings()},
+      {"inspect", problem().model()},
+      {"similar", problem().model(), "--user", "1"},
+      {"evaluate", problem().model(), "--data", problem().ratings()},
+      {"--version"},
+      {"help"}};
+  for (const auto& command : commands) {
+    const RunResult result = run(command, options);
+    EXPECT_EQ(result.code, 74) << command[0] << result.error;
+    EXPECT_TRUE(is_error_text(result.error.substr(result.error.find("alsatian: error"))))
+        << result.error;
+    EXPECT_THAT(result.error, HasSubstr("No space left on device"));
+  }
+}
+
+TEST(FullDisk, AfterTrainingStillSavedTheModel) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.in_child = [] { output_to("/dev/full"); };
+  const RunResult result = run({"train", "--data", problem().ratings(), "--k", "2", "--epochs", "2",
+                                "--out", folder.file("model")},
+                               options);
+  EXPECT_EQ(result.code, 74) << result.error;
+  EXPECT_EQ(run({"inspect", folder.file("model")}).code, 0);
+}
+
+TEST(FullDisk, OfTheLogDoesNotCostTheModel) {
+  const TemporaryFolder folder;
+  const RunResult result = run({"train", "--data", problem().ratings(), "--k", "2", "--epochs", "2",
+                                "--out", folder.file("model"), "--log", "/dev/full"});
+  EXPECT_EQ(result.code, 74) << result.error;
+  EXPECT_EQ(run({"inspect", folder.file("model")}).code, 0);
+}
+
+TEST(FileSizeLimit, IsExit74AndKeepsThePreviousModel) {
+  const TemporaryFolder folder;
+  const std::string out = folder.file("model");
+  write_bytes(out, "the previous model");
+  RunOptions options;
+  options.in_child = [] { limit(RLIMIT_FSIZE, 4096); };
+  const RunResult result = run(
+      {"train", "--data", problem().ratings(), "--k", "8", "--epochs", "1", "--out", out}, options);
+  EXPECT_EQ(result.code, 74) << result.error;
+  EXPECT_EQ(read_bytes(out), "the previous model");
+  EXPECT_FALSE(has_temporary(folder.path().string()));
+}
+
+TEST(MemoryLimit, IsExit71) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the sanitizer's shadow memory does not fit a limited address space";
+#endif
+  const TemporaryFolder folder;
+  const std::string big = folder.file("big.csv");
+  ASSERT_EQ(
+      run({"generate", "--users", "20000", "--items", "9000", "--ratings", "200000", "--out", big})
+          .code,
+      0);
+  RunOptions options;
+  options.in_child = [] { limit(RLIMIT_AS, rlim_t{160} << 20); };
+  const RunResult result =
+      run({"train", "--data", big, "--k", "1024", "--threads", "1", "--out", folder.file("model")},
+          options);
+  EXPECT_EQ(result.code, 71) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("  help: "));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("model")));
+}
+
+TEST(ClosedOutput, IsExit74BeforeTheWorkAndHarmsNoFile) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.in_child = [] { ::close(1); };
+  const RunResult result = run({"train", "--data", problem().ratings(), "--k", "2", "--epochs", "1",
+                                "--out", folder.file("model")},
+                               options);
+  EXPECT_EQ(result.code, 74) << result.error;
+  EXPECT_EQ(folder.entries(), 0U);
+}
+
+TEST(ClosedError, ChangesNothingElse) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.in_child = [] { ::close(2); };
+  const RunResult result = run({"train", "--data", problem().ratings(), "--k", "8", "--holdout",
+                                "0.1", "--out", folder.file("model")},
+                               options);
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(read_bytes(folder.file("model")), read_bytes(problem().model()));
+}
+
+TEST(ClosedInput, IsAnErrorWhereItIsRead) {
+  RunOptions options;
+  options.in_child = [] { ::close(0); };
+  EXPECT_EQ(run({"train", "--data", problem().ratings(), "--k", "2"}, options).code, 0);
+  const RunResult result = run({"train", "--data", "-"}, options);
+  EXPECT_GE(result.code, 64);
+  EXPECT_TRUE(is_error_text(result.error)) << result.error;
+}
+
+TEST(BrokenPipe, EndsRecommendQuietly) {
+  RunOptions options;
+  options.close_output_after = 1;
+  const RunResult result = run(
+      {"recommend", problem().model(), "--all-users", "--include-seen", "--top", "157", "--quiet"},
+      options);
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.error, "");
+}
+
+TEST(BrokenPipe, DoesNotStopTraining) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.in_child = [] {
+    int ends[2];
+    if (::pipe(ends) != 0) ::_exit(125);
+    ::close(ends[0]);
+    ::dup2(ends[1], 1);
+    ::dup2(ends[1], 2);
+  };
+  const RunResult result = run({"train", "--data", problem().ratings(), "--k", "8", "--holdout",
+                                "0.1", "--out", folder.file("model")},
+                               options);
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(read_bytes(folder.file("model")), read_bytes(problem().model()));
+}
+
+class StopSignal : public ::testing::TestWithParam<int> {};
+
+TEST_P(StopSignal, FinishesTheEpochSavesSaysSoAndEndsByTheSignal) {
+  const TemporaryFolder folder;
+  const std::string out = folder.file("model");
+  RunOptions options;
+  options.signal = GetParam();
+  options.signal_after = "epoch    ";
+  const RunResult result = run({"train", "--data", problem().ratings(), "--epochs", "1000000",
+                                "--evaluate-every", "1000", "--out", out},
+                               options);
+  ASSERT_FALSE(result.timed_out) << result.error.substr(0, 2000);
+  EXPECT_EQ(result.signal, GetParam());
+  EXPECT_EQ(result.output, "");
+  EXPECT_THAT(result.error, HasSubstr("stopped on request after epoch "));
+  EXPECT_THAT(result.error, HasSubstr("the model is in "));
+  const RunResult inspected = run({"inspect", out, "--format", "jsonl"});
+  ASSERT_EQ(inspected.code, 0) << inspected.error;
+  EXPECT_GE(nlohmann::json::parse(inspected.output).at("epochs_run").get<int>(), 1);
+  EXPECT_FALSE(has_temporary(folder.path().string()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Signals, StopSignal, ::testing::Values(SIGINT, SIGTERM, SIGHUP));
+
+TEST(StopSignal, IgnoredHangupStaysIgnored) {
+  RunOptions options;
+  options.signal = SIGHUP;
+  options.signal_after = "epoch    ";
+  options.in_child = [] { std::signal(SIGHUP, SIG_IGN); };
+  const RunResult result =
+      run({"train", "--data", problem().ratings(), "--k", "8", "--epochs", "40"}, options);
+  EXPECT_EQ(result.code, 0) << result.error;
+}
+
+TEST(StopSignal, EndsGenerateWithoutAFile) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.signal = SIGINT;
+  options.signal_after = "";
+  const RunResult result =
+      run({"generate", "--shape", "ml-25m", "--out", folder.file("ratings")}, options);
+  EXPECT_EQ(result.signal, SIGINT);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("ratings")));
+}
+
+TEST(Output, ThatCannotBeCreatedIs73BeforeTraining) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.file("folder"));
+  for (const std::string& out : {folder.file("missing/model"), folder.file("folder")}) {
+    for (const std::string option : {"--out", "--log"}) {
+      const RunResult result = run({"train", "--data", problem().ratings(), option, out});
+      EXPECT_EQ(result.code, 73) << result.error;
+      EXPECT_TRUE(is_error_text(result.error)) << result.error;
+      EXPECT_THAT(result.error, Not(HasSubstr("epoch ")));
+    }
+  }
+}
+
+TEST(Output, ModeFollowsTheMask) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.in_child = [] { ::umask(0027); };
+  ASSERT_EQ(run({"train", "--data", problem().ratings(), "--k", "1", "--epochs", "1", "--out",
+                 folder.file("model")},
+                options)
+                .code,
+            0);
+  struct stat status {};
+  ASSERT_EQ(::stat(folder.file("model").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0640U);
+}
+
+TEST(Surroundings, EmptyEnvironmentAndReadOnlyFolderAreEnough) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.folder = "/proc";
+  options.in_child = [] { ::clearenv(); };
+  const RunResult result = run({"train", "--data", problem().ratings(), "--k", "8", "--holdout",
+                                "0.1", "--out", folder.file("model")},
+                               options);
+  EXPECT_EQ(result.code, 0) << result.error;
+  EXPECT_EQ(read_bytes(folder.file("model")), read_bytes(problem().model()));
+}
+
+TEST(Surroundings, NamesWithBlanksColonsDashesAndLineBreaksAreJustNames) {
+  const TemporaryFolder folder;
+  const std::string text = read_bytes(problem().ratings());
+  RunOptions options;
+  options.folder = folder.path().string();
+  for (const std::string name :
+       {"two words.csv", "a:b.csv", "-dash.csv", "line\nbreak.csv", "not utf-8 \xff.csv"}) {
+    write_bytes(folder.file(name), text);
+    const std::string out = name + ".model";
+    const RunResult result =
+        run({"train", "--data", name, "--k", "8", "--holdout", "0.1", "--out", out}, options);
+    EXPECT_EQ(result.code, 0) << result.error;
+    EXPECT_EQ(read_bytes(folder.file(out)), read_bytes(problem().model()));
+    EXPECT_EQ(run({"inspect", "--", out}, options).code, 0);
+  }
+  const RunResult missing = run({"train", "--data", "line\nbreak"}, options);
+  EXPECT_EQ(missing.code, 66);
+  EXPECT_TRUE(is_error_text(missing.error)) << missing.error;
+}
+
+TEST(Locale, WithACommaChangesNoByte) {
+  const char* before = std::setlocale(LC_ALL, nullptr);
+  const std::string restored = before != nullptr ? before : "C";
+  const bool there = std::setlocale(LC_ALL, "de_DE.UTF-8") != nullptr;
+  std::setlocale(LC_ALL, restored.c_str());
+  if (!there) GTEST_SKIP() << "the locale de_DE.UTF-8 is not installed";
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.environment = {"LC_ALL=de_DE.UTF-8"};
+  const RunResult result = run({"train", "--data", problem().ratings(), "--k", "8", "--holdout",
+                                "0.1", "--out", folder.file("model")},
+                               options);
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_EQ(read_bytes(folder.file("model")), read_bytes(problem().model()));
+  EXPECT_EQ(run({"inspect", folder.file("model")}, options).output,
+            run({"inspect", problem().model()}).output);
+}
+
+}  // namespace
+}  // namespace alsatian::testing

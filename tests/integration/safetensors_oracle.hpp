@@ -1,0 +1,36 @@
+// Reads a model file with nothing of the program's: eight bytes of length, JSON, raw tensors.
+// Predictions computed from it are the oracle of the commands that use a model.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace alsatian::testing {
+
+class SafetensorsOracle {
+ public:
+  explicit SafetensorsOracle(const std::string& path);
+
+  /// Row of an id; -1 where there is none.
+  int user(std::int64_t id) const { return row_of(user_ids_, id); }
+  int item(std::int64_t id) const { return row_of(item_ids_, id); }
+  const std::vector<std::int64_t>& item_ids() const { return item_ids_; }
+  const std::vector<std::int64_t>& user_ids() const { return user_ids_; }
+
+  /// mean + b_u + c_i + ⟨p_u, q_i⟩ in double; a row of -1 contributes nothing.
+  double predict(int user, int item) const;
+  /// Cosine of the factors of two items.
+  double cosine(int left, int right) const;
+
+ private:
+  static int row_of(const std::vector<std::int64_t>& ids, std::int64_t id);
+
+  double mean_ = 0;
+  std::size_t rank_ = 0;
+  std::vector<std::int64_t> user_ids_, item_ids_;
+  std::vector<float> user_factors_, item_factors_, user_biases_, item_biases_;
+};
+
+}  // namespace alsatian::testing
