@@ -9,7 +9,8 @@ target_compile_options(alsatian_compile_options INTERFACE
 # clang-14's libomp and Eigen trip warnings that g++ does not have; g++ stays the strict compiler.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(alsatian_compile_options INTERFACE
-    $<$<COMPILE_LANGUAGE:CXX>:-Wno-implicit-int-float-conversion -Wno-pass-failed -Wno-psabi>)
+    $<$<COMPILE_LANGUAGE:CXX>:-Wno-implicit-int-float-conversion -Wno-sign-conversion>
+    $<$<COMPILE_LANGUAGE:CXX>:-Wno-pass-failed -Wno-psabi>)
 else()
   # Vector types wider than the baseline ISA never cross a function that is not inlined.
   target_compile_options(alsatian_compile_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-psabi>)
