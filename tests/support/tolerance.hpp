@@ -40,6 +40,26 @@ double residual(std::int64_t order, std::int64_t terms, double matrix_norm, doub
          (matrix_norm * solution_norm + right_side_norm);
 }
 
+/// Absolute error of factors and biases of size about 1 after a row's `updates` steps of stochastic
+/// gradient descent. An update rounds the value once, and adds `rate` times a slope whose dot
+/// product has `rank` roundings. With roundings of random sign both grow by the root of their
+/// number; 4 stands for what an error is multiplied by on its way through later updates.
+template <typename Real>
+double descent(std::int64_t updates, double rate, std::int64_t rank) {
+  return 4.0 * std::sqrt(static_cast<double>(updates)) * eps<Real> *
+         (1.0 + rate * std::sqrt(static_cast<double>(rank + 8)));
+}
+
+/// Absolute error of a sum over `count` ratings of losses, squared or absolute errors, all in
+/// standardised units. Scores carry the roundings of a dot product of `rank` products whose sum is
+/// about 1, and each figure changes by at most (1 + |error|)·exp(score) ≤ 8 times as much as the
+/// score. Roundings of random sign grow by the root of their number, within a dot product and over
+/// ratings.
+template <typename Real>
+double figures(std::int64_t rank, std::int64_t count) {
+  return 8.0 * eps<Real> * std::sqrt(static_cast<double>(rank + 1) * static_cast<double>(count));
+}
+
 /// The step h of a central difference at which truncation (~h²) and rounding (~u/h) balance.
 inline double difference_step() { return std::cbrt(eps<double>); }
 

@@ -4,7 +4,10 @@
 
 #include "kernels/cpu/aligned.hpp"
 #include "kernels/cpu/parallel.hpp"
+#include "kernels/reference/als.hpp"
+#include "tests/support/cpu_tables.hpp"
 #include "tests/support/problems.hpp"
+#include "tests/support/reference_problems.hpp"
 
 #include <Eigen/Dense>
 #include <gtest/gtest.h>
@@ -184,6 +187,44 @@ TEST_P(AlsHalfSweep, ByConjugateGradientsApproachesTheExactRow) {
   task.solver_steps = 2 * (rank + 1);
   als_half_sweep(kernels(isa), task, longest_first(task.ratings));
   expect_rows_match_oracle(task);
+}
+
+TEST_P(AlsHalfSweep, ByAFewConjugateGradientsIsAsFarAsTheReference) {
+  const auto [isa, rank] = GetParam();
+  const auto problem = planted_problem({.users = 23,
+                                        .items = 151,
+                                        .rank = rank,
+                                        .density = 0.5,
+                                        .heavy_users = 2,
+                                        .single_users = 2,
+                                        .empty_users = 2});
+  const auto start = testing::random_parameters(problem, rank, 0.3, 0.3);
+  const FactorTable items = testing::to_table(start.items);
+  FactorTable users = testing::to_table(start.users);
+  constexpr int steps = 3;
+  const AlsTask task{.ratings = problem.by_user_float.view(),
+                     .opposite = items.view(),
+                     .solved = users.view(),
+                     .regularization = {.factors = 0.7, .biases = 0.2, .scaling = 0.5},
+                     .biases = true,
+                     .solver_steps = steps};
+  reference::SideParameters expected = testing::from_table(users);
+  reference::half_sweep(problem.by_user.view(), testing::from_table(items),
+                        testing::reference_problem(problem, task.regularization),
+                        {.solver_steps = steps}, expected);
+  als_half_sweep(kernels(isa), task, longest_first(task.ratings));
+  const reference::SideParameters solved = testing::from_table(users);
+  for (std::int64_t row = 0; row < task.solved.rows; ++row) {
+    const std::int64_t count = task.ratings.row_size(row);
+    const double size = std::hypot(expected.factors.row(row).norm(), expected.biases[row]);
+    const double error = std::hypot((solved.factors.row(row) - expected.factors.row(row)).norm(),
+                                    solved.biases[row] - expected.biases[row]);
+    // Each step makes at most the error of a whole solve.
+    const double allowed =
+        count > 0 ? steps * forward_error_bound(solve_in_double(task, row), count) * size : 0.0;
+    EXPECT_LE(error, allowed) << "row " << row << " with " << count << " ratings";
+  }
+  EXPECT_TRUE(testing::padding_is_zero(users));
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryInstructionSetAndRank, AlsHalfSweep,

@@ -100,14 +100,8 @@ ErrorSums expected_errors(const PlantedProblem& problem, const Tables& tables,
   return sums;
 }
 
-/// Scores carry the roundings of a dot product of `rank` products whose sum is about 1, and every
-/// figure here changes by at most (1 + |error|)·exp(score) ≤ 8 times as much as the score.
-/// Roundings of random sign grow by the root of their number, within a dot product and over
-/// ratings.
 void expect_near(const ErrorSums& sums, const ErrorSums& expected, std::int32_t rank) {
-  const double allowed =
-      8 * tolerance::eps<float> *
-      std::sqrt(static_cast<double>(rank + 1) * static_cast<double>(expected.count));
+  const double allowed = tolerance::figures<float>(rank, expected.count);
   EXPECT_EQ(sums.count, expected.count);
   EXPECT_NEAR(sums.squared_error, expected.squared_error, allowed);
   EXPECT_NEAR(sums.absolute_error, expected.absolute_error, allowed);

@@ -215,7 +215,7 @@ TEST(LeastSquaresStep, LowersTheObjectiveThatItReports) {
   const PlantedProblem planted = awkward_problem();
   const reference::Problem problem = reference_problem(planted, usual);
   for (const Isa isa : available_isas()) {
-    for (const std::int32_t rank : {1, 5, 17}) {
+    for (const std::int32_t rank : {1, 5, 17, 31, 32, 33, 64, 100}) {
       SCOPED_TRACE(std::string(isa_name(isa)) + " rank " + std::to_string(rank));
       Tables tables(start_parameters(planted, rank));
       LeastSquares solver = solver_of(planted, usual, rank, isa);
@@ -237,7 +237,8 @@ TEST(LeastSquaresStep, LeadsToAStationaryPoint) {
   const ThreadsInScope one_thread(1);
   const PlantedProblem planted = awkward_problem();
   const reference::Problem problem = reference_problem(planted, usual);
-  for (const std::int32_t rank : {1, 5, 17}) {
+  for (const std::int32_t rank : {1, 5, 17, 33, 100}) {
+    SCOPED_TRACE(rank);
     Tables tables(start_parameters(planted, rank));
     // Rows without ratings are no part of the problem; the start leaves them at random.
     const double first = norm(reference::gradient(problem, tables.parameters()));
