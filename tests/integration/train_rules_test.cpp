@@ -1,6 +1,7 @@
 // The rules of training: splits, stopping, defaults, warnings, memory, what is refused in the data.
 // Each claim is checked on what the program prints and saves.
 #include "tests/integration/problem_folder.hpp"
+#include "tests/support/tolerance.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -148,10 +149,20 @@ TEST(Train, EveryLikelihoodTrainsOnRatingsOfItsDomain) {
                                        "--quiet"};
     if (likelihood == "bernoulli") arguments.insert(arguments.end(), {"--positive", "4"});
     const RunResult result = run(arguments);
-    EXPECT_EQ(result.code, 0) << likelihood << result.error;
+    ASSERT_EQ(result.code, 0) << likelihood << result.error;
+    const RunResult reference = run(with(arguments, {"--device", "reference"}));
+    ASSERT_EQ(reference.code, 0) << likelihood << reference.error;
     const Tsv summary(result.output);
-    EXPECT_GT(summary.number(summary.find("predictor", "mle"), "nll"), 0) << likelihood;
-    EXPECT_GT(summary.number(summary.find("predictor", "biases only"), "rmse"), 0) << likelihood;
+    const Tsv expected(reference.output);
+    for (const std::string predictor : {"global mean", "biases only", "mle"}) {
+      const std::size_t row = summary.find("predictor", predictor);
+      for (const std::string figure : {"rmse", "mae", "nll"}) {
+        // A row takes 30 steps in each of 20 epochs, the first at a rate of 0.1.
+        EXPECT_NEAR(summary.number(row, figure), expected.number(row, figure),
+                    8 * tolerance::descent<float>(30 * 20, 0.1, 2))
+            << likelihood << ", " << predictor << ", " << figure;
+      }
+    }
   }
   const RunResult outside = run({"train", "--data", folder.file("counts.csv"), "--model", "mle",
                                  "--likelihood", "bernoulli"});
