@@ -17,10 +17,20 @@ ProblemFolder::ProblemFolder() {
       run({"generate", "--users", "211", "--items", "157", "--ratings", "9001", "--rank", "4",
            "--noise", "0.3", "--seed", "7", "--out", ratings(), "--movies", movies()});
   if (generated.code != 0) throw std::runtime_error(generated.error);
-  std::vector<std::string> arguments = training_arguments(ratings());
-  arguments.insert(arguments.end(), {"--out", model()});
-  training_ = run(arguments);
-  if (training_.code != 0) throw std::runtime_error(training_.error);
+}
+
+std::string ProblemFolder::model() const {
+  training();
+  return folder_.file("als.safetensors");
+}
+
+const RunResult& ProblemFolder::training() const {
+  if (!training_) {
+    training_ =
+        run(with(training_arguments(ratings()), {"--out", folder_.file("als.safetensors")}));
+    if (training_->code != 0) throw std::runtime_error(training_->error);
+  }
+  return *training_;
 }
 
 std::vector<std::string> ProblemFolder::training_arguments(const std::string& ratings) {

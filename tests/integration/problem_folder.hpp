@@ -1,10 +1,11 @@
-// A folder with generated ratings, titles and the models trained on them, made once a test program.
-// Small enough that a training takes a fraction of a second.
+// A folder with generated ratings, titles and a model trained on them, made once a test program.
+// Small enough that a training takes a fraction of a second; trained where a test needs the model.
 #pragma once
 
 #include "tests/integration/run_program.hpp"
 #include "tests/support/temporary_folder.hpp"
 
+#include <optional>
 #include <string>
 
 namespace alsatian::testing {
@@ -18,16 +19,16 @@ class ProblemFolder {
   std::string ratings() const { return folder_.file("ratings.csv"); }
   std::string movies() const { return folder_.file("movies.csv"); }
   /// Trained by als with --k 8 --holdout 0.1, titles not in it.
-  std::string model() const { return folder_.file("als.safetensors"); }
+  std::string model() const;
   /// What that training printed.
-  const RunResult& training() const { return training_; }
+  const RunResult& training() const;
   /// Arguments of that training, but for --out.
   static std::vector<std::string> training_arguments(const std::string& ratings);
 
  private:
   ProblemFolder();
   TemporaryFolder folder_;
-  RunResult training_;
+  mutable std::optional<RunResult> training_;
 };
 
 /// The arguments followed by more.
