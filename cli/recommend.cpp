@@ -117,21 +117,6 @@ CompressedMatrix read_seen(const Model& model, RecommendOptions& options, const 
   return compress_by_user(known, model.users.size());
 }
 
-CompressedMatrix rows_of(const CompressedMatrix& matrix, std::span<const std::int32_t> rows) {
-  CompressedMatrix result;
-  result.offsets.push_back(0);
-  for (const std::int32_t row : rows) {
-    const auto first = matrix.offsets[static_cast<std::size_t>(row)];
-    const auto last = matrix.offsets[static_cast<std::size_t>(row) + 1];
-    result.columns.insert(result.columns.end(), matrix.columns.begin() + first,
-                          matrix.columns.begin() + last);
-    result.values.insert(result.values.end(), matrix.values.begin() + first,
-                         matrix.values.begin() + last);
-    result.offsets.push_back(static_cast<std::int64_t>(result.columns.size()));
-  }
-  return result;
-}
-
 std::vector<std::string> column_names(const TitleLookup& titles) {
   if (titles.present()) return {"user", "rank", "item", "title", "prediction"};
   return {"user", "rank", "item", "prediction"};
@@ -168,7 +153,7 @@ void recommend(RecommendOptions& options) {
     const std::span<const std::int32_t> block =
         std::span(users).subspan(first, std::min(users_per_block, users.size() - first));
     std::optional<CompressedMatrix> block_seen;
-    if (seen) block_seen = rows_of(*seen, block);
+    if (seen) block_seen = select_rows(*seen, block);
     const auto ranked = scorer.recommend(block, options.top, block_seen ? &*block_seen : nullptr,
                                          allowed ? &*allowed : nullptr);
     for (std::size_t user = 0; user < block.size(); ++user) {

@@ -34,20 +34,6 @@ std::vector<RankedUser> users_with_relevant_items(const Triples& test, double re
   return users;
 }
 
-CompressedMatrix rows_of(const CompressedMatrix& matrix, std::span<const std::int32_t> rows) {
-  CompressedMatrix chosen;
-  chosen.offsets.push_back(0);
-  for (const std::int32_t row : rows) {
-    const auto first = static_cast<std::ptrdiff_t>(matrix.offsets[static_cast<std::size_t>(row)]);
-    const auto last =
-        static_cast<std::ptrdiff_t>(matrix.offsets[static_cast<std::size_t>(row) + 1]);
-    chosen.columns.insert(chosen.columns.end(), matrix.columns.begin() + first,
-                          matrix.columns.begin() + last);
-    chosen.offsets.push_back(static_cast<std::int64_t>(chosen.columns.size()));
-  }
-  return chosen;
-}
-
 /// Discount of a rank from 1.
 double discount(std::int64_t rank) { return 1.0 / std::log2(static_cast<double>(rank) + 1.0); }
 
@@ -135,7 +121,7 @@ RankingMetrics evaluate_ranking(const Scorer& scorer, const Model& model,
     const std::size_t last = std::min(first + users_per_block, users.size());
     std::vector<std::int32_t> block;
     for (std::size_t i = first; i < last; ++i) block.push_back(users[i].user);
-    const CompressedMatrix seen = rows_of(train, block);
+    const CompressedMatrix seen = select_rows(train, block);
     const auto lists = scorer.recommend(block, top, &seen, nullptr);
     for (std::size_t i = first; i < last; ++i) sums.add(users[i], lists[i - first]);
   }

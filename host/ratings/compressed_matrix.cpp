@@ -29,4 +29,21 @@ CompressedMatrix transpose(const CompressedMatrix& by_user, std::int32_t items) 
   return by_item;
 }
 
+CompressedMatrix select_rows(const CompressedMatrix& matrix, std::span<const std::int32_t> rows) {
+  CompressedMatrix selected;
+  selected.offsets.push_back(0);
+  for (const std::int32_t row : rows) {
+    const auto first = static_cast<std::ptrdiff_t>(matrix.offsets[static_cast<std::size_t>(row)]);
+    const auto last =
+        static_cast<std::ptrdiff_t>(matrix.offsets[static_cast<std::size_t>(row) + 1]);
+    const auto append = [&](const auto& from, auto& to) {
+      if (!from.empty()) to.insert(to.end(), from.begin() + first, from.begin() + last);
+    };
+    append(matrix.columns, selected.columns);
+    append(matrix.values, selected.values);
+    selected.offsets.push_back(static_cast<std::int64_t>(selected.columns.size()));
+  }
+  return selected;
+}
+
 }  // namespace alsatian

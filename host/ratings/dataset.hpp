@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -100,5 +101,7 @@ struct CompressedMatrix {
 CompressedMatrix compress_by_user(const Triples& ratings, std::int32_t users);
 /// The same ratings by item: rows are items, columns users, ascending.
 CompressedMatrix transpose(const CompressedMatrix& by_user, std::int32_t items);
+/// The given rows in the given order, with their values where the matrix has any.
+CompressedMatrix select_rows(const CompressedMatrix& matrix, std::span<const std::int32_t> rows);
 
 }  // namespace alsatian

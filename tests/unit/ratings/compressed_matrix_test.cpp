@@ -73,6 +73,22 @@ TEST(CompressedMatrix, HasEmptyRowsWhereNothingIsRated) {
   EXPECT_EQ(transpose(matrix, 2).offsets, (std::vector<std::int64_t>{0, 0, 0}));
 }
 
+TEST(CompressedMatrix, GivesTheRowsThatAreSelectedInTheirOrder) {
+  const CompressedMatrix matrix = compress_by_user(random_triples(11, 7, 40, 5), 11);
+  const NaiveRows all = rows_of(matrix);
+  const std::vector<std::int32_t> rows{7, 0, 7, 10};
+  EXPECT_EQ(rows_of(select_rows(matrix, rows)), (NaiveRows{all[7], all[0], all[7], all[10]}));
+  EXPECT_EQ(select_rows(matrix, {}).offsets, std::vector<std::int64_t>{0});
+}
+
+TEST(CompressedMatrix, WithoutValuesHasRowsToSelectToo) {
+  const CompressedMatrix matrix{{0, 2, 2, 3}, {4, 5, 1}, {}};
+  const CompressedMatrix selected = select_rows(matrix, std::vector<std::int32_t>{2, 0, 1});
+  EXPECT_EQ(selected.offsets, (std::vector<std::int64_t>{0, 1, 3, 3}));
+  EXPECT_EQ(selected.columns, (std::vector<std::int32_t>{1, 4, 5}));
+  EXPECT_TRUE(selected.values.empty());
+}
+
 TEST(CompressedMatrix, TransposedTwiceIsItself) {
   const CompressedMatrix matrix = compress_by_user(random_triples(211, 97, 5000, 9), 211);
   const CompressedMatrix twice = transpose(transpose(matrix, 97), 211);
