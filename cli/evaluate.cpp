@@ -12,7 +12,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <optional>
 
 namespace alsatian {
@@ -88,8 +87,6 @@ void check_recorded_split(const Model& model, const EvaluateOptions& options) {
                 "give --test FILE, or train with --holdout 0.1");
   }
 }
-
-Cell measured(double value) { return std::isnan(value) ? Cell{} : Cell{value}; }
 
 void print_errors(Output& output, Format format, const std::string& part,
                   const RatingEvaluation& evaluation) {

@@ -70,15 +70,6 @@ void add_algorithm(Facts& facts, const LeastSquares& least_squares) {
   facts.count("inner_steps", least_squares.inner_steps);
 }
 
-/// λ and λ_b of the same problem in the rating's units: Gaussian sd·λ and λ_b, Laplace λ and
-/// λ_b/sd; the others are not standardised.
-Regularization in_rating_units(const ModelSpec& spec, const RatingScale& scale) {
-  Regularization raw = spec.regularization;
-  if (std::holds_alternative<Gaussian>(spec.likelihood)) raw.factors *= scale.deviation;
-  if (std::holds_alternative<Laplace>(spec.likelihood)) raw.biases /= scale.deviation;
-  return raw;
-}
-
 void add_spec(Facts& facts, const Model& model) {
   const ModelSpec& spec = model.spec;
   facts.text("model", algorithm_name(spec.algorithm));
@@ -90,7 +81,8 @@ void add_spec(Facts& facts, const Model& model) {
   facts.real("reg", spec.regularization.factors);
   facts.real("reg_bias", spec.regularization.biases);
   facts.real("reg_scaling", spec.regularization.scaling);
-  const Regularization raw = in_rating_units(spec, model.scale);
+  const Regularization raw =
+      model.scale.regularization_in_rating_units(spec.regularization, spec.likelihood);
   facts.real("reg_in_rating_units", raw.factors);
   facts.real("reg_bias_in_rating_units", raw.biases);
   std::visit([&](const auto& algorithm) { add_algorithm(facts, algorithm); }, spec.algorithm);

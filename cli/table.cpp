@@ -99,6 +99,8 @@ Cell id_cell(const IdIndex& ids, std::int32_t index) {
   return ids.text(index);
 }
 
+Cell measured(double value) { return std::isnan(value) ? Cell{} : Cell{value}; }
+
 Table::Table(Output& output, Format format, std::vector<std::string> columns)
     : output_(output),
       format_(format != Format::automatic ? format

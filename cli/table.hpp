@@ -27,6 +27,9 @@ using Cell = std::variant<std::monostate, std::string, std::int64_t, float, doub
 /// An id as a cell: integers as numbers.
 Cell id_cell(const IdIndex& ids, std::int32_t index);
 
+/// A figure as a cell: nothing where it is not a number, because nothing was measured.
+Cell measured(double value);
+
 /// Writes rows as they come (tsv, jsonl) or aligned at finish() (text).
 class Table {
  public:

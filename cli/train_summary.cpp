@@ -52,8 +52,6 @@ ModelSpec biases_spec(const ModelSpec& spec) {
   return biases;
 }
 
-Cell measured(double value) { return std::isnan(value) ? Cell{} : Cell{value}; }
-
 }  // namespace
 
 Model mean_model(const Model& trained, const Dataset& dataset) {
@@ -66,18 +64,11 @@ Model mean_model(const Model& trained, const Dataset& dataset) {
   model.user_counts = trained.user_counts;
   model.item_counts = trained.item_counts;
   model.factors = {SideFactors(trained.users.size(), 0), SideFactors(trained.items.size(), 0)};
-  model.statistics.dispersion = std::visit(
-      [&](const auto& likelihood) {
-        double loss = 0;
-        for (const float rating : dataset.train.ratings) {
-          const double standardised = likelihood.standardised
-                                          ? (rating - model.scale.mean) / model.scale.deviation
-                                          : rating;
-          loss += likelihood.loss_and_slope(model.scale.score_mean, standardised).loss;
-        }
-        return likelihood.dispersion(loss / static_cast<double>(dataset.train.size()));
-      },
-      trained.spec.likelihood);
+  const double mean_loss = loss_of_the_mean(dataset.train, model.scale, model.spec.likelihood) /
+                           static_cast<double>(dataset.train.size());
+  model.statistics.dispersion =
+      std::visit([&](const auto& likelihood) { return likelihood.dispersion(mean_loss); },
+                 model.spec.likelihood);
   return model;
 }
 

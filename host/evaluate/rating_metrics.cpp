@@ -65,14 +65,11 @@ class Sums {
           return choice.mean_nll(loss_ / count, model.statistics.dispersion, constant_ / count);
         },
         model.spec.likelihood);
-    // A density of (r − μ)/sd becomes one of r by dividing by sd.
-    const double unit =
-        is_standardised(model.spec.likelihood) ? std::log(model.scale.deviation) : 0;
     return {std::move(name),
             count_,
             std::sqrt(squared_error_ / count),
             absolute_error_ / count,
-            standardised_nll + unit,
+            standardised_nll + model.scale.nll_offset(),
             squares_ > 0 ? 1 - squared_error_ / squares_ : undefined};
   }
 
@@ -152,10 +149,9 @@ class Comparison {
 
  private:
   Observation observe(double score, double prediction, double rating) const {
-    const auto standardise = [&](double value) {
-      return Choice::standardised ? (value - model_.scale.mean) / model_.scale.deviation : value;
-    };
-    const double loss = Choice::loss_and_slope(standardise(score), standardise(rating)).loss;
+    const RatingScale& scale = model_.scale;
+    const double loss =
+        Choice::loss_and_slope(scale.standardise(score), scale.standardise(rating)).loss;
     return {rating, prediction, loss, Choice::constant(rating)};
   }
 

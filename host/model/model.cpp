@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <compare>
 
 namespace alsatian {
@@ -54,8 +53,8 @@ void copy_side(const SideFactors& old_side, const IdIndex& old_ids, const IdInde
 
 Factors to_rating_units(Factors standardised, const RatingScale& scale) {
   for (SideFactors* side : {&standardised.users, &standardised.items}) {
-    multiply(side->factors, std::sqrt(scale.deviation));
-    multiply(side->biases, scale.deviation);
+    multiply(side->factors, scale.factor_unit());
+    multiply(side->biases, scale.bias_unit());
   }
   return standardised;
 }
@@ -75,13 +74,10 @@ void start_from(const Model& model, const IdIndex& users, const IdIndex& items,
                     likelihood_name(spec.likelihood)),
         fmt::format("pass --likelihood {}", likelihood_name(model.spec.likelihood)));
   }
-  const bool standardised = is_standardised(spec.likelihood);
-  const double deviation = standardised ? scale.deviation : 1.0;
-  const double mean = standardised ? scale.mean : scale.score_mean;
-  const double factor = 1.0 / std::sqrt(deviation);
-  const double bias_factor = spec.biases ? 1.0 / deviation : 0.0;
-  copy_side(model.factors.users, model.users, users, factor, model.mean_score() - mean, bias_factor,
-            start.users);
+  const double factor = 1.0 / scale.factor_unit();
+  const double bias_factor = spec.biases ? 1.0 / scale.bias_unit() : 0.0;
+  copy_side(model.factors.users, model.users, users, factor,
+            model.mean_score() - scale.mean_score(), bias_factor, start.users);
   copy_side(model.factors.items, model.items, items, factor, 0.0, bias_factor, start.items);
 }
 

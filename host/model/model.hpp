@@ -46,9 +46,7 @@ struct Model {
   ModelStatistics statistics;
 
   /// μ of the score in the rating's units.
-  double mean_score() const {
-    return is_standardised(spec.likelihood) ? scale.mean : scale.score_mean;
-  }
+  double mean_score() const { return scale.mean_score(); }
 };
 
 /// Standardised factors to the rating's units: biases × deviation, factors × √deviation.

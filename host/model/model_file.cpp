@@ -166,9 +166,23 @@ class ModelReader {
     return read(JsonFields(parsed, place_, key));
   }
 
+  /// What RatingScale's conversions rely on, whatever the likelihood.
+  void check_scale(const Model& model) const {
+    const RatingScale& scale = model.scale;
+    const bool standardised = is_standardised(model.spec.likelihood);
+    if (standardised ? scale.score_mean == 0 : scale.mean == 0 && scale.deviation == 1) return;
+    fail_model_content(
+        place_, fmt::format("alsatian.scale: mean {}, deviation {} and score_mean {} are no scale "
+                            "of likelihood {}, which {}",
+                            scale.mean, scale.deviation, scale.score_mean,
+                            likelihood_name(model.spec.likelihood),
+                            standardised ? "needs score_mean 0" : "needs mean 0 and deviation 1"));
+  }
+
   void read_metadata(Model& model) const {
     model.spec = parse("alsatian.spec", spec_from_json);
     model.scale = parse("alsatian.scale", scale_from_json);
+    check_scale(model);
     model.split = parse("alsatian.split", split_from_json);
     model.cleaning = parse("alsatian.cleaning", cleaning_from_json);
     model.positive = parse("alsatian.cleaning", positive_from_json);

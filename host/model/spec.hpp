@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/math/likelihood.hpp"
+#include "kernels/math/rating_scale.hpp"
 #include "kernels/math/regularization.hpp"
 
 #include <cstdint>
@@ -71,16 +72,5 @@ struct ModelSpec {
 };
 
 inline constexpr std::int32_t largest_rank = 1024;
-
-/// How the ratings of the training part are mapped to what training works on:
-/// (r − mean)/deviation for likelihoods that are standardised, r itself (mean 0, deviation 1)
-/// for the others. score_mean is μ of the score in standardised units: 0, or link(mean rating).
-struct RatingScale {
-  double mean = 0;
-  double deviation = 1;
-  double score_mean = 0;
-  double lowest = 0;  // of the training ratings, as written: for --clip
-  double highest = 0;
-};
 
 }  // namespace alsatian

@@ -37,17 +37,30 @@ double checked_link(double mean, const Likelihood& likelihood) {
               "check --positive, or use --likelihood gaussian");
 }
 
-float standardise(float rating, const RatingScale& scale) {
-  return static_cast<float>((rating - scale.mean) / scale.deviation);
+void standardise(std::vector<float>& ratings, const RatingScale& scale) {
+  for (float& rating : ratings) rating = static_cast<float>(scale.standardise(rating));
 }
 
 HeldOut make_held_out(const Triples& ratings, const RatingScale& scale) {
   HeldOut held_out{ratings.users, ratings.items, ratings.ratings};
-  for (float& rating : held_out.ratings) rating = standardise(rating, scale);
+  standardise(held_out.ratings, scale);
   return held_out;
 }
 
 }  // namespace
+
+double loss_of_the_mean(const Triples& ratings, const RatingScale& scale,
+                        const Likelihood& likelihood) {
+  return std::visit(
+      [&](const auto& choice) {
+        double sum = 0;
+        for (const float rating : ratings.ratings) {
+          sum += choice.loss_and_slope(scale.score_mean, scale.standardise(rating)).loss;
+        }
+        return sum;
+      },
+      likelihood);
+}
 
 RatingScale measure_scale(const Triples& train, const Likelihood& likelihood) {
   check_domain(train, likelihood, "training");
@@ -77,7 +90,7 @@ TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, cons
   problem.spec = spec;
   problem.scale = measure_scale(dataset.train, spec.likelihood);
   problem.by_user = compress_by_user(dataset.train, dataset.users.size());
-  for (float& rating : problem.by_user.values) rating = standardise(rating, problem.scale);
+  standardise(problem.by_user.values, problem.scale);
   if (std::holds_alternative<Mle>(spec.algorithm)) {
     problem.schedule = make_sgd_schedule(problem.by_user, dataset.items.size(), spec.seed);
   }

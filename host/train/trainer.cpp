@@ -38,7 +38,7 @@ class Figures {
       : likelihood_(likelihood), scale_(scale) {}
 
   double rmse(const ErrorSums& sums) const {
-    return std::sqrt(sums.squared_error / static_cast<double>(sums.count)) * scale_.deviation;
+    return std::sqrt(sums.squared_error / static_cast<double>(sums.count)) * scale_.bias_unit();
   }
   double dispersion(const ErrorSums& sums) const {
     return std::visit([&](const auto& choice) { return choice.dispersion(mean_loss(sums)); },
@@ -48,8 +48,7 @@ class Figures {
     const double nll = std::visit(
         [&](const auto& choice) { return choice.mean_nll(mean_loss(sums), dispersion, constant); },
         likelihood_);
-    // A density of ratings divided by sd is sd times that of the ratings.
-    return nll + std::log(scale_.deviation);
+    return nll + scale_.nll_offset();
   }
   static double mean_loss(const ErrorSums& sums) {
     return sums.loss / static_cast<double>(sums.count);
@@ -99,7 +98,8 @@ class Run {
     const double start = chosen_.backend->objective().value;
     check_finite(start, 0);
     // A good --init may start far below what a sensible first epoch costs.
-    worst_objective_ = 10.0 * std::max(start, loss_of_the_mean());
+    const double of_the_mean = loss_of_the_mean(dataset_.train, scale_, spec_.likelihood);
+    worst_objective_ = 10.0 * std::max(start, of_the_mean);
     std::string why = "all epochs run";
     for (int epoch = 1; epoch <= spec_.epochs; ++epoch) {
       if (!run_epoch(epoch)) {
@@ -130,20 +130,6 @@ class Run {
   }
 
  private:
-  /// F of the mean rating alone: all factors and biases 0.
-  double loss_of_the_mean() const {
-    return std::visit(
-        [&](const auto& likelihood) {
-          double sum = 0;
-          for (const float rating : dataset_.train.ratings) {
-            const double standardised = (rating - scale_.mean) / scale_.deviation;
-            sum += likelihood.loss_and_slope(scale_.score_mean, standardised).loss;
-          }
-          return sum;
-        },
-        spec_.likelihood);
-  }
-
   void count_rows(const TrainingProblem& problem) {
     const auto counts = [](const CompressedMatrix& matrix) {
       std::vector<std::int32_t> sizes(static_cast<std::size_t>(matrix.rows()));

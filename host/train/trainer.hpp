@@ -61,6 +61,10 @@ struct TrainingResult {
 /// where a rating is outside the likelihood's domain, or their mean at its edge (all 0, all 1).
 RatingScale measure_scale(const Triples& train, const Likelihood& likelihood);
 
+/// F of the mean score alone, all factors and biases 0: the sum of losses over ratings as written.
+double loss_of_the_mean(const Triples& ratings, const RatingScale& scale,
+                        const Likelihood& likelihood);
+
 /// Everything a backend needs, in standardised units.
 TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init);
 

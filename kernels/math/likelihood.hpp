@@ -24,7 +24,8 @@ struct LossAndSlope {
 ///   mean(η)                expected rating: what predictions, RMSE and clipping use
 ///   link(m)                the η whose mean is m
 ///   in_domain(r), domain   ratings it can explain, and the same in words
-///   standardised           whether training works on (r − μ)/sd
+///   loss_degree            d where loss(a·η, a·r) = a^d·loss(η, r) for every a > 0; 0 for none
+///   standardised           whether training works on (r − μ)/sd, which needs a degree
 ///   dispersion(l)          estimate from the mean loss l per rating (1 where there is none)
 ///   mean_nll(l, d, c)      full mean negative log-likelihood from the mean loss, the dispersion
 ///                          and the mean of constant(r)
@@ -34,6 +35,7 @@ struct LossAndSlope {
 struct Gaussian {
   static constexpr std::string_view name = "gaussian";
   static constexpr std::string_view domain = "any finite number";
+  static constexpr int loss_degree = 2;
   static constexpr bool standardised = true;
 
   template <std::floating_point Real>
@@ -58,6 +60,7 @@ struct Gaussian {
 struct Laplace {
   static constexpr std::string_view name = "laplace";
   static constexpr std::string_view domain = "any finite number";
+  static constexpr int loss_degree = 1;
   static constexpr bool standardised = true;
 
   template <std::floating_point Real>
@@ -82,6 +85,7 @@ struct Laplace {
 struct Poisson {
   static constexpr std::string_view name = "poisson";
   static constexpr std::string_view domain = "whole counts 0, 1, 2, ...";
+  static constexpr int loss_degree = 0;
   static constexpr bool standardised = false;
 
   template <std::floating_point Real>
@@ -108,6 +112,7 @@ struct Poisson {
 struct Bernoulli {
   static constexpr std::string_view name = "bernoulli";
   static constexpr std::string_view domain = "0 or 1";
+  static constexpr int loss_degree = 0;
   static constexpr bool standardised = false;
 
   template <std::floating_point Real>

@@ -83,6 +83,18 @@ class EveryLikelihood : public ::testing::Test {};
 using Kinds = ::testing::Types<Gaussian, Laplace, Poisson, Bernoulli>;
 TYPED_TEST_SUITE(EveryLikelihood, Kinds);
 
+TYPED_TEST(EveryLikelihood, IsStandardisedWhereItsLossHasADegreeAndThenHasIt) {
+  EXPECT_EQ(TypeParam::standardised, TypeParam::loss_degree > 0);
+  if (TypeParam::loss_degree == 0) return;
+  for (const double rating : Facts<TypeParam>::ratings) {
+    for (const double score : scores) {
+      const double loss = TypeParam::loss_and_slope(score, rating).loss;
+      EXPECT_EQ(TypeParam::loss_and_slope(8 * score, 8 * rating).loss,
+                std::pow(8, TypeParam::loss_degree) * loss);  // powers of two are exact
+    }
+  }
+}
+
 TYPED_TEST(EveryLikelihood, SlopeIsTheDerivativeOfTheLoss) {
   using Known = Facts<TypeParam>;
   const double step = tolerance::difference_step();

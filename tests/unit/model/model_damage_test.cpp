@@ -255,6 +255,12 @@ TEST_F(DamagedModel, WithOtherMetadataOutOfRangeIsRefusedByField) {
   EXPECT_TRUE(refuses_change(field("alsatian.scale", "/deviation", 0), "deviation"));
   EXPECT_TRUE(refuses_change(field("alsatian.scale", "/deviation", nullptr), "deviation"));
   EXPECT_TRUE(refuses_change(field("alsatian.scale", "/highest", 0.1), "highest"));
+  EXPECT_TRUE(refuses_change(field("alsatian.scale", "/score_mean", 0.5),
+                             "score_mean 0.5 are no scale of likelihood gaussian, which needs "
+                             "score_mean 0"));
+  EXPECT_TRUE(refuses_change(field("alsatian.spec", "/likelihood", "poisson"),
+                             "are no scale of likelihood poisson, which needs mean 0 and "
+                             "deviation 1"));
   EXPECT_TRUE(refuses_change(field("alsatian.split", "/kind", "random"), "must be one of"));
   EXPECT_TRUE(refuses_change(field("alsatian.split", "/share", 1.5), "share"));
   EXPECT_TRUE(refuses_change(field("alsatian.account", "/read", -1), "read"));
