@@ -2,6 +2,8 @@
 #include "kernels/cpu/biases.hpp"
 
 #include "kernels/cpu/chunked_sum.hpp"
+#include "kernels/math/likelihood.hpp"
+#include "kernels/math/score.hpp"
 
 #include <cmath>
 #include <cstddef>
@@ -52,7 +54,7 @@ struct BiasSide {
         gradient(ridges.size()) {
     for (std::size_t row = 0; row < ridges.size(); ++row) {
       const auto count = static_cast<double>(ratings.row_size(static_cast<std::int64_t>(row)));
-      ridges[row] = row_scale(count, regularization.scaling) * regularization.biases;
+      ridges[row] = row_ridge<double>(count, regularization).biases;
       inverses[row] = count > 0 ? 1 / (count + ridges[row]) : 0;
     }
   }
@@ -73,7 +75,9 @@ struct BiasSide {
       const View<const float> values = ratings.row_values(index);
       double total = ridges[row] * biases[row];
       for (std::int64_t j = 0; j < columns.size(); ++j) {
-        total += biases[row] + opposite[static_cast<std::size_t>(columns[j])] - values[j];
+        const double eta =
+            score(0.0, biases[row], opposite[static_cast<std::size_t>(columns[j])], 0.0);
+        total += Gaussian::loss_and_slope(eta, double{values[j]}).slope;
       }
       gradient[row] = total;
     });

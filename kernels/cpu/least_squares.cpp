@@ -72,11 +72,10 @@ LeastSquares::LeastSquares(const KernelTable& table, CsrView<float> by_user, Csr
 void LeastSquares::set_regularization(const Regularization& regularization) {
   options_.regularization = regularization;
   for (Side* side : {&users_, &items_}) {
-    side->scales.resize(side->order.size());
-    for (std::size_t row = 0; row < side->scales.size(); ++row) {
-      const auto count =
-          static_cast<double>(side->ratings.row_size(static_cast<std::int64_t>(row)));
-      side->scales[row] = static_cast<float>(row_scale(count, regularization.scaling));
+    side->ridges.clear();
+    for (std::int64_t row = 0; row < side->ratings.rows(); ++row) {
+      const auto count = static_cast<double>(side->ratings.row_size(row));
+      side->ridges.push_back(row_ridge<float>(count, regularization));
     }
   }
 }
@@ -90,21 +89,19 @@ void LeastSquares::compute_gradient(Side& side, const FactorTable& own,
                           .gradient = side.gradient.view(),
                           .diagonal = side.diagonal.view(),
                           .biases = options_.biases};
-  const auto factor_ridge = static_cast<float>(options_.regularization.factors);
-  const auto bias_ridge = static_cast<float>(options_.regularization.biases);
   parallel_for(
       own.rows(),
       [&](std::int64_t position) {
         const std::int64_t row = side.order[static_cast<std::size_t>(position)];
         table_.gradient_row(task, row);
-        const float scale = side.scales[static_cast<std::size_t>(row)];
+        const RowRidge<float> ridge = side.ridges[static_cast<std::size_t>(row)];
         const float* factors = task.own.row(row);
         float* gradient = task.gradient.row(row);
         for (std::int32_t j = 0; j < own.rank(); ++j) {
-          gradient[j] += scale * factor_ridge * factors[j];
+          gradient[j] += ridge.factors * factors[j];
         }
         if (options_.biases) {
-          task.gradient.biases[row] += scale * bias_ridge * task.own.biases[row];
+          task.gradient.biases[row] += ridge.biases * task.own.biases[row];
         }
       },
       row_grain);
@@ -114,19 +111,17 @@ void LeastSquares::compute_gradient(Side& side, const FactorTable& own,
 /// returns ⟨residual, M⁻¹ residual⟩.
 double LeastSquares::start_solve(Side& side) const {
   const auto grown = static_cast<float>(1 + damping_);
-  const auto factor_ridge = static_cast<float>(options_.regularization.factors);
-  const auto bias_ridge = static_cast<float>(options_.regularization.biases);
   const auto invert = [](float value) { return value > 0 ? 1 / value : 0.0F; };
   const SideView<const float> diagonal = side.diagonal.view();
   const SideView<float> inverse = side.inverse.view();
   parallel_for(
       diagonal.rows,
       [&](std::int64_t row) {
-        const float scale = side.scales[static_cast<std::size_t>(row)];
+        const RowRidge<float> ridge = side.ridges[static_cast<std::size_t>(row)];
         for (std::int32_t j = 0; j < diagonal.rank; ++j) {
-          inverse.row(row)[j] = invert(grown * diagonal.row(row)[j] + scale * factor_ridge);
+          inverse.row(row)[j] = invert(grown * diagonal.row(row)[j] + ridge.factors);
         }
-        inverse.biases[row] = invert(grown * diagonal.biases[row] + scale * bias_ridge);
+        inverse.biases[row] = invert(grown * diagonal.biases[row] + ridge.biases);
       },
       64);
   const float* gradient = side.gradient.flat().data();
@@ -153,23 +148,21 @@ double LeastSquares::multiply(Side& side, const Side& other, const FactorTable& 
                           .product = side.product.view(),
                           .biases = options_.biases};
   const auto damping = static_cast<float>(damping_);
-  const auto factor_ridge = static_cast<float>(options_.regularization.factors);
-  const auto bias_ridge = static_cast<float>(options_.regularization.biases);
   const SideView<const float> diagonal = side.diagonal.view();
   parallel_for(
       own.rows(),
       [&](std::int64_t position) {
         const std::int64_t row = side.order[static_cast<std::size_t>(position)];
         table_.jacobian_row(task, row);
-        const float scale = side.scales[static_cast<std::size_t>(row)];
+        const RowRidge<float> ridge = side.ridges[static_cast<std::size_t>(row)];
         const float* search = task.own_direction.row(row);
         const float bias_search = task.own_direction.biases[row];
         float* product = task.product.row(row);
         float& bias_product = task.product.biases[row];
         for (std::int32_t j = 0; j < own.rank(); ++j) {
-          product[j] += (scale * factor_ridge + damping * diagonal.row(row)[j]) * search[j];
+          product[j] += (ridge.factors + damping * diagonal.row(row)[j]) * search[j];
         }
-        bias_product += (scale * bias_ridge + damping * diagonal.biases[row]) * bias_search;
+        bias_product += (ridge.biases + damping * diagonal.biases[row]) * bias_search;
         side.row_sums[static_cast<std::size_t>(row)] =
             static_cast<double>(bias_search) * bias_product +
             interleaved_sum(0, own.stride(), [=](std::int64_t j) {

@@ -57,9 +57,9 @@ class LeastSquares {
     Side(CsrView<float> rows_of_ratings, std::int32_t rank);
 
     CsrView<float> ratings;
-    std::vector<std::int64_t> order;  // rows, longest first
-    std::vector<float> scales;        // s(n)
-    std::vector<double> row_sums;     // scratch of ordered sums over rows
+    std::vector<std::int64_t> order;      // rows, longest first
+    std::vector<RowRidge<float>> ridges;  // R: s(n)λ and s(n)λ_b
+    std::vector<double> row_sums;         // scratch of ordered sums over rows
     FactorTable gradient;
     FactorTable diagonal;  // D
     FactorTable inverse;   // of the diagonal of JᵀJ + R + νD

@@ -27,6 +27,20 @@ ALSATIAN_HD inline double observation_share(double count, double scaling) {
   return count > 0 ? row_scale(count, scaling) / count : 0.0;
 }
 
+/// s(n)λ and s(n)λ_b: what the penalty of a row with n ratings adds to the diagonal of its normal
+/// equations, for each factor and for the bias. Computed in double and rounded once.
+template <typename Real>
+struct RowRidge {
+  Real factors;
+  Real biases;
+};
+template <typename Real>
+ALSATIAN_HD inline RowRidge<Real> row_ridge(double count, const Regularization& regularization) {
+  const double scale = row_scale(count, regularization.scaling);
+  return {static_cast<Real>(scale * regularization.factors),
+          static_cast<Real>(scale * regularization.biases)};
+}
+
 /// Half of the penalty of one row: ½ s (λ‖w‖² + λ_b b²).
 ALSATIAN_HD inline double row_penalty(double scale, const Regularization& regularization,
                                       double squared_norm, double bias) {

@@ -14,6 +14,13 @@ ALSATIAN_HD inline Real score(Real mean, Real user_bias, Real item_bias, Real do
   return mean + user_bias + item_bias + dot;
 }
 
+/// dη = db_u + dc_i + ⟨dp_u, q_i⟩ + ⟨p_u, dq_i⟩: what a small change of both rows does to the
+/// score, both dot products already summed.
+template <typename Real>
+ALSATIAN_HD inline Real score_change(Real user_bias, Real item_bias, Real dots) {
+  return user_bias + item_bias + dots;
+}
+
 /// ⟨p, q⟩ over `rank` entries, in index order.
 template <typename Real, typename Left, typename Right>
 ALSATIAN_HD inline Real dot(const Left* left, const Right* right, std::int32_t rank) {

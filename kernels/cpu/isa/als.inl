@@ -1,6 +1,14 @@
 // One row of alternating least squares: its regularised normal equations, solved exactly.
 //   (Σ z zᵀ + s(n)·diag(λ, …, λ, λ_b)) [p; b] = Σ z (r − c),  z = [q; 1]
 // Zhou et al. (2008), section 3. The bias is the last unknown and is eliminated as a border.
+#pragma once
+
+#include "kernels/cpu/isa/cholesky.inl"
+#include "kernels/cpu/isa/conjugate_gradients.inl"
+#include "kernels/cpu/isa/gram.inl"
+#include "kernels/cpu/isa/row_equations.inl"
+#include "kernels/cpu/isa/vector.inl"
+#include "kernels/cpu/kernel_table.hpp"
 
 namespace alsatian::cpu {
 namespace {
@@ -42,18 +50,6 @@ ALSATIAN_INLINE AlsScratch carve(const AlsTask& task, float* memory) {
 
 ALSATIAN_INLINE void fill_zero(float* values, std::int64_t count) {
   for (std::int64_t j = 0; j < count; ++j) values[j] = 0;
-}
-
-/// λ s(n) and λ_b s(n) of one row.
-struct RowRegularization {
-  float factors;
-  float biases;
-};
-
-ALSATIAN_INLINE RowRegularization row_regularization(const AlsTask& task, std::int64_t count) {
-  const double scale = row_scale(static_cast<double>(count), task.regularization.scaling);
-  return {static_cast<float>(scale * task.regularization.factors),
-          static_cast<float>(scale * task.regularization.biases)};
 }
 
 /// Adds `ridge` to the diagonal of gram and returns its trace.
@@ -129,7 +125,7 @@ bool try_primal(const AlsTask& task, std::int64_t row, float jitter, float& trac
   const std::int64_t rank = task.opposite.rank;
   const std::int64_t stride = row_stride(rank);
   const std::int64_t count = task.ratings.row_size(row);
-  const RowRegularization ridge = row_regularization(task, count);
+  const RowRidge<float> ridge = ridge_of(task, row);
   const float total = accumulate_row(task, row, scratch);
   const float corner = task.biases ? static_cast<float>(count) + ridge.biases : 0.0F;
   trace = add_ridge(scratch.gram, stride, rank, ridge.factors + jitter) + corner -
@@ -174,7 +170,7 @@ void gather_transposed(const AlsTask& task, std::int64_t row, std::int64_t strid
     for (std::int32_t q = 0; q < task.opposite.rank; ++q) {
       scratch.panel[q * stride + j] = source[q];
     }
-    scratch.values[j] = task.biases ? ratings[j] - task.opposite.biases[columns[j]] : ratings[j];
+    scratch.values[j] = target_of(task, ratings[j], columns[j]);
   }
   for (std::int32_t q = 0; q < task.opposite.rank; ++q) {
     for (std::int64_t j = columns.size(); j < length; ++j) scratch.panel[q * stride + j] = 0;
@@ -189,7 +185,7 @@ bool solve_dual(const AlsTask& task, std::int64_t row, const AlsScratch& scratch
   const std::int64_t count = task.ratings.row_size(row);
   const std::int64_t stride = row_stride(count);
   const std::int64_t length = padded(static_cast<std::int32_t>(count));
-  const RowRegularization ridge = row_regularization(task, count);
+  const RowRidge<float> ridge = ridge_of(task, row);
   gather_transposed(task, row, stride, scratch);
   fill_zero(scratch.gram, length * stride);
   accumulate_gram<false>(scratch.panel, stride, task.opposite.rank, 0, count, scratch.gram);

@@ -1,5 +1,10 @@
 // Blocked Cholesky factorisation A = UᵀU of one small matrix, and the solves with it.
 // Rows of U are contiguous, so that every inner loop runs along a row.
+#pragma once
+
+#include "kernels/cpu/isa/gram.inl"
+#include "kernels/cpu/isa/vector.inl"
+#include "kernels/cpu/kernel_table.hpp"
 
 namespace alsatian::cpu {
 namespace {

@@ -1,5 +1,11 @@
 // One row of alternating least squares by conjugate gradients, without forming its matrix.
 // Starts from the row's last value and takes a fixed number of steps.
+#pragma once
+
+#include "kernels/cpu/isa/cholesky.inl"
+#include "kernels/cpu/isa/row_equations.inl"
+#include "kernels/cpu/isa/vector.inl"
+#include "kernels/cpu/kernel_table.hpp"
 
 namespace alsatian::cpu {
 namespace {
@@ -15,13 +21,13 @@ ALSATIAN_INLINE float inner(const RowVector& left, const RowVector& right, std::
 }
 
 /// product = (Σ z zᵀ + diag(ridge)) direction, z = [q; 1].
-void apply_normal_matrix(const AlsTask& task, std::int64_t row, float factor_ridge,
-                         float bias_ridge, const RowVector& direction, RowVector& product) {
+void apply_normal_matrix(const AlsTask& task, std::int64_t row, const RowRidge<float>& ridge,
+                         const RowVector& direction, RowVector& product) {
   const std::int64_t length = task.opposite.stride;
   const View<const std::int32_t> columns = task.ratings.row_columns(row);
   for (std::int64_t q = 0; q < length; ++q)
-    product.factors[q] = factor_ridge * direction.factors[q];
-  product.bias = bias_ridge * direction.bias;
+    product.factors[q] = ridge.factors * direction.factors[q];
+  product.bias = ridge.biases * direction.bias;
   for (std::int64_t j = 0; j < columns.size(); ++j) {
     const float* opposite = task.opposite.row(columns[j]);
     const float value = dot_from(opposite, direction.factors, 0, length) + direction.bias;
@@ -31,22 +37,21 @@ void apply_normal_matrix(const AlsTask& task, std::int64_t row, float factor_rid
 }
 
 /// residual = Σ z (r − c) − A x, and the diagonal of A.
-void start_conjugate_gradients(const AlsTask& task, std::int64_t row, float factor_ridge,
-                               float bias_ridge, const RowVector& x, RowVector& residual,
-                               RowVector& diagonal) {
+void start_conjugate_gradients(const AlsTask& task, std::int64_t row, const RowRidge<float>& ridge,
+                               const RowVector& x, RowVector& residual, RowVector& diagonal) {
   const std::int64_t length = task.opposite.stride;
   const View<const std::int32_t> columns = task.ratings.row_columns(row);
   const View<const float> ratings = task.ratings.row_values(row);
   for (std::int64_t q = 0; q < length; ++q) {
-    residual.factors[q] = -factor_ridge * x.factors[q];
-    diagonal.factors[q] = factor_ridge;
+    residual.factors[q] = -ridge.factors * x.factors[q];
+    diagonal.factors[q] = ridge.factors;
   }
-  residual.bias = -bias_ridge * x.bias;
-  diagonal.bias = bias_ridge + static_cast<float>(columns.size());
+  residual.bias = -ridge.biases * x.bias;
+  diagonal.bias = ridge.biases + static_cast<float>(columns.size());
   for (std::int64_t j = 0; j < columns.size(); ++j) {
     const float* opposite = task.opposite.row(columns[j]);
-    const float known = task.biases ? task.opposite.biases[columns[j]] + x.bias : 0.0F;
-    const float error = ratings[j] - known - dot_from(opposite, x.factors, 0, length);
+    const float error = target_of(task, ratings[j], columns[j]) -
+                        score(0.0F, x.bias, 0.0F, dot_from(opposite, x.factors, 0, length));
     subtract_scaled(-error, opposite, 0, length, residual.factors);
     if (task.biases) residual.bias += error;
     for (std::int64_t q = 0; q < length; q += width) {
@@ -60,16 +65,13 @@ void start_conjugate_gradients(const AlsTask& task, std::int64_t row, float fact
 /// preconditioned residual has fallen by float's precision.
 void solve_by_conjugate_gradients(const AlsTask& task, std::int64_t row, float* memory) {
   const std::int64_t length = task.opposite.stride;
-  const double scale =
-      row_scale(static_cast<double>(task.ratings.row_size(row)), task.regularization.scaling);
-  const float factor_ridge = static_cast<float>(scale * task.regularization.factors);
-  const float bias_ridge = static_cast<float>(scale * task.regularization.biases);
+  const RowRidge<float> ridge = ridge_of(task, row);
   RowVector x{task.solved.row(row), task.biases ? task.solved.biases[row] : 0.0F};
   RowVector residual{memory, 0};
   RowVector diagonal{memory + length, 0};
   RowVector direction{memory + 2 * length, 0};
   RowVector product{memory + 3 * length, 0};
-  start_conjugate_gradients(task, row, factor_ridge, bias_ridge, x, residual, diagonal);
+  start_conjugate_gradients(task, row, ridge, x, residual, diagonal);
 
   // Where the diagonal is 0 so is the residual: a column that no rating touches, at λ = 0.
   const auto precondition = [](float value, float pivot) { return pivot > 0 ? value / pivot : 0; };
@@ -91,7 +93,7 @@ void solve_by_conjugate_gradients(const AlsTask& task, std::int64_t row, float* 
     }
     direction.bias =
         task.biases ? precondition(residual.bias, diagonal.bias) + ratio * direction.bias : 0.0F;
-    apply_normal_matrix(task, row, factor_ridge, bias_ridge, direction, product);
+    apply_normal_matrix(task, row, ridge, direction, product);
     const float curvature = inner(direction, product, length);
     if (!(curvature > 0)) break;
     const float distance = norm / curvature;

@@ -1,5 +1,10 @@
 // Gathered panels of factor rows and their Gram matrices, in register tiles.
 // The same tile serves the trailing update of the blocked Cholesky factorisation.
+#pragma once
+
+#include "kernels/cpu/isa/row_equations.inl"
+#include "kernels/cpu/isa/vector.inl"
+#include "kernels/cpu/kernel_table.hpp"
 
 namespace alsatian::cpu {
 namespace {
@@ -85,7 +90,7 @@ void gather_panel(const AlsTask& task, const std::int32_t* columns, const float*
     const float* source = task.opposite.row(columns[j]);
     float* target = panel + j * stride;
     for (std::int32_t q = 0; q < row_length; q += width) store(target + q, load(source + q));
-    values[j] = task.biases ? ratings[j] - task.opposite.biases[columns[j]] : ratings[j];
+    values[j] = target_of(task, ratings[j], columns[j]);
   }
 }
 

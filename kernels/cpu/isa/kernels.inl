@@ -1,20 +1,12 @@
 // Everything that is compiled once per instruction set; included by one file for each.
 // All of it has internal linkage except the table.
 
-#include "kernels/cpu/kernel_table.hpp"
-#include "kernels/math/likelihood.hpp"
-
-// In this order: each builds on those before it.
-// clang-format off
-#include "kernels/cpu/isa/vector.inl"
-#include "kernels/cpu/isa/gram.inl"
-#include "kernels/cpu/isa/cholesky.inl"
-#include "kernels/cpu/isa/conjugate_gradients.inl"
 #include "kernels/cpu/isa/als.inl"
-#include "kernels/cpu/isa/sgd.inl"
 #include "kernels/cpu/isa/least_squares.inl"
 #include "kernels/cpu/isa/pair_dots.inl"
-// clang-format on
+#include "kernels/cpu/isa/sgd.inl"
+#include "kernels/cpu/kernel_table.hpp"
+#include "kernels/math/likelihood.hpp"
 
 #define ALSATIAN_JOIN_(a, b) a##b
 #define ALSATIAN_JOIN(a, b) ALSATIAN_JOIN_(a, b)

@@ -1,5 +1,11 @@
 // Full-batch least squares, one row at a time: its product with JᵀJ, its gradient, its diagonal.
 // Ratings go in groups of four, so that a row's output is loaded and stored once for each group.
+#pragma once
+
+#include "kernels/cpu/isa/vector.inl"
+#include "kernels/cpu/kernel_table.hpp"
+#include "kernels/math/likelihood.hpp"
+#include "kernels/math/score.hpp"
 
 namespace alsatian::cpu {
 namespace {
@@ -80,7 +86,7 @@ ALSATIAN_INLINE void clear_row(float* row, std::int32_t stride) {
     for (std::int32_t r = 0; r < group; ++r) {
       const float opposite_bias =
           task.biases ? task.opposite_direction.biases[ratings.indices[r]] : 0.0F;
-      weights[r] = ratings.present[r] * (own_bias + opposite_bias + products[r]);
+      weights[r] = ratings.present[r] * score_change(own_bias, opposite_bias, products[r]);
       bias_sum += weights[r];
     }
     add_rows(product, ratings, weights, stride);
@@ -118,7 +124,8 @@ ALSATIAN_INLINE void clear_row(float* row, std::int32_t stride) {
     for (std::int32_t r = 0; r < group; ++r) {
       const float opposite_bias = task.biases ? task.opposite.biases[ratings.indices[r]] : 0.0F;
       const float rating = values[ratings.present[r] > 0 ? first + r : first];
-      weights[r] = ratings.present[r] * (own_bias + opposite_bias + products[r] - rating);
+      const float eta = score(0.0F, own_bias, opposite_bias, products[r]);
+      weights[r] = ratings.present[r] * Gaussian::loss_and_slope(eta, rating).slope;
       bias_sum += weights[r];
     }
     add_rows(gradient, ratings, weights, stride);

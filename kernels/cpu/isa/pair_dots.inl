@@ -1,5 +1,9 @@
 // Dot products of listed pairs of rows: what errors and objectives are summed from.
 // The caller adds biases and sums in double; here is only the part worth vectorising.
+#pragma once
+
+#include "kernels/cpu/isa/vector.inl"
+#include "kernels/cpu/kernel_table.hpp"
 
 namespace alsatian::cpu {
 namespace {

@@ -1,6 +1,10 @@
 // Stochastic gradient descent over one block of ratings, in order.
 // Each rating reads both of its rows once for the dot products and once for the update.
+#pragma once
 
+#include "kernels/cpu/isa/vector.inl"
+#include "kernels/cpu/kernel_table.hpp"
+#include "kernels/math/likelihood.hpp"
 #include "kernels/math/score.hpp"
 
 namespace alsatian::cpu {

@@ -1,5 +1,8 @@
 // A vector of floats as wide as the instruction set, by the compiler's vector extension.
 // No intrinsics: the same text serves every width, and other processors.
+#pragma once
+
+#include "kernels/cpu/kernel_table.hpp"
 
 namespace alsatian::cpu {
 namespace {

@@ -32,6 +32,22 @@ TEST(ObservationShare, TimesTheCountIsTheRowScale) {
   }
 }
 
+TEST(RowRidge, IsTheSecondDerivativeOfTheRowPenalty) {
+  const Regularization regularization{.factors = 1.5, .biases = 0.25, .scaling = 0.5};
+  const RowRidge<double> ridge = row_ridge<double>(16, regularization);
+  EXPECT_EQ(ridge.factors, 6);
+  EXPECT_EQ(ridge.biases, 1);
+  // A quadratic: its second difference at step 1 is exact.
+  const auto second_difference = [](auto&& penalty) {
+    return penalty(1.0) - 2 * penalty(0.0) + penalty(-1.0);
+  };
+  EXPECT_EQ(second_difference([&](double w) { return row_penalty(4, regularization, w * w, 0); }),
+            ridge.factors);
+  EXPECT_EQ(second_difference([&](double b) { return row_penalty(4, regularization, 0, b); }),
+            ridge.biases);
+  EXPECT_EQ(row_ridge<float>(0, regularization).factors, 0);
+}
+
 TEST(RowPenalty, IsTheHandMadeNumber) {
   // ½·2·(1.5·5 + 0.25·3²) = 9.75, all of it exact in binary.
   EXPECT_EQ(row_penalty(2, {.factors = 1.5, .biases = 0.25, .scaling = 0.5}, 5, -3), 9.75);
