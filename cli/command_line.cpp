@@ -1,7 +1,8 @@
-// Implements command_line.hpp. CLI11 splits words into options and values and reads config files;
-// it converts no value, because its conversions accept prefixes, octal and hexadecimal numbers.
+// Implements command_line.hpp. CLI11 splits words into options and values; it converts no
+// value, because its conversions accept prefixes, octal and hexadecimal numbers.
 #include "cli/command_line.hpp"
 
+#include "cli/config_file.hpp"
 #include "cli/output.hpp"
 #include "cli/suggestion.hpp"
 #include "host/error.hpp"
@@ -10,8 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
+#include <map>
 
 namespace alsatian {
 namespace {
@@ -47,27 +47,15 @@ std::string without_dashes(const std::string& name) {
   return name.substr(std::min(name.find_first_not_of('-'), name.size()));
 }
 
-/// The line of a config file that sets `key`, from 1; 0 where none does.
-int line_of_key(const std::string& path, const std::string& key) {
-  std::ifstream file(path);
-  std::string text;
-  for (int line = 1; std::getline(file, text); ++line) {
-    const std::size_t first = text.find_first_not_of(" \t\"'");
-    if (first == std::string::npos || text.compare(first, key.size(), key) != 0) continue;
-    const std::size_t after = text.find_first_not_of(" \t\"'", first + key.size());
-    if (after == std::string::npos || text[after] == '=') return line;
+bool is_true(const std::string& option, const std::string& value) {
+  for (const char* word : {"true", "on", "yes", "1"}) {
+    if (value == word) return true;
   }
-  return 0;
-}
-
-bool mentions(Arguments arguments, const std::string& name) {
-  return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
-    return argument == name || argument.starts_with(name + "=");
-  });
-}
-
-std::string place_in_file(const std::string& path, int line) {
-  return line > 0 ? fmt::format("{}:{}", printable(path), line) : printable(path);
+  for (const char* word : {"false", "off", "no", "0"}) {
+    if (value == word) return false;
+  }
+  refuse_value(option, value, "true or false",
+               fmt::format("write {} = true", without_dashes(option)));
 }
 
 }  // namespace
@@ -79,7 +67,6 @@ CommandLine::CommandLine(std::string command, const std::string& description)
   app_->get_formatter()->column_width(help_column);
   // Unknown words are kept for check_positionals_and_extras(), which can say what was meant.
   app_->allow_extras();
-  app_->allow_config_extras(CLI::config_extras_mode::error);
 }
 
 CommandLine::~CommandLine() = default;
@@ -88,39 +75,46 @@ void CommandLine::group(const std::string& title) { group_ = title; }
 
 void CommandLine::positional(const std::string& name, std::string& target,
                              const std::string& description) {
+  positionals_.push_back(name);
   missing_positionals_.push_back(name);
   app_->add_option(
           name,
           [this, name, &target](const CLI::results_t& results) {
             target = results.back();
+            if (target.empty()) refuse_empty(name, "FILE");
             std::erase(missing_positionals_, name);
             return true;
           },
           wrapped(description))
-      ->type_name("")
-      ->configurable(false);
+      ->type_name("");
 }
 
 void CommandLine::flag(const std::string& names, bool& target, const std::string& description) {
   const std::string option = first_name(names);
-  app_->add_flag_function(
-          names,
-          [option, &target](std::int64_t count) {
-            if (count > 1) {
-              throw Error(ExitCode::usage, option, "is given more than once", "give it once");
-            }
-            target = count > 0;
-          },
-          wrapped(description))
-      ->group(group_);
+  const CLI::Option* added =
+      app_->add_flag_function(
+              names,
+              [option, &target](std::int64_t count) {
+                if (count > 1) {
+                  throw Error(ExitCode::usage, option, "is given more than once", "give it once");
+                }
+                target = count > 0;
+              },
+              wrapped(description))
+          ->group(group_);
+  const auto take = [option, &target](const Values& values) {
+    target = is_true(option, values.front());
+  };
+  configurable_.push_back({added, option, take, false});
 }
 
-void CommandLine::config_file() {
-  app_->set_config("--config", "",
-                   wrapped("Options from a TOML or INI file, one `name = value` a line without "
-                           "the dashes; flags on the command line win"))
-      ->type_name("FILE")
-      ->group(group_);
+void CommandLine::config_file(std::string& path) {
+  config_path_ = &path;
+  text("--config", "FILE", path,
+       "Options from a TOML or INI file, one `name = value` a line without the dashes; flags on "
+       "the command line win [default none]");
+  // A config file names no other.
+  configurable_.pop_back();
 }
 
 void CommandLine::examples(const std::string& text) { app_->footer(text); }
@@ -138,23 +132,31 @@ void CommandLine::repeatable(const std::string& names, const std::string& type, 
 void CommandLine::add(const std::string& names, const std::string& type, OnValue on_value,
                       const std::string& description, bool many) {
   const std::string option = first_name(names);
-  app_->add_option(
-          names,
-          [option, on_value = std::move(on_value), many](const CLI::results_t& results) {
-            if (results.size() > 1 && !many) {
-              throw Error(ExitCode::usage, option,
-                          fmt::format("is given more than once ({} and {})", quoted(results[0]),
-                                      quoted(results[1])),
-                          "give it once");
-            }
-            for (const std::string& result : results) on_value(option, result);
-            return true;
-          },
-          wrapped(description))
-      ->type_name(type)
-      ->group(group_)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  const auto take = [this, option, type, on_value = std::move(on_value),
+                     many](const Values& values) {
+    if (values.size() > 1 && !many) {
+      throw Error(
+          ExitCode::usage, option,
+          fmt::format("is given more than once ({} and {})", quoted(values[0]), quoted(values[1])),
+          "give it once");
+    }
+    for (const std::string& value : values) {
+      on_value(option, value);
+      if (value.empty()) refuse_empty(option, type);
+    }
+  };
+  const CLI::Option* added = app_->add_option(
+                                     names,
+                                     [take](const CLI::results_t& results) {
+                                       take(results);
+                                       return true;
+                                     },
+                                     wrapped(description))
+                                 ->type_name(type)
+                                 ->group(group_)
+                                 ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                                 ->allow_extra_args(false);
+  configurable_.push_back({added, option, take, many});
 }
 
 bool CommandLine::parse(Arguments arguments) {
@@ -175,8 +177,6 @@ bool CommandLine::parse(Arguments arguments) {
   }
   try {
     app_->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-  } catch (const Error& error) {
-    refuse_config(error, arguments);
   } catch (const CLI::CallForHelp&) {
     Output output;
     std::string help = app_->help();
@@ -186,11 +186,9 @@ bool CommandLine::parse(Arguments arguments) {
     return false;
   } catch (const CLI::ParseError& error) {
     refuse_parse(error);
-  } catch (const std::invalid_argument& error) {
-    throw Error(ExitCode::usage, printable(config_path()),
-                "a flag has a value that is neither true nor false", "write name = true");
   }
   check_positionals_and_extras();
+  take_config();
   return true;
 }
 
@@ -222,38 +220,65 @@ void CommandLine::refuse_option(const std::string& place, const std::string& typ
                     : fmt::format("alsatian {} --help lists the options", command_));
 }
 
-std::string CommandLine::config_path() const {
-  const CLI::Option* config = app_->get_config_ptr();
-  return config == nullptr || config->count() == 0 ? "" : config->results().back();
+std::string CommandLine::usage() const {
+  std::string text = "alsatian " + command_;
+  for (const std::string& name : positionals_) text += " " + name;
+  return text;
 }
 
-void CommandLine::refuse_config(const Error& error, Arguments arguments) const {
-  const std::string path = config_path();
-  const std::string option = error.place().substr(0, error.place().find(' '));
-  const CLI::Option* declared = app_->get_option_no_throw(option);
-  if (path.empty() || declared == nullptr) throw error;
-  for (const std::string& name : declared->get_lnames()) {
-    if (mentions(arguments, "--" + name)) throw error;
+void CommandLine::refuse_empty(const std::string& name, const std::string& type) const {
+  const bool option = name.starts_with('-');
+  throw Error(ExitCode::usage, name + " \"\"", "must not be empty",
+              option ? fmt::format("give it as in: {} {} {}", usage(), name, type)
+                     : fmt::format("give it as in: {}", usage()));
+}
+
+const CommandLine::Configurable& CommandLine::find_configurable(const ConfigEntry& entry) const {
+  const CLI::Option* option = app_->get_option_no_throw("--" + entry.name);
+  for (const Configurable& configurable : configurable_) {
+    if (option != nullptr && configurable.option == option) return configurable;
   }
-  int line = 0;
-  for (const std::string& name : declared->get_lnames()) {
-    if (line == 0) line = line_of_key(path, name);
+  const std::string place = config_place(*config_path_, entry.line);
+  if (option != nullptr) {
+    throw Error(ExitCode::usage, place,
+                fmt::format("{} cannot be set in a config file", quoted(entry.name)),
+                "leave the line out");
   }
-  throw Error(error.code(), place_in_file(path, line),
-              fmt::format("{}: {}", without_dashes(error.place()), error.what()), error.help());
+  std::vector<std::string> names;
+  for (const std::string& name : option_names()) names.push_back(without_dashes(name));
+  const auto meant =
+      entry.name.starts_with('-') ? without_dashes(entry.name) : nearest_name(entry.name, names);
+  throw Error(ExitCode::usage, place,
+              fmt::format("{} is not an option of alsatian {}", quoted(entry.name), command_),
+              meant ? fmt::format("did you mean {}?", *meant)
+                    : fmt::format("alsatian {} --help lists the options", command_));
+}
+
+void CommandLine::take_config() const {
+  if (config_path_ == nullptr || config_path_->empty()) return;
+  std::map<const CLI::Option*, int> lines;
+  for (const ConfigEntry& entry : read_config_file(*config_path_)) {
+    const std::string place = config_place(*config_path_, entry.line);
+    const Configurable& configurable = find_configurable(entry);
+    const auto [first, is_first] = lines.emplace(configurable.option, entry.line);
+    if (!is_first && !configurable.many) {
+      throw Error(ExitCode::usage, place,
+                  fmt::format("{}: is given more than once, first on line {}",
+                              without_dashes(configurable.name), first->second),
+                  "give it once");
+    }
+    if (configurable.option->count() > 0) continue;
+    try {
+      configurable.take(entry.values);
+    } catch (const Error& error) {
+      throw Error(error.code(), place,
+                  fmt::format("{}: {}", without_dashes(error.place()), error.what()), error.help());
+    }
+  }
 }
 
 void CommandLine::refuse_parse(const CLI::ParseError& error) const {
   const std::string text = error.what();
-  if (dynamic_cast<const CLI::FileError*>(&error) != nullptr) {
-    throw Error(ExitCode::missing_input, printable(config_path()), "no such file",
-                "check the path after --config");
-  }
-  if (dynamic_cast<const CLI::ConfigError*>(&error) != nullptr) {
-    const std::string path = config_path();
-    const std::string key = text.substr(text.rfind(' ') + 1);
-    refuse_option(place_in_file(path, line_of_key(path, key)), "--" + key);
-  }
   // CLI11 begins its messages with the name of the option and a colon.
   const std::string option = text.substr(0, text.find(':'));
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && option.starts_with("--")) {

@@ -17,12 +17,13 @@
 
 namespace CLI {
 class App;
+class Option;
 class ParseError;
 }  // namespace CLI
 
 namespace alsatian {
 
-class Error;
+struct ConfigEntry;
 
 /// The words after `alsatian COMMAND`.
 using Arguments = std::span<const std::string>;
@@ -53,12 +54,14 @@ class CommandLine {
   /// An argument without a name; refused when missing.
   void positional(const std::string& name, std::string& target, const std::string& description);
   void flag(const std::string& names, bool& target, const std::string& description);
-  /// `--config FILE` in TOML or INI, an option a line; flags on the command line win.
-  void config_file();
+  /// `--config FILE` in TOML or INI, an option a line; flags on the command line win. path becomes
+  /// FILE where it is given.
+  void config_file(std::string& path);
   /// Shown at the end of --help.
   void examples(const std::string& text);
 
-  /// on_value(option, value) judges and stores the value; type names it in --help.
+  /// on_value(option, value) judges and stores the value; type names it in --help. An empty value
+  /// that on_value lets pass is refused: it would read as an option that was not given.
   using OnValue = std::function<void(std::string_view option, const std::string& value)>;
   void value(const std::string& names, const std::string& type, OnValue on_value,
              const std::string& description);
@@ -124,19 +127,33 @@ class CommandLine {
   static std::string joined(const std::vector<std::string>& words, std::string_view separator);
   [[noreturn]] static void refuse_choice(std::string_view option, const std::string& value,
                                          const std::vector<std::string>& words);
+  using Values = std::vector<std::string>;
+  /// What a config file may set.
+  struct Configurable {
+    const CLI::Option* option;
+    std::string name;  // the first
+    std::function<void(const Values&)> take;
+    bool many;
+  };
+
   void add(const std::string& names, const std::string& type, OnValue on_value,
            const std::string& description, bool many);
   std::vector<std::string> option_names() const;
+  std::string usage() const;
   [[noreturn]] void refuse_option(const std::string& place, const std::string& typed) const;
-  [[noreturn]] void refuse_config(const Error& error, Arguments arguments) const;
+  [[noreturn]] void refuse_empty(const std::string& name, const std::string& type) const;
   [[noreturn]] void refuse_parse(const CLI::ParseError& error) const;
   void check_positionals_and_extras() const;
-  std::string config_path() const;
+  void take_config() const;
+  const Configurable& find_configurable(const ConfigEntry& entry) const;
 
   std::string command_;
   std::string group_ = "Options";
   std::unique_ptr<CLI::App> app_;
+  std::vector<std::string> positionals_;
   std::vector<std::string> missing_positionals_;
+  std::vector<Configurable> configurable_;
+  const std::string* config_path_ = nullptr;
 };
 
 /// Throws Error 64 where a required option has no value.

@@ -30,8 +30,7 @@ void add_split_options(CommandLine& line, SplitOptions& options) {
       "--folds)");
   line.repeatable(
       "--test", "FILE",
-      [&options](std::string_view option, const std::string& value) {
-        if (value.empty()) refuse_value(option, value, "a file", "try --test u1.test");
+      [&options](std::string_view, const std::string& value) {
         options.test_files.push_back(value);
       },
       "Test ratings from a file, named after it; may be given several times");

@@ -41,7 +41,7 @@ void add_run_options(CommandLine& line, TrainOptions& options) {
         options.max_memory = parse_bytes(option, value);
       },
       "Refuse to train where the plan needs more; K, M, G, T count [default what is free]");
-  line.config_file();
+  line.config_file(options.config);
 }
 
 /// Throws where two outputs are one file, also through links.
@@ -101,6 +101,7 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
 void probe_outputs(const TrainOptions& options) {
   std::vector<std::string> inputs = options.split.test_files;
   add_data_files(options.data, inputs);
+  if (!options.config.empty()) inputs.push_back(options.config);
   const std::string& rejects = options.reading.rejects;
   for (const std::string& output : {options.out, options.log, rejects}) {
     if (output.empty()) continue;

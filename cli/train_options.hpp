@@ -24,6 +24,7 @@ struct TrainOptions {
   std::string out;
   std::string init;
   std::string log;
+  std::string config;
   int evaluate_every = 1;
   bool clip = false;
   bool dry_run = false;

@@ -287,7 +287,7 @@ TEST(ConfigFile, ErrorsNameFileAndLine) {
   const RunResult bad_name = run({"train", "--data", data, "--config", config});
   EXPECT_EQ(bad_name.code, 64);
   EXPECT_THAT(bad_name.error, HasSubstr(config + ":3: "));
-  EXPECT_THAT(bad_name.error, HasSubstr("did you mean --epochs?"));
+  EXPECT_THAT(bad_name.error, HasSubstr("did you mean epochs?"));
   write_bytes(config, "quiet = banana\n");
   EXPECT_EQ(run({"train", "--data", data, "--config", config}).code, 64);
 }
