@@ -9,6 +9,7 @@
 #include "host/error.hpp"
 #include "host/evaluate/metrics.hpp"
 #include "host/model/model_file.hpp"
+#include "host/ratings/input_source.hpp"
 
 #include <fmt/format.h>
 
@@ -64,6 +65,7 @@ void check_options(const EvaluateOptions& options) {
     throw Error(ExitCode::usage, "--test", "is missing, and --data too",
                 "give --test FILE, or --data with the ratings that the model was trained on");
   }
+  refuse_second_stdin("--data", {options.data}, "--test", options.tests);
   if (options.top && options.data.empty()) {
     throw Error(ExitCode::usage, "--top",
                 "needs --data: items that a user rated in training are no candidates",
@@ -164,7 +166,7 @@ std::vector<TestSet> test_sets(const Model& model, const EvaluateOptions& option
     const std::int64_t both = overlap(dataset->train, tests.back().ratings);
     if (both > 0) {
       log.warning(fmt::format("{} of {} ratings of {} were trained on: the error is too good", both,
-                              tests.back().ratings.size(), printable(path)));
+                              tests.back().ratings.size(), printable(input_name(path))));
     }
   }
   return tests;

@@ -3,6 +3,7 @@
 #include "cli/model_input.hpp"
 
 #include "host/error.hpp"
+#include "host/ratings/input_source.hpp"
 
 #include <fmt/format.h>
 
@@ -44,7 +45,7 @@ Dataset rebuild_dataset(const Model& model, const std::string& path, ReadingOpti
   log.field("lines", account_text(dataset.account));
   if (dataset.fingerprint != model.fingerprint || dataset.users.size() != model.users.size() ||
       dataset.items.size() != model.items.size()) {
-    throw Error(ExitCode::bad_data, printable(path),
+    throw Error(ExitCode::bad_data, printable(input_name(path)),
                 fmt::format("is not the data that the model was trained on: fingerprint {}, the "
                             "model has {}",
                             quoted(dataset.fingerprint), quoted(model.fingerprint)),

@@ -73,8 +73,8 @@ Pairs read_pairs(const Model& model, PredictOptions& options, const Log& log) {
   const auto known = [](std::int32_t index) { return index >= 0; };
   if (std::none_of(pairs.users.begin(), pairs.users.end(), known) &&
       std::none_of(pairs.items.begin(), pairs.items.end(), known)) {
-    throw Error(ExitCode::bad_data, printable(options.pairs),
-                fmt::format("no id of {} is in the model (0 of {} pairs)", quoted(options.pairs),
+    throw Error(ExitCode::bad_data, printable(pairs.raw.path),
+                fmt::format("no id of {} is in the model (0 of {} pairs)", quoted(pairs.raw.path),
                             pairs.raw.size()),
                 "check that both are of the same data, and --columns");
   }

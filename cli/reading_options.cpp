@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace alsatian {
 namespace {
 
@@ -45,13 +47,15 @@ void parse_decimal(std::string_view option, const std::string& value, ReadOption
   read.decimal = value[0];
 }
 
-void write_rejects(const RawRatings& ratings, const std::string& path) {
-  AtomicFile file(path);
-  file.write("file\tline\tcolumn\treason\ttext\n");
+void write_rejects(const RawRatings& ratings, const ReadingOptions& options) {
   for (const RejectedLine& rejected : ratings.rejected_lines) {
-    file.write(fmt::format("{}\t{}\t{}\t{}\t{}\n", printable(ratings.path), rejected.line,
-                           rejected.column, printable(rejected.reason), printable(rejected.text)));
+    *options.rejected +=
+        fmt::format("{}\t{}\t{}\t{}\t{}\n", printable(ratings.path), rejected.line, rejected.column,
+                    printable(rejected.reason), printable(rejected.text));
   }
+  AtomicFile file(options.rejects);
+  file.write("file\tline\tcolumn\treason\ttext\n");
+  file.write(*options.rejected);
   file.commit();
 }
 
@@ -101,7 +105,10 @@ void add_reading_options(CommandLine& line, ReadingOptions& options) {
       },
       "What a malformed line does: end the run, or be left out and counted, up to N of them "
       "[default error]");
-  line.text("--rejects", "FILE", options.rejects, "Where skipped lines are listed, as TSV");
+  line.text(
+      "--rejects", "FILE", options.rejects,
+      "Where skipped lines are listed with the file they are from, as TSV; the first 10000 of "
+      "each input [default none]");
   line.text("--member", "NAME", read.member, "Which file of a .zip [default found by name]");
   line.value(
       "--max-input", "BYTES",
@@ -134,17 +141,29 @@ void add_cleaning_options(CommandLine& line, CleaningOptions& options) {
 void protect_from_rejects(const ReadingOptions& options, const std::vector<std::string>& inputs) {
   if (options.rejects.empty()) return;
   for (const std::string& input : inputs) {
-    if (!input.empty() && input != "-") probe_output(options.rejects, input);
+    if (!input.empty()) probe_output(options.rejects, input);
   }
 }
 
+void refuse_second_stdin(const std::string& option, const std::vector<std::string>& inputs,
+                         const std::string& other_option,
+                         const std::vector<std::string>& other_inputs) {
+  const auto count = std::count(inputs.begin(), inputs.end(), "-");
+  const auto others = std::count(other_inputs.begin(), other_inputs.end(), "-");
+  if (count + others < 2) return;
+  throw Error(
+      ExitCode::usage, fmt::format("{} -", others > 0 ? other_option : option),
+      fmt::format("standard input is read by {} already", count > 0 ? option : other_option),
+      "save it to a file and name that");
+}
+
 RawRatings read_logged(const std::string& path, const ReadingOptions& options, const Log& log) {
-  if (!options.rejects.empty()) probe_output(options.rejects, path == "-" ? "" : path);
+  if (!options.rejects.empty()) probe_output(options.rejects, path);
   RawRatings ratings = read_ratings(path, options.read);
   log.field("ratings", fmt::format("{}: {}", printable(ratings.path), ratings.layout));
   for (const std::string& note : ratings.notes) log.field("note", note);
   report_rejects(ratings, options, log);
-  if (!options.rejects.empty()) write_rejects(ratings, options.rejects);
+  if (!options.rejects.empty()) write_rejects(ratings, options);
   return ratings;
 }
 

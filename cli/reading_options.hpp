@@ -7,6 +7,7 @@
 #include "host/ratings/dataset.hpp"
 #include "host/ratings/reader.hpp"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace alsatian {
 struct ReadingOptions {
   ReadOptions read;
   std::string rejects;  // --rejects FILE, "" for none
+  /// Rows of the rejects file so far. Copies share them: the file lists all inputs of a run.
+  std::shared_ptr<std::string> rejected = std::make_shared<std::string>();
 };
 
 /// --columns, --delimiter, --decimal, --ids, --on-bad-line, --rejects, --member, --max-input.
@@ -23,10 +26,16 @@ void add_reading_options(CommandLine& line, ReadingOptions& options);
 /// --duplicates, --min-user-ratings, --min-item-ratings, --rating-range.
 void add_cleaning_options(CommandLine& line, CleaningOptions& options);
 
-/// Throws Error 64 where `--rejects` would overwrite one of the inputs; "" and "-" are none.
+/// Throws Error 64 where `--rejects` would overwrite one of the inputs; "" is none.
 void protect_from_rejects(const ReadingOptions& options, const std::vector<std::string>& inputs);
 
-/// Reads, logs layout and notes, warns of rejected lines and writes them to the rejects file.
+/// Throws Error 64 where standard input ("-") is among these inputs more than once: it can be read
+/// but once. The place is the option of the later one.
+void refuse_second_stdin(const std::string& option, const std::vector<std::string>& inputs,
+                         const std::string& other_option,
+                         const std::vector<std::string>& other_inputs);
+
+/// Reads, logs layout and notes, warns of rejected lines and adds them to the rejects file.
 RawRatings read_logged(const std::string& path, const ReadingOptions& options, const Log& log);
 
 /// "lines 5001 = ratings 5000 + duplicates 0 + rejected 0 + filtered 0 + blank or comment 0 +

@@ -80,6 +80,7 @@ void check_options(const RecommendOptions& options) {
                 "known",
                 "give --data with the ratings, or --include-seen");
   }
+  refuse_second_stdin("--data", {options.data}, "--movies", {options.movies});
   if (!options.data.empty() && options.include_seen) {
     throw Error(ExitCode::usage, "--include-seen", "contradicts --data", "give one of them");
   }

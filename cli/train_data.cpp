@@ -3,6 +3,7 @@
 #include "cli/train_data.hpp"
 
 #include "host/error.hpp"
+#include "host/ratings/input_source.hpp"
 #include "kernels/math/regularization.hpp"
 
 #include <fmt/format.h>
@@ -15,17 +16,14 @@ namespace {
 
 void read_tests(Dataset& dataset, const TrainOptions& options, const Log& log) {
   for (const std::string& path : options.split.test_files) {
-    ReadingOptions reading = options.reading;
-    // Rejected lines of the training file are already there.
-    reading.rejects.clear();
-    Triples test = index_ratings(read_logged(path, reading, log), dataset.users, dataset.items,
-                                 dataset.cleaning.duplicates);
+    Triples test = index_ratings(read_logged(path, options.reading, log), dataset.users,
+                                 dataset.items, dataset.cleaning.duplicates);
     const std::int64_t both = overlap(dataset.train, test);
     if (both > 0) {
       log.warning(
           fmt::format("{} of {} ratings of {} are for pairs that are trained on too: its "
                       "test error is too good",
-                      both, test.size(), printable(path)));
+                      both, test.size(), printable(input_name(path))));
     }
     dataset.tests.push_back({name_test(path, dataset.tests), std::move(test)});
   }
@@ -91,7 +89,7 @@ std::int64_t median_count(const std::vector<std::int32_t>& indices, std::int32_t
 }  // namespace
 
 std::string name_test(const std::string& path, const std::vector<TestSet>& tests) {
-  const std::string name = std::filesystem::path(path).filename().string();
+  const std::string name = std::filesystem::path(input_name(path)).filename().string();
   const bool taken = std::any_of(tests.begin(), tests.end(),
                                  [&](const TestSet& test) { return test.name == name; });
   return taken || name.empty() ? path : name;

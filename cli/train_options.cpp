@@ -59,9 +59,8 @@ void keep_apart(std::string_view option, const std::string& path, std::string_vi
 
 /// The data file, or the files of a data folder but for what earlier runs wrote there.
 void add_data_files(const std::string& data, std::vector<std::string>& inputs) {
-  if (data == "-") return;
   std::error_code failed;
-  if (!std::filesystem::is_directory(data, failed)) {
+  if (data == "-" || !std::filesystem::is_directory(data, failed)) {
     inputs.push_back(data);
     return;
   }
@@ -94,6 +93,7 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
       "  alsatian train --data u1.base --test u1.test --model mle --k 32 --validation 0.05\n");
   if (!line.parse(arguments)) return false;
   require_option("train", "--data", options.data, "ratings.csv");
+  refuse_second_stdin("--data", {options.data}, "--test", options.split.test_files);
   options.reading.read.positive = options.model.positive;
   return true;
 }

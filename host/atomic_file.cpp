@@ -53,6 +53,14 @@ std::optional<struct stat> status(const std::string& path) {
   return found;
 }
 
+/// "-" is standard input.
+std::optional<struct stat> status_of_input(const std::string& path) {
+  if (path != "-") return status(path);
+  struct stat found;
+  if (::fstat(STDIN_FILENO, &found) != 0) return std::nullopt;
+  return found;
+}
+
 bool same_file(const struct stat& left, const struct stat& right) {
   return left.st_dev == right.st_dev && left.st_ino == right.st_ino;
 }
@@ -248,17 +256,19 @@ void AtomicFile::refuse(const std::string& why, const std::string& help) {
 
 void probe_output(const std::string& path, const std::string& input, std::int64_t expected_bytes) {
   const auto refuse_overwriting = [&](const std::string& source) {
-    const auto read = status(source);
+    const auto read = status_of_input(source);
     const auto written = status(path);
     if (!read || !written || S_ISCHR(read->st_mode) || !same_file(*read, *written)) return;
     throw Error(ExitCode::usage, printable(path),
-                fmt::format("output would overwrite the input {}", quoted(source)),
+                fmt::format("output would overwrite the input {}",
+                            quoted(source == "-" ? "stdin" : source)),
                 "choose another output");
   };
   if (!input.empty()) {
     refuse_overwriting(input);
     std::error_code ignored;
-    for (std::filesystem::directory_iterator entry(input, ignored), end; !ignored && entry != end;
+    const std::string folder = input == "-" ? "" : input;
+    for (std::filesystem::directory_iterator entry(folder, ignored), end; !ignored && entry != end;
          entry.increment(ignored)) {
       refuse_overwriting(entry->path().string());
     }

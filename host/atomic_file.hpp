@@ -54,9 +54,9 @@ class AtomicFile {
 };
 
 /// Fails now, with 73, if writing `path` would fail later; writes nothing that stays. Throws Error
-/// 64 where `path` is the same file as `input` (also through links, or one in the folder `input`);
-/// "" for no input. expected_bytes: what will be written, checked against the free space; 0 if not
-/// known.
+/// 64 where `path` is the same file as `input` (also through links, or one in the folder `input`,
+/// or what standard input is where `input` is "-"); "" for no input. expected_bytes: what will be
+/// written, checked against the free space; 0 if not known.
 void probe_output(const std::string& path, const std::string& input,
                   std::int64_t expected_bytes = 0);
 

@@ -139,8 +139,8 @@ void Input::read_stream(int descriptor, std::int64_t max_bytes) {
 }
 
 void Input::open_file(const std::string& path, const InputOptions& options) {
-  path_ = path;
-  place_ = path == standard_input ? "stdin" : printable(path);
+  path_ = input_name(path);
+  place_ = printable(path_);
   file_ = FileDescriptor(path == standard_input
                              ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
                              : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
@@ -187,6 +187,8 @@ void Input::unpack(const InputOptions& options) {
                 fmt::format("{} is not a zip archive", place_), "leave out --member");
   }
 }
+
+std::string input_name(const std::string& path) { return path == standard_input ? "stdin" : path; }
 
 Input open_input(const std::string& path, const InputOptions& options) {
   std::error_code error;

@@ -41,7 +41,7 @@ struct InputOptions {
 class Input {
  public:
   std::string_view text() const;
-  /// The path as the user wrote it; a file in a folder as FOLDER/FILE, in a zip as ZIP/MEMBER.
+  /// The path as input_name() has it; a file in a folder as FOLDER/FILE, in a zip as ZIP/MEMBER.
   const std::string& path() const { return path_; }
   /// The path as it stands in an error.
   const std::string& place() const { return place_; }
@@ -66,6 +66,9 @@ class Input {
   Pages mapped_;
   std::optional<GrowingBytes> memory_;  // where the bytes are not those of the file
 };
+
+/// The path as the user wrote it, but "stdin" for "-": the one name in messages and results.
+std::string input_name(const std::string& path);
 
 /// Opens a file, pipe, "-" (standard input), folder or archive. Throws Error 66 where there is
 /// nothing, with similar names as help; 77 where it may not be read; 74 where reading fails; 65

@@ -3,6 +3,7 @@
 #include "host/ratings/missing_input.hpp"
 
 #include "host/error.hpp"
+#include "host/ratings/input_source.hpp"
 #include "host/ratings/name_list.hpp"
 
 #include <fmt/format.h>
@@ -85,7 +86,7 @@ std::string help_for_missing(const std::filesystem::path& path) {
 std::string some_files_of(const std::string& folder) { return listed(names_in(folder)); }
 
 void throw_cannot_open(const std::string& path, int error) {
-  const std::string place = printable(path);
+  const std::string place = printable(input_name(path));
   const std::string reason = std::generic_category().message(error);
   switch (error) {
     case ENOENT:

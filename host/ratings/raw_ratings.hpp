@@ -53,7 +53,7 @@ struct RejectedLine {
 /// users, items, ratings [rows]; times [rows], seconds since 1970, empty where the file has none
 /// or nobody asked for them. All ratings finite.
 struct RawRatings {
-  std::string path;    // as the user wrote it; MEMBER of a zip as ZIP/MEMBER
+  std::string path;    // as the user wrote it, - as stdin; MEMBER of a zip as ZIP/MEMBER
   std::string layout;  // what was detected, in one line for the log
   RawIds users;
   RawIds items;

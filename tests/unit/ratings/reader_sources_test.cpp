@@ -264,7 +264,7 @@ TEST_F(ReaderSources, StandardInputIsReadFromAPipeOrAFile) {
     ::close(ends[1]);
     const RawRatings ratings = read_ratings("-", {});
     EXPECT_EQ(rows_of(ratings), expected_rows());
-    EXPECT_EQ(ratings.path, "-");
+    EXPECT_EQ(ratings.path, "stdin");
   }
   for (const std::string& bytes : {text, gzipped(text)}) {
     const StandardInput input(::open(write("ratings.csv", bytes).c_str(), O_RDONLY));

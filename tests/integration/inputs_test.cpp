@@ -1,0 +1,153 @@
+// Which files a run reads, what it calls them, and that no output ever overwrites one of them.
+// Standard input is an input like any other: it has one name, and it can be read once.
+#include "tests/integration/problem_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace alsatian::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+const ProblemFolder& problem() { return ProblemFolder::shared(); }
+
+void expect_refusal(const RunResult& result, int code, const std::string& first_line,
+                    const std::string& help) {
+  EXPECT_EQ(result.code, code);
+  EXPECT_EQ(result.output, "");
+  EXPECT_EQ(result.error, "alsatian: error: " + first_line + "\n  help: " + help + "\n");
+}
+
+/// Standard input is this file, as after `<`.
+RunOptions reading_from(const std::string& path) {
+  RunOptions options;
+  options.in_child = [path] {
+    const int descriptor = ::open(path.c_str(), O_RDONLY);
+    ::dup2(descriptor, 0);
+  };
+  return options;
+}
+
+TEST(Outputs, ThatAreTheConfigFileAreRefusedByAnyName) {
+  const TemporaryFolder folder;
+  const std::string config = folder.file("alsatian.toml");
+  write_bytes(config, "k = 2\n");
+  std::filesystem::create_symlink(config, folder.file("symbolic"));
+  std::filesystem::create_hard_link(config, folder.file("hard"));
+  for (const std::string& out : {config, folder.file("symbolic"), folder.file("hard"),
+                                 folder.path().string() + "/./alsatian.toml"}) {
+    for (const std::string option : {"--out", "--log", "--rejects"}) {
+      expect_refusal(run({"train", "--data", problem().ratings(), "--config", config, option, out}),
+                     64, out + ": output would overwrite the input \"" + config + "\"",
+                     "choose another output");
+    }
+  }
+  EXPECT_EQ(read_bytes(config), "k = 2\n");
+  EXPECT_EQ(folder.entries(), 3U);
+}
+
+TEST(Outputs, ThatAreTheFileBehindStandardInputAreRefused) {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("ratings.csv");
+  const std::string before = read_bytes(problem().ratings());
+  write_bytes(data, before);
+  const std::string refusal = data + ": output would overwrite the input \"stdin\"";
+  const std::string help = "choose another output";
+  const RunOptions options = reading_from(data);
+  for (const std::string option : {"--out", "--log", "--rejects"}) {
+    expect_refusal(run({"train", "--data", "-", option, data}, options), 64, refusal, help);
+    expect_refusal(
+        run({"train", "--data", problem().ratings(), "--test", "-", option, data}, options), 64,
+        refusal, help);
+  }
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"predict", problem().model(), "--pairs", "-"},
+        {"evaluate", problem().model(), "--test", "-"},
+        {"recommend", problem().model(), "--users", "1", "--data", "-"}}) {
+    expect_refusal(run(with(words, {"--rejects", data}), options), 64, refusal, help);
+  }
+  EXPECT_EQ(read_bytes(data), before);
+  EXPECT_EQ(folder.entries(), 1U);
+}
+
+TEST(StandardInput, IsRefusedASecondTime) {
+  const std::string help = "save it to a file and name that";
+  expect_refusal(run({"train", "--data", "-", "--test", "-"}), 64,
+                 "--test -: standard input is read by --data already", help);
+  expect_refusal(run({"train", "--data", "r.csv", "--test", "-", "--test", "-"}), 64,
+                 "--test -: standard input is read by --test already", help);
+  expect_refusal(run({"evaluate", problem().model(), "--data", "-", "--test", "-"}), 64,
+                 "--test -: standard input is read by --data already", help);
+  expect_refusal(
+      run({"recommend", problem().model(), "--users", "1", "--data", "-", "--movies", "-"}), 64,
+      "--movies -: standard input is read by --data already", help);
+}
+
+TEST(StandardInput, IsCalledStdinInEveryMessageAndResult) {
+  const auto expect_place = [](const std::vector<std::string>& arguments, const std::string& input,
+                               const std::string& first_line) {
+    RunOptions options;
+    options.input = input;
+    const RunResult result = run(with(arguments, {"--quiet"}), options);
+    EXPECT_EQ(result.code, 65);
+    EXPECT_THAT(lines_of(result.error).front(), ::testing::StartsWith(first_line));
+  };
+  const std::string unknown = "nobody,nothing,3\nnoone,nought,4\n";
+  const std::string start = "alsatian: error: stdin: ";
+  expect_place({"train", "--data", "-"}, "1,2,3\n1,3,x\n", "alsatian: error: stdin:2:5: rating");
+  expect_place({"predict", problem().model(), "--pairs", "-"}, unknown,
+               start + "no id of \"stdin\" is in the model");
+  expect_place({"evaluate", problem().model(), "--test", "-"}, unknown,
+               start + "no id of stdin is");
+  expect_place({"evaluate", problem().model(), "--data", "-"}, unknown,
+               start + "is not the data that the model was trained on");
+
+  RunOptions options;
+  options.input = small_ratings(5, 5);
+  const RunResult trained =
+      run({"train", "--data", problem().ratings(), "--test", "-", "--k", "2"}, options);
+  EXPECT_THAT(trained.error, HasSubstr("ratings  stdin: comma-separated"));
+  EXPECT_THAT(trained.error, HasSubstr("25 for testing (stdin)"));
+  EXPECT_THAT(trained.error, HasSubstr("ratings of stdin are for pairs that are trained on too"));
+  EXPECT_THAT(trained.output, HasSubstr("als\tstdin\t25"));
+  RunOptions closed;
+  closed.in_child = [] { ::close(0); };
+  EXPECT_THAT(run({"train", "--data", "-"}, closed).error, HasSubstr("alsatian: error: stdin: "));
+}
+
+TEST(Rejects, HoldTheRejectedLinesOfEveryInputWithItsName) {
+  const TemporaryFolder folder;
+  const std::string rejects = folder.file("rejects.tsv");
+  write_bytes(folder.file("train.csv"), small_ratings(20, 20) + "1,oops\n");
+  write_bytes(folder.file("one.csv"), "1,2,3\n2,3,nan\n3,4,5\n");
+  write_bytes(folder.file("two.csv"), "1,2,3\n2,3,4\n3,4,five\n");
+  const std::vector<std::string> reading{"--test",        folder.file("one.csv"),
+                                         "--test",        folder.file("two.csv"),
+                                         "--on-bad-line", "skip",
+                                         "--rejects",     rejects};
+  const auto expect_rows = [&](const std::vector<std::vector<std::string>>& expected) {
+    const Tsv rows(read_bytes(rejects));
+    ASSERT_EQ(rows.rows(), expected.size());
+    for (std::size_t row = 0; row < expected.size(); ++row) {
+      EXPECT_EQ(rows.at(row, "file"), folder.file(expected[row][0]));
+      EXPECT_EQ(rows.at(row, "line"), expected[row][1]);
+      EXPECT_EQ(rows.at(row, "text"), expected[row][2]);
+    }
+  };
+  const RunResult trained = run(
+      with({"train", "--data", folder.file("train.csv"), "--k", "2", "--out", folder.file("model")},
+           reading));
+  ASSERT_EQ(trained.code, 0) << trained.error;
+  expect_rows(
+      {{"train.csv", "401", "1,oops"}, {"one.csv", "2", "2,3,nan"}, {"two.csv", "3", "3,4,five"}});
+  const RunResult evaluated = run(with({"evaluate", folder.file("model")}, reading));
+  ASSERT_EQ(evaluated.code, 0) << evaluated.error;
+  expect_rows({{"one.csv", "2", "2,3,nan"}, {"two.csv", "3", "3,4,five"}});
+}
+
+}  // namespace
+}  // namespace alsatian::testing
