@@ -11,7 +11,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
+#include <system_error>
 
 namespace alsatian {
 namespace {
@@ -310,6 +312,18 @@ void CommandLine::check_positionals_and_extras() const {
                     missing_positionals_.front() == "MODEL" ? "model.safetensors"
                                                             : missing_positionals_.front()));
   }
+}
+
+void keep_apart(std::string_view option, const std::string& path, std::string_view other_option,
+                const std::string& other_path) {
+  if (path.empty() || other_path.empty()) return;
+  std::error_code ignored;
+  const bool same = std::filesystem::equivalent(path, other_path, ignored) ||
+                    std::filesystem::weakly_canonical(path, ignored) ==
+                        std::filesystem::weakly_canonical(other_path, ignored);
+  if (!same || std::filesystem::is_character_file(path, ignored)) return;
+  throw Error(ExitCode::usage, std::string(option),
+              fmt::format("is the same file as {}", other_option), "give it another name");
 }
 
 void require_option(std::string_view command, std::string_view option, const std::string& value,

@@ -160,4 +160,9 @@ class CommandLine {
 void require_option(std::string_view command, std::string_view option, const std::string& value,
                     const std::string& example);
 
+/// Throws Error 64 where two outputs are one file, also through links; "" is none, and devices may
+/// be shared. The place is `option`.
+void keep_apart(std::string_view option, const std::string& path, std::string_view other_option,
+                const std::string& other_path);
+
 }  // namespace alsatian

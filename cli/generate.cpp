@@ -7,6 +7,7 @@
 #include "cli/process.hpp"
 #include "host/atomic_file.hpp"
 #include "host/error.hpp"
+#include "host/ratings/gzip_output.hpp"
 
 #include <fmt/format.h>
 
@@ -32,9 +33,13 @@ struct GenerateRequest {
 
 bool parse_options(Arguments arguments, GenerateRequest& request) {
   CommandLine line("generate", "Writes made-up ratings: planted factors, biases and noise.");
-  line.text("--out", "FILE", request.out,
-            "Where the ratings go, as userId,movieId,rating,timestamp");
-  line.text("--movies", "FILE", request.movies, "Where made-up titles go, as movieId,title,genres");
+  line.text(
+      "--out", "FILE", request.out,
+      "Where the ratings go, as userId,movieId,rating,timestamp; packed where the name ends in "
+      ".gz [required]");
+  line.text("--movies", "FILE", request.movies,
+            "Where made-up titles go, as movieId,title,genres, packed in the same way [default "
+            "nowhere]");
   line.group("Shape");
   line.text("--shape", "NAME", request.shape,
             "Users, items and ratings of a public data set: ml-100k, ml-latest-small, ml-1m, "
@@ -61,6 +66,17 @@ bool parse_options(Arguments arguments, GenerateRequest& request) {
   return true;
 }
 
+/// Throws Error 64 for a name that promises a packing that is not written.
+void check_packing(const std::string& option, const std::string& path) {
+  for (const char* ending : {".zip", ".bz2", ".xz", ".zst", ".7z"}) {
+    if (!path.ends_with(ending)) continue;
+    const std::string plain = path.substr(0, path.size() - std::string_view(ending).size());
+    throw Error(ExitCode::usage, fmt::format("{} {}", option, quoted(path)),
+                fmt::format("{} files are not written, only plain text and .gz", ending),
+                fmt::format("try {} {}.gz", option, printable(plain)));
+  }
+}
+
 GenerateOptions make_options(const GenerateRequest& request) {
   GenerateOptions options =
       request.shape.empty() ? GenerateOptions{} : generate_shape(request.shape);
@@ -81,17 +97,24 @@ void generate_command(Arguments arguments) {
   if (!parse_options(arguments, request)) return;
   const GenerateOptions options = make_options(request);
   const Log log(request.quiet);
+  check_packing("--out", request.out);
+  check_packing("--movies", request.movies);
   if (!request.movies.empty()) probe_output(request.movies, "");
-  if (request.movies == request.out) {
-    throw Error(ExitCode::usage, "--movies", "is the same file as --out", "give it another name");
-  }
+  keep_apart("--movies", request.movies, "--out", request.out);
   const StopSignals stop;
   const auto write = [&](const std::string& path, auto&& produce) {
     AtomicFile file(path);
-    produce(options, [&](std::string_view text) {
+    const TextSink to_file = [&](std::string_view bytes) {
       stop.check();
-      file.write(text);
-    });
+      file.write(bytes);
+    };
+    if (path.ends_with(".gz")) {
+      GzipWriter packed(to_file);
+      produce(options, [&](std::string_view text) { packed.write(text); });
+      packed.finish();
+    } else {
+      produce(options, to_file);
+    }
     file.commit();
     log.field("wrote", printable(path));
   };

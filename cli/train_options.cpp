@@ -44,19 +44,6 @@ void add_run_options(CommandLine& line, TrainOptions& options) {
   line.config_file(options.config);
 }
 
-/// Throws where two outputs are one file, also through links.
-void keep_apart(std::string_view option, const std::string& path, std::string_view other_option,
-                const std::string& other_path) {
-  if (path.empty() || other_path.empty()) return;
-  std::error_code ignored;
-  const bool same = std::filesystem::equivalent(path, other_path, ignored) ||
-                    std::filesystem::weakly_canonical(path, ignored) ==
-                        std::filesystem::weakly_canonical(other_path, ignored);
-  if (!same || std::filesystem::is_character_file(path, ignored)) return;
-  throw Error(ExitCode::usage, std::string(option),
-              fmt::format("is the same file as {}", other_option), "give it another name");
-}
-
 /// The data file, or the files of a data folder but for what earlier runs wrote there.
 void add_data_files(const std::string& data, std::vector<std::string>& inputs) {
   std::error_code failed;
