@@ -92,21 +92,43 @@ class TrainCommand {
       const Dataset dataset = make_dataset(ratings, options_, split, log_);
       if (log_file_) log_file_->set_fold(fold + 1);
       const TrainingResult result = fit(dataset);
-      check_for_stop("no model was saved");
+      if (result.interrupted) stop_after_folds(fold, rows);
       for (SummaryRow& row : compare(dataset, result, trainer_, options_.clip)) {
         row.part = fmt::format("fold {}", fold + 1);
         rows.push_back(row);
       }
-      check_for_stop("no model was saved");
+      if (stop_->requested()) stop_after_folds(fold + 1, rows);
     }
+    const std::vector<SummaryRow> totals = mean_and_deviation(rows);
+    rows.insert(rows.end(), totals.begin(), totals.end());
     // The log holds the folds alone; an epoch of the last fit has no fold to be filed under. It is
     // finished after that fit: a full disk must not cost the model.
     const std::unique_ptr<LogObserver> log = std::move(log_file_);
-    if (!options_.out.empty()) fit_everything(std::move(ratings));
-    if (log) log->finish();
-    const std::vector<SummaryRow> totals = mean_and_deviation(rows);
-    rows.insert(rows.end(), totals.begin(), totals.end());
+    try {
+      if (!options_.out.empty()) fit_everything(std::move(ratings));
+    } catch (const Interrupted&) {
+      print_before_stop(rows);
+      throw;
+    }
+    if (log) log->finish(fate_of_model());
     print_summary(output_, options_.format, rows);
+  }
+
+  /// Means over some of the folds would be taken for those over all: they are left out.
+  [[noreturn]] void stop_after_folds(std::int32_t finished, const std::vector<SummaryRow>& rows) {
+    log_.warning(fmt::format(
+        "stopped on request after {} of {} folds: {}no model is saved", finished, split_.folds,
+        finished > 0 ? "their figures are printed without mean and sd, " : ""));
+    if (finished > 0) print_before_stop(rows);
+    throw Interrupted{stop_->signal()};
+  }
+
+  /// A reader that has gone must not turn the signal into success.
+  void print_before_stop(const std::vector<SummaryRow>& rows) {
+    try {
+      print_summary(output_, options_.format, rows);
+    } catch (const OutputClosed&) {
+    }
   }
 
   /// The last fit of cross-validation: nothing is held out, so nothing is measured.
@@ -207,7 +229,12 @@ class TrainCommand {
   }
 
   void finish_log() {
-    if (log_file_) log_file_->finish();
+    if (log_file_) log_file_->finish(fate_of_model());
+  }
+
+  std::string fate_of_model() const {
+    return options_.out.empty() ? "there was no --out, so no model is saved"
+                                : fmt::format("the model is in {}", printable(options_.out));
   }
 
   std::int64_t available_bytes() const {

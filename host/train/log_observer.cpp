@@ -90,13 +90,13 @@ void LogObserver::on_epoch(const EpochStats& stats) {
   }
 }
 
-void LogObserver::finish() {
+void LogObserver::finish(const std::string& model) {
   if (descriptor_ >= 0 && ::close(descriptor_) != 0 && error_number_ == 0) error_number_ = errno;
   descriptor_ = -1;
   if (error_number_ == 0) return;
   throw Error(ExitCode::input_output, printable(path_),
               fmt::format("cannot write: {}", std::strerror(error_number_)),
-              "make room; the model was saved where --out asked for it");
+              "make room, or choose another file; " + model);
 }
 
 }  // namespace alsatian

@@ -27,8 +27,8 @@ class LogObserver : public Observer {
   void on_epoch(const EpochStats& stats) override;
 
   /// Throws Error 74 where a line could not be written. Not thrown earlier: a full disk must not
-  /// cost the training.
-  void finish();
+  /// cost the training. model: what became of the model, for the remedy.
+  void finish(const std::string& model);
 
  private:
   std::string path_;

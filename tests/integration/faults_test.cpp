@@ -89,7 +89,25 @@ TEST(FullDisk, OfTheLogDoesNotCostTheModel) {
   const RunResult result = run({"train", "--data", problem().ratings(), "--k", "2", "--epochs", "2",
                                 "--out", folder.file("model"), "--log", "/dev/full"});
   EXPECT_EQ(result.code, 74) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("alsatian: error: /dev/full: cannot write: No space left on "
+                                      "device\n  help: make room, or choose another file; the "
+                                      "model is in " +
+                                      folder.file("model") + "\n"));
   EXPECT_EQ(run({"inspect", folder.file("model")}).code, 0);
+}
+
+TEST(FullDisk, OfTheLogDoesNotClaimAModelThatNobodyAskedFor) {
+  for (const std::vector<std::string>& split : {std::vector<std::string>{}, {"--folds", "2"}}) {
+    const RunResult result = run(with({"train", "--data", problem().ratings(), "--k", "2",
+                                       "--epochs", "2", "--quiet", "--log", "/dev/full"},
+                                      split));
+    EXPECT_EQ(result.code, 74);
+    EXPECT_EQ(result.output, "");
+    EXPECT_EQ(result.error,
+              "alsatian: error: /dev/full: cannot write: No space left on device\n"
+              "  help: make room, or choose another file; there was no --out, so no model is "
+              "saved\n");
+  }
 }
 
 TEST(FileSizeLimit, IsExit74AndKeepsThePreviousModel) {
@@ -207,6 +225,59 @@ TEST_P(StopSignal, FinishesTheEpochSavesSaysSoAndEndsByTheSignal) {
 
 INSTANTIATE_TEST_SUITE_P(Signals, StopSignal, ::testing::Values(SIGINT, SIGTERM, SIGHUP));
 
+/// The folds of a summary, in order; "mean" and "sd" too.
+std::vector<std::string> parts_of_als(const std::string& output) {
+  const Tsv summary(output);
+  std::vector<std::string> parts;
+  for (std::size_t row = 0; row < summary.rows(); ++row) {
+    if (summary.at(row, "predictor") == "als") parts.push_back(summary.at(row, "part"));
+  }
+  return parts;
+}
+
+RunResult cross_validate_until(const std::string& text, const std::string& epochs,
+                               const std::vector<std::string>& more = {}) {
+  RunOptions options;
+  options.signal = SIGINT;
+  options.signal_after = text;
+  return run(with({"train", "--data", problem().ratings(), "--folds", "4", "--k", "16", "--epochs",
+                   epochs, "--evaluate-every", "1000000"},
+                  more),
+             options);
+}
+
+TEST(StopSignal, InCrossValidationPrintsTheFinishedFoldsAndHowMany) {
+  const RunResult result = cross_validate_until("2 of 4", "300");
+  EXPECT_EQ(result.signal, SIGINT);
+  const std::vector<std::string> folds = parts_of_als(result.output);
+  ASSERT_FALSE(folds.empty()) << result.error;
+  for (std::size_t fold = 0; fold < folds.size(); ++fold) {
+    EXPECT_EQ(folds[fold], "fold " + std::to_string(fold + 1));
+  }
+  EXPECT_THAT(
+      result.error,
+      HasSubstr("alsatian: warning: stopped on request after " + std::to_string(folds.size()) +
+                " of 4 folds: their figures are printed without mean and sd, no model is "
+                "saved\n"));
+}
+
+TEST(StopSignal, InTheFirstFoldPrintsNoFigures) {
+  const RunResult result = cross_validate_until("1 of 4", "1000000");
+  EXPECT_EQ(result.signal, SIGINT);
+  EXPECT_EQ(result.output, "");
+  EXPECT_THAT(result.error, HasSubstr("stopped on request after 0 of 4 folds: no model is saved"));
+}
+
+TEST(StopSignal, InTheLastFitOfCrossValidationPrintsAllFolds) {
+  const TemporaryFolder folder;
+  const RunResult result =
+      cross_validate_until("on everything", "300", {"--out", folder.file("model")});
+  EXPECT_EQ(result.signal, SIGINT);
+  EXPECT_EQ(parts_of_als(result.output),
+            (std::vector<std::string>{"fold 1", "fold 2", "fold 3", "fold 4", "mean", "sd"}));
+  EXPECT_THAT(result.error, HasSubstr("the model is in " + folder.file("model")));
+}
+
 TEST(StopSignal, IgnoredHangupStaysIgnored) {
   RunOptions options;
   options.signal = SIGHUP;
@@ -215,6 +286,17 @@ TEST(StopSignal, IgnoredHangupStaysIgnored) {
   const RunResult result =
       run({"train", "--data", problem().ratings(), "--k", "8", "--epochs", "40"}, options);
   EXPECT_EQ(result.code, 0) << result.error;
+}
+
+TEST(StopSignal, EndsPackedGenerateWithoutAFile) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.signal = SIGINT;
+  options.signal_after = "";
+  const RunResult result =
+      run({"generate", "--shape", "ml-25m", "--out", folder.file("ratings.csv.gz")}, options);
+  EXPECT_EQ(result.signal, SIGINT);
+  EXPECT_EQ(folder.entries(), 0U);
 }
 
 TEST(StopSignal, EndsGenerateWithoutAFile) {
