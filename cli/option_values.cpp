@@ -39,9 +39,6 @@ std::string help_with(std::string_view option, const std::string& example) {
 }  // namespace
 
 std::string describe(const WholeRule& rule) {
-  if (rule.highest == std::numeric_limits<std::int64_t>::max()) {
-    return fmt::format("a whole number of at least {}", rule.lowest);
-  }
   return fmt::format("a whole number between {} and {}", rule.lowest, rule.highest);
 }
 

@@ -32,8 +32,8 @@ bool parse_options(Arguments arguments, PredictOptions& options) {
   CommandLine line("predict", "Predicts ratings for pairs of users and items.");
   line.positional("MODEL", options.model, "A model saved by alsatian train");
   line.text("--pairs", "FILE", options.pairs,
-            "Users and items, one pair a line, in any layout that train reads; more columns are "
-            "ignored; - is standard input");
+            "Users and items, one pair a line, in any layout that train reads; what other columns "
+            "hold is ignored; - is standard input [required]");
   line.choice("--unknown", options.unknown,
               {{"error", Unknown::error},
                {"mean", Unknown::mean},
@@ -49,7 +49,7 @@ bool parse_options(Arguments arguments, PredictOptions& options) {
   add_reading_options(line, options.reading);
   line.examples("Example:\n  alsatian predict model.safetensors --pairs pairs.tsv\n");
   if (!line.parse(arguments)) return false;
-  require_option("predict", "--pairs", options.pairs, "pairs.tsv");
+  require_option("predict model.safetensors", "--pairs", options.pairs, "pairs.tsv");
   return true;
 }
 
@@ -64,6 +64,7 @@ struct Pairs {
 
 Pairs read_pairs(const Model& model, PredictOptions& options, const Log& log) {
   options.reading.read.rating_optional = true;
+  options.reading.read.keep_ratings = false;
   options.reading.read.keep_times = false;
   Pairs pairs;
   pairs.raw = read_logged(options.pairs, options.reading, log);

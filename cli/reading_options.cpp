@@ -162,6 +162,9 @@ RawRatings read_logged(const std::string& path, const ReadingOptions& options, c
   RawRatings ratings = read_ratings(path, options.read);
   log.field("ratings", fmt::format("{}: {}", printable(ratings.path), ratings.layout));
   for (const std::string& note : ratings.notes) log.field("note", note);
+  for (const std::string& warning : ratings.warnings) {
+    log.warning(fmt::format("{}: {}", printable(ratings.path), warning));
+  }
   report_rejects(ratings, options, log);
   if (!options.rejects.empty()) write_rejects(ratings, options);
   return ratings;

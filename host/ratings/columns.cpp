@@ -237,19 +237,23 @@ ColumnChoice choose_columns(const FirstRecords& records, const std::string& plac
                             const ReadOptions& options) {
   const int named = named_roles(records.first);
   const bool is_header = (named > 0 && !has_number(records.first)) || named >= 2;
+  const auto wanted = [&](ColumnRoles roles) {
+    if (!options.keep_ratings) roles.rating = -1;
+    return roles;
+  };
   if (!options.columns.empty()) {
     check_columns_option(options);
-    const ColumnRoles roles = columns_by_option(records, place, options);
+    const ColumnRoles roles = wanted(columns_by_option(records, place, options));
     const bool by_name = has_column_name(options);
     const int deciding = roles.rating >= 0 ? roles.rating : roles.user;
     return {roles, by_name || is_header || is_unknown_header(records, deciding), by_name};
   }
   if (is_header) {
-    const ColumnRoles roles = columns_by_name(records, place);
+    const ColumnRoles roles = wanted(columns_by_name(records, place));
     check_named_roles(roles, records, place, options);
     return {roles, true, true};
   }
-  const ColumnRoles roles = columns_by_position(records);
+  const ColumnRoles roles = wanted(columns_by_position(records));
   const int deciding = roles.rating >= 0 ? roles.rating : roles.user;
   return {roles, is_unknown_header(records, deciding), false};
 }

@@ -110,6 +110,7 @@ Layout matrix_market_layout(std::string_view text, const std::string& place,
   const bool has_values = kind.field != "pattern";
   layout.columns = has_values ? 3 : 2;
   layout.roles = matrix_roles(has_values, place, options);
+  if (!options.keep_ratings) layout.roles.rating = -1;
   layout.body = text.substr(static_cast<std::size_t>(at - text.data()));
   layout.body_line = line + 1;
   layout.header_lines = 2;

@@ -65,6 +65,7 @@ struct RawRatings {
   LineAccount account;
   std::vector<RejectedLine> rejected_lines;  // the first 10,000; account.rejected counts all
   std::vector<std::string> notes;            // one line each, for the log
+  std::vector<std::string> warnings;         // the same, of what is hardly meant
 
   std::int64_t size() const { return static_cast<std::int64_t>(ratings.size()); }
 };

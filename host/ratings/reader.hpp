@@ -31,6 +31,9 @@ struct ReadOptions {
   std::string member;
   /// Whether times are kept where the file has them.
   bool keep_times = true;
+  /// Whether ratings are read where the file has them; if not, no field is looked at but the ids
+  /// (and times), and RawRatings::has_ratings is false.
+  bool keep_ratings = true;
   /// `--max-input`: no input expands to more bytes than this.
   std::int64_t max_input_bytes = std::int64_t{64} << 30;
   /// `--positive`: where set, a rating at or above it becomes 1 and any other 0.

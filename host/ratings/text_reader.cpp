@@ -214,7 +214,7 @@ void merge_names(const std::vector<Chunk>& chunks, NameTable Chunk::*names, RawI
   for (std::int64_t name = 0; name < merged.size(); ++name) ids.names.push_back(merged[name]);
 }
 
-void add_notes(const std::vector<Chunk>& chunks, RawRatings& ratings) {
+void add_warnings(const std::vector<Chunk>& chunks, RawRatings& ratings) {
   std::int64_t underflows = 0;
   std::int64_t first_line = 0;
   for (const Chunk& chunk : chunks) {
@@ -222,7 +222,7 @@ void add_notes(const std::vector<Chunk>& chunks, RawRatings& ratings) {
     underflows += chunk.underflows;
   }
   if (underflows == 0) return;
-  ratings.notes.push_back(
+  ratings.warnings.push_back(
       fmt::format("{} {} too small for float32 and {} as 0, the first on line {}", underflows,
                   underflows == 1 ? "rating is" : "ratings are",
                   underflows == 1 ? "counts" : "count", first_line));
@@ -275,7 +275,7 @@ RawRatings read_ratings_text(std::string_view text, const std::string& place,
   fill_line_map(chunks, ratings);
   merge_names(chunks, &Chunk::users, ratings.users);
   merge_names(chunks, &Chunk::items, ratings.items);
-  add_notes(chunks, ratings);
+  add_warnings(chunks, ratings);
   return ratings;
 }
 

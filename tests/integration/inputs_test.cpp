@@ -119,6 +119,56 @@ TEST(StandardInput, IsCalledStdinInEveryMessageAndResult) {
   EXPECT_THAT(run({"train", "--data", "-"}, closed).error, HasSubstr("alsatian: error: stdin: "));
 }
 
+TEST(Ratings, TooSmallForFloatAreZeroWithAWarningAlsoWhenQuiet) {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("ratings.csv");
+  write_bytes(data, small_ratings(20, 20) + "21,1,1e-46\n21,2,-1e-300\n");
+  const RunResult result = run({"train", "--data", data, "--k", "2", "--quiet"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.error, "alsatian: warning: " + data +
+                              ": 2 ratings are too small for float32 and count as 0, the first on "
+                              "line 401\n");
+  write_bytes(data, small_ratings(20, 20) + "21,1,1e39\n");
+  expect_refusal(run({"train", "--data", data, "--quiet"}), 65,
+                 data + ":401:6: rating \"1e39\" does not fit float32 (at most 3.4e38)",
+                 "divide all ratings by the same number");
+}
+
+TEST(Pairs, MayHaveAnythingInOtherColumns) {
+  RunOptions options;
+  const auto predictions = [&](const std::string& pairs) {
+    options.input = pairs;
+    const RunResult result = run({"predict", problem().model(), "--pairs", "-"}, options);
+    EXPECT_EQ(result.code, 0) << result.error;
+    return result.output;
+  };
+  const std::string plain = predictions("1,2\n2,1\n");
+  EXPECT_EQ(lines_of(plain).size(), 3U);
+  EXPECT_EQ(predictions("1,2,good\n2,1,bad\n"), plain);
+  EXPECT_EQ(predictions("1,2,\n2,1,\n"), plain);
+  EXPECT_EQ(predictions("userId,movieId,rating,timestamp\n1,2,?,yesterday\n2,1,?,today\n"), plain);
+}
+
+TEST(Quiet, LeavesNothingButResultsOfEveryCommand) {
+  const TemporaryFolder folder;
+  const std::string model = problem().model();
+  const std::string data = problem().ratings();
+  const std::vector<std::vector<std::string>> commands{
+      {"train", "--data", data, "--k", "2", "--quiet"},
+      {"evaluate", model, "--data", data, "--quiet"},
+      {"predict", model, "--pairs", data, "--quiet"},
+      {"recommend", model, "--users", "1", "--data", data, "--top", "1000", "--quiet"},
+      {"generate", "--out", folder.file("made.csv"), "--quiet"},
+      // These two say nothing that could be silenced.
+      {"similar", model, "--user", "1", "--movies", problem().movies()},
+      {"inspect", model}};
+  for (const auto& words : commands) {
+    const RunResult result = run(words);
+    EXPECT_EQ(result.code, 0) << words[0];
+    EXPECT_EQ(result.error, "") << words[0];
+  }
+}
+
 TEST(Rejects, HoldTheRejectedLinesOfEveryInputWithItsName) {
   const TemporaryFolder folder;
   const std::string rejects = folder.file("rejects.tsv");

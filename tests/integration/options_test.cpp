@@ -52,6 +52,7 @@ TEST_P(RefusedOptions, NameOptionValueRuleAndRemedyAndTouchNothing) {
 }
 
 const std::string train = "train --data DATA --out OUT ";
+const std::string seed_rule = "must be a whole number between 0 and 9223372036854775807";
 const std::string rank_rule = "must be a whole number between 0 and 1024";
 
 INSTANTIATE_TEST_SUITE_P(
@@ -92,10 +93,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{train + "--folds 1", 64, "--folds 1: must be a whole number between 2 and 1000",
                 "5"},
         Refusal{train + "--holdout-last 0", 64,
-                "--holdout-last 0: must be a whole number of at least 1", "1"},
+                "--holdout-last 0: must be a whole number between 1 and 9223372036854775807", "1"},
         Refusal{train + "--rejects OUT", 64, "--rejects: is the same file as --out",
                 "another name"},
-        Refusal{train + "--seed -1", 64, "--seed -1: must be a whole number of at least 0", "42"},
+        Refusal{train + "--seed -1", 64, "--seed -1: " + seed_rule, "42"},
+        Refusal{train + "--seed 9223372036854775808", 64,
+                "--seed 9223372036854775808: " + seed_rule, "42"},
+        Refusal{train + "--seed 18446744073709551616", 64,
+                "--seed 18446744073709551616: " + seed_rule, "42"},
         Refusal{train + "--threads x", 64, "--threads x: must be a whole number between 0 and 4096",
                 "4"},
         Refusal{train + "--model mle --lr 0", 64,
@@ -163,7 +168,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "--k 64"},
         Refusal{train + "--isa avx2 --device reference", 64, "--isa: is for --device cpu alone",
                 "leave out --isa"},
-        Refusal{"predict MODEL", 64, "--pairs: is missing", "pairs.tsv"},
+        Refusal{"predict MODEL", 64, "--pairs: is missing",
+                "alsatian predict model.safetensors --pairs pairs.tsv"},
         Refusal{"recommend MODEL --users 1", 64,
                 "--data: is missing: the model does not hold the ratings, so what a user has seen "
                 "is not known",

@@ -239,6 +239,27 @@ TEST(ReaderLayout, IdsOptionOverridesWhatIdsLookLike) {
                          [&] { read_ratings_text("a,1,3\nb,2,4\n", "t", options); }));
 }
 
+TEST(ReaderLayout, RatingsThatAreNotWantedAreNotLookedAt) {
+  ReadOptions options;
+  options.rating_optional = true;
+  options.keep_ratings = false;
+  const std::vector<ReadRow> expected = {{"1", "2", 0.0F, 0, 1}, {"3", "4", 0.0F, 0, 2}};
+  for (const char* text : {"1,2,good\n3,4,4.5\n", "1,2,\n3,4,nan\n", "1,2,5,x\n3,4,1e99,y\n"}) {
+    const RawRatings pairs = read_ratings_text(text, "t", options);
+    EXPECT_FALSE(pairs.has_ratings);
+    EXPECT_EQ(rows_of(pairs), expected);
+  }
+  const std::vector<ReadRow> below = {{"1", "2", 0.0F, 0, 2}, {"3", "4", 0.0F, 0, 3}};
+  EXPECT_EQ(rows_of(read_ratings_text("rating,item,user\nx,2,1\ny,4,3\n", "t", options)), below);
+  EXPECT_EQ(rows_of(read_ratings_text("u,i,comment\n1,2,x\n3,4,y\n", "t", options)), below);
+  const RawRatings matrix = read_ratings_text(
+      "%%MatrixMarket matrix coordinate real general\n3 4 1\n1 2 x\n", "t", options);
+  EXPECT_FALSE(matrix.has_ratings);
+  options.columns = {"2", "1", "3"};
+  const std::vector<ReadRow> swapped = {{"2", "1", 0.0F, 0, 1}};
+  EXPECT_EQ(rows_of(read_ratings_text("1,2,x\n", "t", options)), swapped);
+}
+
 TEST(ReaderLayout, PairsWithoutRatingsAreReadOnlyWhereTheyMay) {
   ReadOptions options;
   options.rating_optional = true;

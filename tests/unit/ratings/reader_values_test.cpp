@@ -79,14 +79,14 @@ TEST(ReaderValues, UnclosedQuoteThatIsSkippedCostsOneLine) {
   EXPECT_EQ(open.account.rejected, 1);
 }
 
-TEST(ReaderValues, RatingTooSmallForFloatIsZeroWithANote) {
+TEST(ReaderValues, RatingTooSmallForFloatIsZeroWithAWarning) {
   const RawRatings ratings =
       read_ratings_text("1,2,3\n1,3,1e-46\n1,4,0.0\n1,5,-0.1e-60\n", "t", {});
   EXPECT_EQ(ratings.ratings, (std::vector<float>{3.0F, 0.0F, 0.0F, 0.0F}));
-  ASSERT_EQ(ratings.notes.size(), 1U);
-  EXPECT_EQ(ratings.notes[0],
+  ASSERT_EQ(ratings.warnings.size(), 1U);
+  EXPECT_EQ(ratings.warnings[0],
             "2 ratings are too small for float32 and count as 0, the first on line 2");
-  EXPECT_TRUE(read_ratings_text("1,2,0\n", "t", {}).notes.empty());
+  EXPECT_TRUE(read_ratings_text("1,2,0\n", "t", {}).warnings.empty());
 }
 
 TEST(ReaderValues, ThresholdMakesOnesAndZerosAndComparesAsFloat) {
