@@ -144,6 +144,7 @@ class TrainCommand {
   TrainingResult fit(const Dataset& dataset) {
     for (const std::string& note : chosen_.notes) log_.field("note", note);
     log_spec(chosen_.spec, dataset, log_);
+    if (init_) log_start(dataset);
     const std::int64_t available = available_bytes();
     check_memory(dataset, chosen_.spec, double_precision_, available);
     log_.field(
@@ -160,6 +161,23 @@ class TrainCommand {
     result.model.positive = options_.model.positive;
     result.model.titles = titles_by_index(titles(), dataset.items);
     return result;
+  }
+
+  /// Which rows start from the model of --init.
+  void log_start(const Dataset& dataset) const {
+    const KnownRows known = known_rows(*init_, dataset.users, dataset.items);
+    std::string text = fmt::format("{} of {} users and {} of {} items start from {}", known.users,
+                                   dataset.users.size(), known.items, dataset.items.size(),
+                                   printable(options_.init));
+    const std::int32_t new_users = dataset.users.size() - known.users;
+    const std::int32_t new_items = dataset.items.size() - known.items;
+    if (new_users + new_items > 0) {
+      text += fmt::format("; {} new users and {} new items at random", new_users, new_items);
+    }
+    if (init_->spec.rank < chosen_.spec.rank) {
+      text += fmt::format("; its rank {} is padded to {}", init_->spec.rank, chosen_.spec.rank);
+    }
+    log_.field("init", text);
   }
 
   /// Factors, biases, counts and ids; the file is a little larger.

@@ -3,10 +3,13 @@
 #include "host/model/model.hpp"
 
 #include "host/error.hpp"
+#include "host/ratings/id_indexing.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <compare>
+#include <cstddef>
 
 namespace alsatian {
 namespace {
@@ -15,38 +18,36 @@ void multiply(std::vector<float>& values, double factor) {
   for (float& value : values) value = static_cast<float>(value * factor);
 }
 
-/// Calls copy(old row, new row) for each id that both know. Both are ascending: one pass.
-template <typename Copy>
-void for_each_common(const IdIndex& old_ids, const IdIndex& new_ids, Copy&& copy) {
-  const bool integers = old_ids.kind() == IdKind::integer;
-  if (integers != (new_ids.kind() == IdKind::integer)) return;
-  const auto order = [&](std::int32_t old_row, std::int32_t new_row) {
-    const auto left = static_cast<std::size_t>(old_row);
-    const auto right = static_cast<std::size_t>(new_row);
-    return integers ? old_ids.integers()[left] <=> new_ids.integers()[right]
-                    : old_ids.strings()[old_row] <=> new_ids.strings()[new_row];
-  };
-  for (std::int32_t old_row = 0, new_row = 0;
-       old_row < old_ids.size() && new_row < new_ids.size();) {
-    const std::strong_ordering found = order(old_row, new_row);
-    if (found == 0) copy(old_row, new_row);
-    if (found <= 0) ++old_row;
-    if (found >= 0) ++new_row;
-  }
-}
-
 /// Rows of one side: factor·p for the columns that the model has, (b + shift)·bias_factor.
-void copy_side(const SideFactors& old_side, const IdIndex& old_ids, const IdIndex& new_ids,
+/// old_rows: for each row of `start` the model's row, -1 for none.
+void copy_side(const SideFactors& old_side, const std::vector<std::int32_t>& old_rows,
                double factor, double shift, double bias_factor, SideFactors& start) {
-  for_each_common(old_ids, new_ids, [&](std::int32_t old_row, std::int32_t new_row) {
+  for (std::size_t row = 0; row < old_rows.size(); ++row) {
+    const std::int32_t old_row = old_rows[row];
+    if (old_row < 0) continue;
     const float* from = old_side.row(old_row);
-    float* to = start.row(new_row);
+    float* to = start.row(static_cast<std::int64_t>(row));
     for (std::int32_t j = 0; j < old_side.rank; ++j) {
       to[j] = static_cast<float>(from[j] * factor);
     }
-    start.biases[static_cast<std::size_t>(new_row)] = static_cast<float>(
+    start.biases[row] = static_cast<float>(
         (old_side.biases[static_cast<std::size_t>(old_row)] + shift) * bias_factor);
-  });
+  }
+}
+
+std::int32_t count_known(const std::vector<std::int32_t>& rows) {
+  return static_cast<std::int32_t>(
+      std::ranges::count_if(rows, [](std::int32_t row) { return row >= 0; }));
+}
+
+[[noreturn]] void fail_unknown(const Model& model, const IdIndex& users) {
+  throw Error(ExitCode::bad_data, "--init",
+              fmt::format("the model knows no user and no item of the ratings: their first user is "
+                          "{}, the model's {}",
+                          quoted(users.text(0)),
+                          model.users.size() > 0 ? quoted(model.users.text(0)) : "none"),
+              "give a model of the same users or items, or --columns where the ratings have them "
+              "in another order; without --init training starts at random");
 }
 
 }  // namespace
@@ -57,6 +58,10 @@ Factors to_rating_units(Factors standardised, const RatingScale& scale) {
     multiply(side->biases, scale.bias_unit());
   }
   return standardised;
+}
+
+KnownRows known_rows(const Model& model, const IdIndex& users, const IdIndex& items) {
+  return {count_known(id_mapping(users, model.users)), count_known(id_mapping(items, model.items))};
 }
 
 void start_from(const Model& model, const IdIndex& users, const IdIndex& items,
@@ -76,9 +81,12 @@ void start_from(const Model& model, const IdIndex& users, const IdIndex& items,
   }
   const double factor = 1.0 / scale.factor_unit();
   const double bias_factor = spec.biases ? 1.0 / scale.bias_unit() : 0.0;
-  copy_side(model.factors.users, model.users, users, factor,
-            model.mean_score() - scale.mean_score(), bias_factor, start.users);
-  copy_side(model.factors.items, model.items, items, factor, 0.0, bias_factor, start.items);
+  const std::vector<std::int32_t> old_users = id_mapping(users, model.users);
+  const std::vector<std::int32_t> old_items = id_mapping(items, model.items);
+  if (count_known(old_users) == 0 && count_known(old_items) == 0) fail_unknown(model, users);
+  copy_side(model.factors.users, old_users, factor, model.mean_score() - scale.mean_score(),
+            bias_factor, start.users);
+  copy_side(model.factors.items, old_items, factor, 0.0, bias_factor, start.items);
 }
 
 }  // namespace alsatian

@@ -52,11 +52,18 @@ struct Model {
 /// Standardised factors to the rating's units: biases × deviation, factors × √deviation.
 Factors to_rating_units(Factors standardised, const RatingScale& scale);
 
+/// Rows of a new problem that a model knows by id; ids of different kinds are compared as text.
+struct KnownRows {
+  std::int32_t users = 0;
+  std::int32_t items = 0;
+};
+KnownRows known_rows(const Model& model, const IdIndex& users, const IdIndex& items);
+
 /// `--init`: start values from a trained model for the rows of a new problem. Rows are matched by
-/// id; new rows keep the start they have; a smaller rank is padded with what `start` has. In the
-/// new units: p/√sd₁, q/√sd₁, c/sd₁, b = (b + μ₀ − μ₁)/sd₁ (a likelihood without standardisation
-/// has sd₁ = 1); without biases in the spec they stay 0. Throws Error 64 where the model's rank is
-/// larger or its likelihood is another.
+/// id as in known_rows; new rows keep the start they have; a smaller rank is padded with what
+/// `start` has. In the new units: p/√sd₁, q/√sd₁, c/sd₁, b = (b + μ₀ − μ₁)/sd₁ (a likelihood
+/// without standardisation has sd₁ = 1); without biases in the spec they stay 0. Throws Error 64
+/// where the model's rank is larger or its likelihood is another, 65 where it knows no row.
 void start_from(const Model& model, const IdIndex& users, const IdIndex& items,
                 const ModelSpec& spec, const RatingScale& scale, Factors& start);
 

@@ -163,15 +163,31 @@ TEST(StartFrom, RefusesALargerRankAndAnotherLikelihood) {
   }));
 }
 
-TEST(StartFrom, FindsNothingInCommonBetweenIntegerAndStringIds) {
+TEST(StartFrom, ComparesIntegerAndStringIdsAsText) {
   const Model model = sample_model({.users = 5});
   StringTable names;
-  names.push_back("-3");
+  names.push_back(model.users.text(2));
+  names.push_back("nobody");
   const IdIndex users(std::move(names));
+  EXPECT_EQ(known_rows(model, users, model.items).users, 1);
+  EXPECT_EQ(known_rows(model, users, model.items).items, model.items.size());
   Factors start = start_for(users, model.items, 3);
   const Factors untouched = start;
   start_from(model, users, model.items, model.spec, model.scale, start);
-  EXPECT_EQ(start.users.factors, untouched.users.factors);
+  EXPECT_NE(start.users.row(0)[0], untouched.users.row(0)[0]);
+  EXPECT_EQ(start.users.row(1)[0], untouched.users.row(1)[0]);
+}
+
+TEST(StartFrom, RefusesAModelThatKnowsNoRow) {
+  const Model model = sample_model({.users = 5});
+  const IdIndex strangers(std::vector<std::int64_t>{900'001, 900'002});
+  Factors start = start_for(strangers, strangers, 3);
+  EXPECT_TRUE(
+      fails_with(ExitCode::bad_data,
+                 "--init: the model knows no user and no item of the ratings: their first "
+                 "user is \"900001\", the model's \"" +
+                     model.users.text(0) + "\"",
+                 [&] { start_from(model, strangers, strangers, model.spec, model.scale, start); }));
 }
 
 }  // namespace
