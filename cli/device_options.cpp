@@ -31,7 +31,7 @@ void add_threads_option(CommandLine& line) {
         use_threads(static_cast<int>(
             parse_whole(option, value, {.lowest = 0, .highest = 4096, .example = "4"})));
       },
-      "Threads, 0 to 4096, 0 for all cores; the result never depends on it [default 0]");
+      "Threads, 0 for all cores; the result never depends on it [0 to 4096, default 0]");
 }
 
 DeviceOptions checked_device(const DeviceChoice& choice) {

@@ -37,17 +37,18 @@ bool parse_options(Arguments arguments, EvaluateOptions& options) {
   line.repeatable(
       "--test", "FILE",
       [&options](std::string_view, const std::string& value) { options.tests.push_back(value); },
-      "Test ratings from a file; may be given several times");
+      "Test ratings from a file; may be given several times [default none]");
   line.text("--data", "PATH", options.data,
             "The ratings that the model was trained on: without --test its recorded test part is "
-            "rebuilt from them, with --test they tell what --top leaves out");
+            "rebuilt from them, with --test they tell what --top leaves out "
+            "[default none]");
   line.group("Figures");
   line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},
-             "Ranking figures of the N best items of each user [from 1; default none]");
+             "Ranking figures of the N best items of each user [1 to 1000000, default none]");
   line.real("--relevant", options.relevant,
             {.lowest = -std::numeric_limits<double>::infinity(), .example = "4"},
-            "With --top: a test rating at or above X is relevant, in the rating's unit [default "
-            "4]");
+            "With --top: a test rating at or above X is relevant, in the rating's unit [any "
+            "finite number, default 4]");
   line.flag("--clip", options.clip, "Limit predictions to the range of the training ratings");
   add_format_option(line, options.format);
   line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");

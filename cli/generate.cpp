@@ -46,19 +46,19 @@ bool parse_options(Arguments arguments, GenerateRequest& request) {
             "ml-10m, ml-20m, ml-25m, ml-32m, netflix [default ml-latest-small]");
   const std::int64_t largest_side = std::numeric_limits<std::int32_t>::max();
   line.whole("--users", request.users, {.lowest = 1, .highest = largest_side, .example = "610"},
-             "Users [from 1, default of the shape]");
+             "Users [1 to 2147483647, default of the shape]");
   line.whole("--items", request.items, {.lowest = 1, .highest = largest_side, .example = "9742"},
-             "Items [from 1, default of the shape]");
+             "Items [1 to 2147483647, default of the shape]");
   line.whole("--ratings", request.ratings, {.lowest = 1, .example = "100836"},
-             "Ratings, each for another pair [from 1, default of the shape]");
+             "Ratings, each for another pair [1 to 9223372036854775807, default of the shape]");
   line.whole("--rank", request.rank, {.lowest = 0, .highest = 1024, .example = "20"},
              "Planted factors [0 to 1024, default 20]");
   line.real("--noise", request.noise, {.lowest = 0, .highest = 1e6, .example = "0.7"},
-            "Standard deviation of the noise, in stars [from 0, default 0.7]");
+            "Standard deviation of the noise, in stars [0 to 1e6, default 0.7]");
   line.flag("--real-values", request.real_values,
             "Real numbers as they come, not half stars from 0.5 to 5");
   line.whole("--seed", request.seed, {.lowest = 0, .example = "42"},
-             "Everything follows from it [from 0, default 42]");
+             "Everything follows from it [0 to 9223372036854775807, default 42]");
   line.flag("--quiet", request.quiet, "Nothing on standard error but warnings and errors");
   line.examples("Example:\n  alsatian generate --shape ml-1m --out ratings.csv\n");
   if (!line.parse(arguments)) return false;

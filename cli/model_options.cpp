@@ -37,7 +37,8 @@ void add_objective_options(CommandLine& line, ModelOptions& options) {
             "α of s(n) = n^α: 0 is plain ridge, 1 is ALS-WR [0 to 1, default 0.5]");
   line.flag("--no-biases", options.no_biases, "Factors alone, without biases");
   line.whole("--seed", options.seed, {.lowest = 0, .example = "42"},
-             "Start values, hash splits and orders all follow from it [from 0, default 42]");
+             "Start values, hash splits and orders all follow from it [0 to 9223372036854775807, "
+             "default 42]");
 }
 
 void add_algorithm_options(CommandLine& line, ModelOptions& options) {
@@ -58,10 +59,12 @@ void add_algorithm_options(CommandLine& line, ModelOptions& options) {
               "no other]");
   line.real("--positive", options.positive,
             {.lowest = -std::numeric_limits<double>::infinity(), .example = "4"},
-            "With --likelihood bernoulli: a rating at or above X counts as 1, any other as 0");
+            "With --likelihood bernoulli: a rating at or above X counts as 1, any other as 0, in "
+            "the rating's unit [any finite number, default none]");
   line.real("--lr,--learning-rate", options.learning_rate,
             {.lowest = 0, .highest = 1e6, .lowest_excluded = true, .example = "0.1"},
-            "Learning rate [above 0, default 0.1, 0.05 with --optimizer sgd]");
+            "Learning rate of the first epoch [above 0, at most 1e6, default 0.1, 0.05 with "
+            "--optimizer sgd]");
   line.choice("--optimizer", options.optimizer,
               {{"adagrad", Optimizer::adagrad}, {"sgd", Optimizer::sgd}},
               "Steps scaled by each row's past slopes, or plain steps [default adagrad]");
@@ -71,14 +74,14 @@ void add_algorithm_options(CommandLine& line, ModelOptions& options) {
               "exponential]");
   line.real("--decay", options.decay, {.lowest = 0, .highest = 1e6, .example = "0.95"},
             "decay of --schedule [exponential: above 0, at most 1, default 0.95; inverse-time: "
-            "from 0, default 0.1]");
+            "0 to 1e6, default 0.1]");
   line.whole("--patience", options.patience, {.lowest = 1, .highest = 1'000'000, .example = "3"},
              "With --validation: stop after N epochs without a better loss and keep the best "
-             "epoch [from 1, default 3]");
+             "epoch [1 to 1000000, default 3]");
   line.group("ls alone");
   line.whole("--inner-steps", options.inner_steps,
              {.lowest = 1, .highest = 1'000'000, .example = "50"},
-             "Most conjugate gradient steps inside one step [from 1, default 50]");
+             "Most conjugate gradient steps inside one step [1 to 1000000, default 50]");
 }
 
 void refuse_unless(bool applies, bool given, const std::string& option, const std::string& owner,

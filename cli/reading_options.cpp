@@ -115,7 +115,8 @@ void add_reading_options(CommandLine& line, ReadingOptions& options) {
       [&read](std::string_view option, const std::string& value) {
         read.max_input_bytes = parse_bytes(option, value);
       },
-      "Most bytes that an input may expand to; K, M, G, T count [default 64G]");
+      "Most bytes that an input may expand to; K, M, G, T count [1 to 9223372036854775807, default "
+      "64G]");
 }
 
 void add_cleaning_options(CommandLine& line, CleaningOptions& options) {
@@ -127,9 +128,9 @@ void add_cleaning_options(CommandLine& line, CleaningOptions& options) {
               "Of several ratings of an item by a user keep the latest (by time, else in the "
               "file), their mean, or refuse [default last]");
   line.whole("--min-user-ratings", options.min_user_ratings, {.lowest = 0, .example = "5"},
-             "Leave out users with fewer ratings [from 0, default 0]");
+             "Leave out users with fewer ratings [0 to 9223372036854775807, default 0]");
   line.whole("--min-item-ratings", options.min_item_ratings, {.lowest = 0, .example = "5"},
-             "Leave out items with fewer ratings [from 0, default 0]");
+             "Leave out items with fewer ratings [0 to 9223372036854775807, default 0]");
   line.value(
       "--rating-range", "LO:HI",
       [&options](std::string_view option, const std::string& value) {

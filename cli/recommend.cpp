@@ -45,13 +45,13 @@ void declare_options(CommandLine& line, RecommendOptions& options) {
       [&options](std::string_view option, const std::string& value) {
         for (std::string& id : parse_list(option, value)) options.users.push_back(std::move(id));
       },
-      "Users by id; may be given several times");
+      "Users by id; may be given several times [default none]");
   line.flag("--all-users", options.all_users, "Every user of the model");
   line.group("What");
   line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},
-             "Items per user, best first; fewer where fewer are left [from 1, default 10]");
+             "Items per user, best first; fewer where fewer are left [1 to 1000000, default 10]");
   line.text("--data", "RATINGS", options.data,
-            "Ratings whose items are left out for the users who gave them");
+            "Ratings whose items are left out for the users who gave them [default none]");
   line.flag("--include-seen", options.include_seen, "Leave nothing out");
   line.text("--items", "FILE", options.items,
             "Recommend from these items alone, one id a line [default all items]");

@@ -30,10 +30,10 @@ bool parse_options(Arguments arguments, SimilarOptions& options) {
   CommandLine line("similar", "Lists the items or users most like one.");
   line.positional("MODEL", options.model, "A model saved by alsatian train");
   line.text("--item", "ID|TITLE", options.item,
-            "An item by id, or by a part of its title that no other title contains");
-  line.text("--user", "ID", options.user, "A user by id");
+            "An item by id, or by a part of its title that no other title contains [default none]");
+  line.text("--user", "ID", options.user, "A user by id [default none]");
   line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},
-             "How many, best first [from 1, default 10]");
+             "How many, best first [1 to 1000000, default 10]");
   line.text("--movies", "FILE", options.movies,
             "Titles: movies.csv, movies.dat or u.item [default those in the model]");
   add_format_option(line, options.format);

@@ -33,24 +33,28 @@ void add_split_options(CommandLine& line, SplitOptions& options) {
       [&options](std::string_view, const std::string& value) {
         options.test_files.push_back(value);
       },
-      "Test ratings from a file, named after it; may be given several times");
+      "Test ratings from a file, named after it; may be given several times [default none]");
   line.real("--holdout", options.holdout, share,
             "Share of the ratings to test on, chosen by hash of seed, user id and item id [above "
-            "0, below 1]");
-  line.whole("--holdout-last", options.holdout_last, {.lowest = 1, .example = "1"},
-             "Test on each user's last N ratings by time; one always stays [from 1]");
+            "0, below 1, default none]");
+  line.whole(
+      "--holdout-last", options.holdout_last, {.lowest = 1, .example = "1"},
+      "Test on each user's last N ratings by time; one always stays [1 to 9223372036854775807, "
+      "default none]");
   line.value(
       "--split-time", "TIME",
       [&options](std::string_view option, const std::string& value) {
         options.split_time = parse_time(option, value);
       },
-      "Test on ratings at or after this time: seconds since 1970 or YYYY-MM-DD (UTC)");
+      "Test on ratings at or after this time: seconds since 1970 or YYYY-MM-DD (UTC) [default "
+      "none]");
   line.whole("--folds", options.folds, {.lowest = 2, .highest = 1000, .example = "5"},
              "Cross-validate over K folds; with --out a last fit on everything is saved [2 to "
-             "1000]");
+             "1000, default none]");
   line.real("--validation", options.validation, share,
-            "Share of what is not for testing that is kept from training, for early stopping and "
-            "the dispersion [above 0, below 1; default none]");
+            "Share of what is not for testing that is kept from training: mle stops early on it "
+            "(--patience), als and ls only measure it, and the dispersion comes from it [above 0, "
+            "below 1, default none]");
 }
 
 SplitRule make_split(const SplitOptions& options, std::uint64_t seed) {

@@ -15,12 +15,13 @@ namespace {
 
 void add_output_options(CommandLine& line, TrainOptions& options) {
   line.group("Output");
-  line.text("--out", "FILE", options.out, "Where the model is saved, as safetensors");
-  line.text("--log", "FILE", options.log, "JSON Lines, one object an epoch");
+  line.text("--out", "FILE", options.out,
+            "Where the model is saved, as safetensors [default none]");
+  line.text("--log", "FILE", options.log, "JSON Lines, one object an epoch [default none]");
   line.whole("--evaluate-every", options.evaluate_every,
              {.lowest = 1, .highest = 1'000'000, .example = "5"},
              "Epochs between evaluations, each of which costs a pass over the ratings; the last "
-             "epoch always is one [from 1, default 1]");
+             "epoch always is one [1 to 1000000, default 1]");
   line.flag("--clip", options.clip,
             "Limit predictions to the range of the training ratings in the summary's figures");
   add_format_option(line, options.format);
@@ -32,7 +33,8 @@ void add_output_options(CommandLine& line, TrainOptions& options) {
 void add_run_options(CommandLine& line, TrainOptions& options) {
   line.group("Run");
   line.text("--init", "MODEL", options.init,
-            "Start from a trained model, rows matched by id; new rows start at random");
+            "Start from a trained model, rows matched by id; new rows start at random [default "
+            "none]");
   add_device_options(line, options.device);
   add_threads_option(line);
   line.value(
@@ -40,7 +42,8 @@ void add_run_options(CommandLine& line, TrainOptions& options) {
       [&options](std::string_view option, const std::string& value) {
         options.max_memory = parse_bytes(option, value);
       },
-      "Refuse to train where the plan needs more; K, M, G, T count [default what is free]");
+      "Refuse to train where the plan needs more; K, M, G, T count [1 to "
+      "9223372036854775807, default what is free]");
   line.config_file(options.config);
 }
 
@@ -67,7 +70,7 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
   line.group("Data");
   line.text("--data", "PATH", options.data,
             "Ratings: a file of any MovieLens layout, any delimited text, Matrix Market, a .gz of "
-            "these, a MovieLens folder or .zip, or - for standard input");
+            "these, a MovieLens folder or .zip, or - for standard input [required]");
   add_model_options(line, options.model);
   add_split_options(line, options.split);
   add_output_options(line, options);

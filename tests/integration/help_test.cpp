@@ -5,6 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <regex>
+
 namespace alsatian::testing {
 namespace {
 
@@ -101,6 +110,109 @@ TEST(Options, WithoutARuleOfTheirOwnSayThatTheyMustNotBeEmpty) {
   EXPECT_EQ(model.error,
             "alsatian: error: MODEL \"\": must not be empty\n"
             "  help: give it as in: alsatian inspect MODEL\n");
+}
+
+/// The text in the last [brackets].
+std::string brackets_of(const std::string& text) {
+  const std::size_t first = text.rfind('[');
+  const std::size_t last = text.rfind(']');
+  return first == std::string::npos || last < first ? "" : text.substr(first + 1, last - first - 1);
+}
+
+TEST(Help, ShowsTheDefaultOfEveryValueOrThatThereIsNone) {
+  for (const HelpOption& option : all_valued_options()) {
+    const std::string brackets = brackets_of(option.text);
+    EXPECT_TRUE(brackets == "required" || brackets.find("default ") != std::string::npos)
+        << option.command << " " << option.name << ": " << option.text;
+  }
+}
+
+/// What a help text says that an option takes, and what is just beyond it.
+struct Range {
+  std::vector<std::string> inside;
+  std::vector<std::string> outside;
+};
+
+std::string one_below(const std::string& whole) { return std::to_string(std::stoll(whole) - 1); }
+
+std::string one_above(const std::string& whole) {
+  return std::to_string(static_cast<std::uint64_t>(std::stoll(whole)) + 1);
+}
+
+std::string next_real(const std::string& text, double towards) {
+  std::array<char, 32> digits{};
+  const double neighbour = std::nextafter(std::stod(text), towards);
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), neighbour).ptr;
+  return {digits.data(), end};
+}
+
+/// Of "A to B", "above A, below B", "above A, at most B" or "any finite number".
+std::optional<Range> range_of(const std::string& text, bool whole) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  static const std::regex grammar(
+      "(?:([0-9.e]+) to ([0-9.e]+)|above ([0-9.e]+), (below|at most) ([0-9.e]+))(?:,.*)?");
+  if (text.starts_with("any finite number")) {
+    return Range{{"-1e308", "0", "1e308"}, {"inf", "-inf", "nan", "1e309"}};
+  }
+  std::smatch found;
+  if (!std::regex_match(text, found, grammar)) return std::nullopt;
+  if (found[1].matched) {
+    const std::string low = found[1];
+    const std::string high = found[2];
+    return Range{{low, high},
+                 {whole ? one_below(low) : next_real(low, -infinity),
+                  whole ? one_above(high) : next_real(high, infinity)}};
+  }
+  const std::string low = found[3];
+  const std::string high = found[5];
+  if (found[4] == "below") {
+    return Range{{next_real(low, infinity), next_real(high, 0)}, {low, high}};
+  }
+  return Range{{next_real(low, infinity), high}, {low, next_real(high, infinity)}};
+}
+
+/// Arguments with which all that is left to refuse is the option's own value.
+std::vector<std::string> surroundings(const HelpOption& option, const std::string& schedule) {
+  if (schedule.empty()) return {option.command};
+  return {option.command, "--data", "/nonexistent.csv", "--model", "mle", "--schedule", schedule};
+}
+
+void expect_range(const HelpOption& option, const std::string& schedule, const Range& range) {
+  const auto first_line = [&](const std::string& value) {
+    const RunResult result = run(with(surroundings(option, schedule), {option.name, value}));
+    EXPECT_NE(result.code, 0) << "the rest of the command line is not there";
+    return std::to_string(result.code) + " " + lines_of(result.error).front();
+  };
+  const auto refusal = [&](const std::string& value) {
+    return "64 alsatian: error: " + option.name + " " + value + ": must be ";
+  };
+  for (const std::string& value : range.outside) {
+    EXPECT_THAT(first_line(value), ::testing::StartsWith(refusal(value)));
+  }
+  for (const std::string& value : range.inside) {
+    EXPECT_THAT(first_line(value), ::testing::Not(::testing::StartsWith(refusal(value))));
+  }
+}
+
+TEST(Help, ShowsTheRangeOfEveryNumberAndItIsTheOneEnforced) {
+  for (const HelpOption& option : all_valued_options()) {
+    const bool real = option.type == "X";
+    if (!real && option.type != "N" && option.type != "BYTES") continue;
+    SCOPED_TRACE(option.command + " " + option.name + ": " + option.text);
+    int ranges = 0;
+    // "exponential: above 0, at most 1, default 0.95; inverse-time: 0 to 1e6, default 0.1"
+    for (std::string clause : fields_of(brackets_of(option.text), ';')) {
+      clause.erase(0, clause.find_first_not_of(' '));
+      const std::size_t colon = clause.find(": ");
+      const std::string schedule = colon == std::string::npos ? "" : clause.substr(0, colon);
+      if (colon != std::string::npos) clause.erase(0, colon + 2);
+      if (const auto range = range_of(clause, !real)) {
+        expect_range(option, schedule, *range);
+        ++ranges;
+      }
+    }
+    EXPECT_GE(ranges, 1);
+  }
 }
 
 }  // namespace
