@@ -240,14 +240,14 @@ RunResult cross_validate_until(const std::string& text, const std::string& epoch
   RunOptions options;
   options.signal = SIGINT;
   options.signal_after = text;
-  return run(with({"train", "--data", problem().ratings(), "--folds", "4", "--k", "16", "--epochs",
-                   epochs, "--evaluate-every", "1000000"},
+  return run(with({"train", "--data", problem().ratings(), "--folds", "4", "--k", "4", "--threads",
+                   "1", "--epochs", epochs, "--evaluate-every", "1000000"},
                   more),
              options);
 }
 
 TEST(StopSignal, InCrossValidationPrintsTheFinishedFoldsAndHowMany) {
-  const RunResult result = cross_validate_until("2 of 4", "300");
+  const RunResult result = cross_validate_until("2 of 4", "100");
   EXPECT_EQ(result.signal, SIGINT);
   const std::vector<std::string> folds = parts_of_als(result.output);
   ASSERT_FALSE(folds.empty()) << result.error;
@@ -271,7 +271,7 @@ TEST(StopSignal, InTheFirstFoldPrintsNoFigures) {
 TEST(StopSignal, InTheLastFitOfCrossValidationPrintsAllFolds) {
   const TemporaryFolder folder;
   const RunResult result =
-      cross_validate_until("on everything", "300", {"--out", folder.file("model")});
+      cross_validate_until("on everything", "100", {"--out", folder.file("model")});
   EXPECT_EQ(result.signal, SIGINT);
   EXPECT_EQ(parts_of_als(result.output),
             (std::vector<std::string>{"fold 1", "fold 2", "fold 3", "fold 4", "mean", "sd"}));
