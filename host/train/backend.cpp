@@ -1,11 +1,53 @@
 // Chooses the backend: what was asked for, or the fastest that is there, and says why.
 #include "host/train/backend.hpp"
 
+#include "host/error.hpp"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace alsatian {
+
+namespace {
+
+/// For what only a caller inside the program can get wrong.
+[[noreturn]] void fail_row_solve(const std::string& what) {
+  throw Error(ExitCode::internal, "solve_rows", what, "report this as a bug, with the command");
+}
+
+}  // namespace
+
+void check_row_solve(const ModelSpec& spec, std::int64_t opposite_rows,
+                     const CompressedMatrix& ratings, const RowPrior& prior) {
+  if (!std::holds_alternative<Gaussian>(spec.likelihood)) {
+    throw Error(ExitCode::usage, fmt::format("--likelihood {}", likelihood_name(spec.likelihood)),
+                "rows for new ratings are solved for the gaussian likelihood only",
+                "train with --likelihood gaussian");
+  }
+  const std::vector<std::int64_t>& offsets = ratings.offsets;
+  const auto observations = static_cast<std::int64_t>(ratings.columns.size());
+  if (offsets.empty() || offsets.front() != 0 || !std::ranges::is_sorted(offsets) ||
+      offsets.back() != observations || ratings.values.size() != ratings.columns.size()) {
+    fail_row_solve(fmt::format("the offsets do not rise from 0 to the {} columns and {} values",
+                               observations, ratings.values.size()));
+  }
+  for (const std::int32_t column : ratings.columns) {
+    if (column >= 0 && column < opposite_rows) continue;
+    fail_row_solve(fmt::format("column {} is not from 0 to {}", column, opposite_rows - 1));
+  }
+  const auto order = static_cast<std::size_t>(spec.rank) + (spec.biases ? 1 : 0);
+  if (!prior.precision.empty() && prior.precision.size() != order * order) {
+    fail_row_solve(fmt::format("the prior's precision has {} numbers, not {} x {}",
+                               prior.precision.size(), order, order));
+  }
+  if (prior.means == nullptr) return;
+  if (prior.means->rows != ratings.rows() || prior.means->rank != spec.rank) {
+    fail_row_solve(fmt::format("the prior's means are {} x {}, not {} x {}", prior.means->rows,
+                               prior.means->rank, ratings.rows(), spec.rank));
+  }
+}
 
 ChosenBackend make_backend(TrainingProblem problem, const DeviceOptions& device) {
   switch (device.kind) {

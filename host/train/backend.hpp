@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,18 @@ struct BadRow {
   std::int64_t row;
 };
 
+/// What the rows w = [p; b] of a row solve are assumed to be before their ratings:
+/// w ~ N(m, Λ⁻¹), Λ = P + s(n)·diag(λ, …, λ, λ_b). A half-sweep's rows are those of P = 0 and
+/// m = 0; side information gives m, Gibbs sampling both (at λ = 0), and implicit feedback the Gram
+/// matrix of the other side as P. In standardised units; the spans' owners outlive the call.
+struct RowPrior {
+  /// P [order, order] row-major, order = rank, and one more with biases; symmetric, its upper
+  /// triangle is read; empty: 0.
+  std::span<const double> precision{};
+  /// m, a row for each row to solve; nothing: 0. Without biases in the spec its biases count as 0.
+  const SideFactors* means = nullptr;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -85,9 +98,15 @@ class Backend {
   virtual ErrorSums held_out_errors(std::size_t index) = 0;
   virtual std::optional<BadRow> first_non_finite_row() = 0;
 
-  /// Exact rows for new ratings with the other side fixed (fold-in). `ratings` has one row per row
-  /// to solve, columns index the other side, values standardised.
-  virtual SideFactors solve_rows(Side side, const CompressedMatrix& ratings) = 0;
+  /// Exact rows for ratings that need not be in training, with the other side fixed (fold-in);
+  /// changes nothing. `ratings` has one row per row to solve, columns index the other side, values
+  /// standardised. A row without ratings becomes 0, or the prior's mean. Throws Error 64 unless the
+  /// likelihood is Gaussian, 70 where a shape or a column is out of range.
+  virtual SideFactors solve_rows(Side side, const CompressedMatrix& ratings,
+                                 const RowPrior& prior) = 0;
+  SideFactors solve_rows(Side side, const CompressedMatrix& ratings) {
+    return solve_rows(side, ratings, RowPrior{});
+  }
   virtual void set_regularization(const Regularization& regularization) = 0;
 
   /// Factors now, standardised units.
@@ -101,6 +120,10 @@ struct DeviceOptions {
   Kind kind = Kind::automatic;
   std::optional<Isa> isa;  // nothing: the best that this machine has
 };
+
+/// Throws what solve_rows promises to; opposite_rows: how many rows the fixed side has.
+void check_row_solve(const ModelSpec& spec, std::int64_t opposite_rows,
+                     const CompressedMatrix& ratings, const RowPrior& prior);
 
 /// A backend and why it was chosen, in one line. Throws Error 69 where the device asked for is not
 /// there, 64 where it lacks what the spec asks for.

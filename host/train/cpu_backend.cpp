@@ -23,6 +23,11 @@ CsrView<float> view_of(const CompressedMatrix& ratings) {
   return {ratings.offsets, ratings.columns, ratings.values};
 }
 
+SideView<const float> view_of(const SideFactors* side) {
+  if (side == nullptr) return {};
+  return {side->factors.data(), side->biases.data(), side->rows, side->rank, side->rank};
+}
+
 SideFactors to_side_factors(const cpu::FactorTable& table) {
   SideFactors side(table.rows(), table.rank());
   table.copy_to(side.factors, side.biases);
@@ -164,14 +169,20 @@ class CpuBackend final : public Backend {
     return std::nullopt;
   }
 
-  SideFactors solve_rows(Side side, const CompressedMatrix& ratings) override {
+  SideFactors solve_rows(Side side, const CompressedMatrix& ratings,
+                         const RowPrior& prior) override {
+    check_row_solve(spec_, opposite_of(side).table.rows(), ratings, prior);
+    const cpu::PaddedPrior padded(spec_.rank, spec_.biases, prior.precision, view_of(prior.means));
+    const cpu::AlsPrior shown = padded.view();
+    const bool is_given = !prior.precision.empty() || prior.means != nullptr;
     cpu::FactorTable solved(ratings.rows(), spec_.rank);
     const cpu::AlsTask task{.ratings = view_of(ratings),
                             .opposite = opposite_of(side).table.view(),
                             .solved = solved.view(),
                             .regularization = spec_.regularization,
                             .biases = spec_.biases,
-                            .solver_steps = 0};
+                            .solver_steps = 0,
+                            .prior = is_given ? &shown : nullptr};
     cpu::als_half_sweep(kernels_, task, cpu::longest_first(view_of(ratings)));
     return to_side_factors(solved);
   }

@@ -37,6 +37,16 @@ reference::SideParameters to_double(const SideFactors& side) {
   return result;
 }
 
+reference::RowPrior to_double(const RowPrior& prior, const ModelSpec& spec) {
+  reference::RowPrior result;
+  if (!prior.precision.empty()) {
+    const Eigen::Index order = spec.rank + (spec.biases ? 1 : 0);
+    result.precision = Eigen::Map<const reference::Matrix>(prior.precision.data(), order, order);
+  }
+  if (prior.means != nullptr) result.means = to_double(*prior.means);
+  return result;
+}
+
 SideFactors to_float(const reference::SideParameters& side) {
   SideFactors result(side.rows(), static_cast<std::int32_t>(side.rank()));
   const auto narrow = [](double value) { return static_cast<float>(value); };
@@ -143,12 +153,15 @@ class ReferenceBackend final : public Backend {
     return std::nullopt;
   }
 
-  SideFactors solve_rows(Side side, const CompressedMatrix& ratings) override {
-    const DoubleRatings rows(ratings);
+  SideFactors solve_rows(Side side, const CompressedMatrix& ratings,
+                         const RowPrior& prior) override {
     const reference::SideParameters& opposite =
         side == Side::users ? parameters_.items : parameters_.users;
+    check_row_solve(spec_, opposite.rows(), ratings, prior);
+    const DoubleRatings rows(ratings);
+    const reference::RowPrior exact_prior = to_double(prior, spec_);
     reference::SideParameters solved(ratings.rows(), opposite.rank());
-    reference::half_sweep(rows.view(), opposite, problem_, {}, solved);
+    reference::half_sweep(rows.view(), opposite, problem_, {.prior = &exact_prior}, solved);
     return to_float(solved);
   }
 

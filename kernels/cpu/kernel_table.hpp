@@ -18,6 +18,14 @@ constexpr std::int32_t padded(std::int32_t rank) {
   return (rank + padding - 1) / padding * padding;
 }
 
+/// What rows w = [p; b] are assumed to be before their ratings: w ~ N(m, Λ⁻¹), with
+/// Λ = P + s(n)·diag(λ, …, λ, λ_b). Padded like every table; PaddedPrior owns what this shows.
+struct AlsPrior {
+  SideView<const float> precision;  // P but for its last row: [rank, rank], and the bias's column
+  float bias_precision = 0;         // P's last entry
+  SideView<const float> means;      // m, a row for each row of `solved`; no rows: all 0
+};
+
 /// One half-sweep of alternating least squares: rows of `solved` given `opposite`.
 struct AlsTask {
   CsrView<float> ratings;  // rows are those of `solved`, columns index `opposite`
@@ -25,7 +33,8 @@ struct AlsTask {
   SideView<float> solved;  // overwritten; the start of conjugate gradients
   Regularization regularization;
   bool biases = true;
-  int solver_steps = 0;  // steps of conjugate gradients; 0: exact, by Cholesky
+  int solver_steps = 0;             // steps of conjugate gradients; 0: exact, by Cholesky
+  const AlsPrior* prior = nullptr;  // nothing: P = 0 and m = 0
 };
 
 /// Rows and parameters of an epoch of stochastic gradient descent.

@@ -60,6 +60,28 @@ RowEquations row_equations(const CsrView<double>& ratings, std::int64_t row,
   return equations;
 }
 
+void add_prior(const CsrView<double>& ratings, std::int64_t row, const RowPrior& prior,
+               const Problem& problem, RowEquations& equations) {
+  const Eigen::Index order = equations.right_side.size();
+  Matrix precision = Matrix::Zero(order, order);
+  if (prior.precision.size() > 0) {
+    precision = prior.precision.selfadjointView<Eigen::Upper>();
+    equations.matrix += precision;
+  }
+  if (prior.means.rows() == 0) return;
+  const std::int64_t rank = prior.means.rank();
+  const double scale =
+      row_scale(static_cast<double>(ratings.row_size(row)), problem.regularization.scaling);
+  Vector mean(order);
+  mean.head(rank) = prior.means.factors.row(row).transpose();
+  precision.diagonal().head(rank).array() += scale * problem.regularization.factors;
+  if (problem.biases) {
+    mean[rank] = prior.means.biases[row];
+    precision(rank, rank) += scale * problem.regularization.biases;
+  }
+  equations.right_side += precision * mean;
+}
+
 RowSolution solve_by_cholesky(const RowEquations& equations) {
   const Eigen::Index order = equations.matrix.rows();
   if (equations.matrix.trace() == 0) return {Vector::Zero(order), order};
@@ -103,12 +125,16 @@ std::int64_t half_sweep(const CsrView<double>& ratings, const SideParameters& op
   std::int64_t repaired = 0;
   for (std::int64_t row = 0; row < solved.rows(); ++row) {
     if (nothing_to_solve || ratings.row_size(row) == 0) {
+      const bool has_mean = options.prior != nullptr && options.prior->means.rows() > 0;
       solved.factors.row(row).setZero();
       solved.biases[row] = 0;
+      if (has_mean) solved.factors.row(row) = options.prior->means.factors.row(row);
+      if (has_mean && problem.biases) solved.biases[row] = options.prior->means.biases[row];
       continue;
     }
-    const RowEquations equations =
+    RowEquations equations =
         row_equations(ratings, row, opposite, problem.regularization, problem.mean, problem.biases);
+    if (options.prior != nullptr) add_prior(ratings, row, *options.prior, problem, equations);
     Vector values(equations.right_side.size());
     if (options.solver_steps > 0) {
       values.head(rank) = solved.factors.row(row).transpose();

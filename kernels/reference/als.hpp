@@ -34,13 +34,25 @@ RowSolution solve_by_cholesky(const RowEquations& equations);
 /// where the residual vanishes). Hestenes and Stiefel (1952).
 Vector solve_by_conjugate_gradients(const RowEquations& equations, const Vector& start, int steps);
 
+/// What rows w = [p; b] are assumed to be before their ratings: w ~ N(m, Λ⁻¹), with
+/// Λ = P + s(n)·diag(λ, …, λ, λ_b).
+struct RowPrior {
+  Matrix precision;      // P [order, order], symmetric; its upper triangle is read; empty: 0
+  SideParameters means;  // m, a row for each row to solve; no rows: 0
+};
+
+/// P into the matrix of a row's equations, and Λ m into their right side.
+void add_prior(const CsrView<double>& ratings, std::int64_t row, const RowPrior& prior,
+               const Problem& problem, RowEquations& equations);
+
 /// Which solver a half-sweep uses: 0 steps of conjugate gradients mean Cholesky.
 struct HalfSweepOptions {
   int solver_steps = 0;
+  const RowPrior* prior = nullptr;  // nothing: P = 0 and m = 0
 };
 
 /// Replaces every row of `solved` by the minimiser of F (Gaussian) with `opposite` fixed; rows
-/// without ratings become 0. ratings [rows of solved, rows of opposite].
+/// without ratings become 0, or the prior's mean. ratings [rows of solved, rows of opposite].
 /// Returns how many pivots were repaired.
 std::int64_t half_sweep(const CsrView<double>& ratings, const SideParameters& opposite,
                         const Problem& problem, const HalfSweepOptions& options,

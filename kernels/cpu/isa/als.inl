@@ -6,6 +6,7 @@
 #include "kernels/cpu/isa/cholesky.inl"
 #include "kernels/cpu/isa/conjugate_gradients.inl"
 #include "kernels/cpu/isa/gram.inl"
+#include "kernels/cpu/isa/prior.inl"
 #include "kernels/cpu/isa/row_equations.inl"
 #include "kernels/cpu/isa/vector.inl"
 #include "kernels/cpu/kernel_table.hpp"
@@ -63,7 +64,21 @@ ALSATIAN_INLINE float add_ridge(float* gram, std::int64_t stride, std::int64_t o
   return trace;
 }
 
-/// Gram, sums and products of all ratings of a row; returns Σ (r − c).
+/// Makes P and Λ·m what Gram, sums and products start from, all zero before; returns the bias's
+/// entry of Λ·m.
+float start_from_prior(const AlsTask& task, std::int64_t row, const AlsScratch& scratch) {
+  const SideView<const float>& precision = task.prior->precision;
+  const std::int64_t stride = row_stride(precision.rank);
+  for (std::int32_t j = 0; j < precision.rank; ++j) {
+    for (std::int32_t q = 0; q < precision.rank; ++q) {
+      scratch.gram[j * stride + q] = precision.row(j)[q];
+    }
+    scratch.sums[j] = precision.biases[j];
+  }
+  return add_prior_product(task, row, scratch.products);
+}
+
+/// Gram, sums and products of all ratings of a row, and of its prior; returns Σ (r − c), likewise.
 float accumulate_row(const AlsTask& task, std::int64_t row, const AlsScratch& scratch) {
   const std::int64_t rank = task.opposite.rank;
   const std::int64_t stride = row_stride(rank);
@@ -73,7 +88,7 @@ float accumulate_row(const AlsTask& task, std::int64_t row, const AlsScratch& sc
   fill_zero(scratch.gram, padded(task.opposite.rank) * stride);
   fill_zero(scratch.sums, stride);
   fill_zero(scratch.products, stride);
-  float total = 0;
+  float total = task.prior != nullptr ? start_from_prior(task, row, scratch) : 0.0F;
   for (std::int64_t first = 0; first < columns.size(); first += panel_rows) {
     const std::int64_t left = columns.size() - first;
     const std::int64_t count = left < panel_rows ? left : panel_rows;
@@ -127,7 +142,8 @@ bool try_primal(const AlsTask& task, std::int64_t row, float jitter, float& trac
   const std::int64_t count = task.ratings.row_size(row);
   const RowRidge<float> ridge = ridge_of(task, row);
   const float total = accumulate_row(task, row, scratch);
-  const float corner = task.biases ? static_cast<float>(count) + ridge.biases : 0.0F;
+  float corner = task.biases ? static_cast<float>(count) + ridge.biases : 0.0F;
+  if (task.prior != nullptr) corner += task.prior->bias_precision;
   trace = add_ridge(scratch.gram, stride, rank, ridge.factors + jitter) + corner -
           jitter * static_cast<float>(rank);
   // With jitter a null direction's pivot is the jitter, give or take rounding: half of it shows
@@ -225,12 +241,22 @@ bool solve_dual(const AlsTask& task, std::int64_t row, const AlsScratch& scratch
   return true;
 }
 
-/// Solves one row of a half-sweep; rows without ratings become 0.
+/// A row without ratings is what it was assumed to be.
+void write_row_without_ratings(const AlsTask& task, std::int64_t row) {
+  if (task.prior != nullptr && task.prior->means.rows > 0) {
+    const SideView<const float>& means = task.prior->means;
+    write_row(task, row, means.row(row), means.biases[row]);
+    return;
+  }
+  fill_zero(task.solved.row(row), task.solved.rank);
+  task.solved.biases[row] = 0;
+}
+
+/// Solves one row of a half-sweep.
 std::int64_t als_row(const AlsTask& task, std::int64_t row, float* memory) {
   const std::int64_t count = task.ratings.row_size(row);
   if (count == 0) {
-    fill_zero(task.solved.row(row), task.solved.rank);
-    task.solved.biases[row] = 0;
+    write_row_without_ratings(task, row);
     return 0;
   }
   if (task.solver_steps > 0) {
@@ -239,7 +265,8 @@ std::int64_t als_row(const AlsTask& task, std::int64_t row, float* memory) {
   }
   const AlsScratch scratch = carve(task, memory);
   // Where the dual order is below 0.8 of the rank it is the cheaper of the two.
-  const bool short_row = 5 * count < 4 * std::int64_t{task.opposite.rank};
+  // It needs a diagonal Λ and m = 0.
+  const bool short_row = task.prior == nullptr && 5 * count < 4 * std::int64_t{task.opposite.rank};
   if (short_row && task.regularization.factors > 0 && solve_dual(task, row, scratch)) return 0;
   return solve_primal(task, row, scratch);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cpu/isa/cholesky.inl"
+#include "kernels/cpu/isa/prior.inl"
 #include "kernels/cpu/isa/row_equations.inl"
 #include "kernels/cpu/isa/vector.inl"
 #include "kernels/cpu/kernel_table.hpp"
@@ -34,6 +35,22 @@ void apply_normal_matrix(const AlsTask& task, std::int64_t row, const RowRidge<f
     subtract_scaled(-value, opposite, 0, length, product.factors);
     if (task.biases) product.bias += value;
   }
+  if (task.prior != nullptr) {
+    product.bias +=
+        add_precision_product(*task.prior, 1, direction.factors, direction.bias, product.factors);
+  }
+}
+
+/// The prior's part of the residual, Λ m − P x, and of the diagonal of A.
+void start_with_prior(const AlsTask& task, std::int64_t row, const RowVector& x,
+                      RowVector& residual, RowVector& diagonal) {
+  const AlsPrior& prior = *task.prior;
+  residual.bias += add_prior_product(task, row, residual.factors);
+  residual.bias += add_precision_product(prior, -1, x.factors, x.bias, residual.factors);
+  for (std::int32_t q = 0; q < prior.precision.rank; ++q) {
+    diagonal.factors[q] += prior.precision.row(q)[q];
+  }
+  diagonal.bias += prior.bias_precision;
 }
 
 /// residual = Σ z (r − c) − A x, and the diagonal of A.
@@ -59,6 +76,7 @@ void start_conjugate_gradients(const AlsTask& task, std::int64_t row, const RowR
       store(diagonal.factors + q, load(diagonal.factors + q) + value * value);
     }
   }
+  if (task.prior != nullptr) start_with_prior(task, row, x, residual, diagonal);
 }
 
 /// Hestenes and Stiefel (1952) with Jacobi's preconditioner; solver_steps steps, fewer once the

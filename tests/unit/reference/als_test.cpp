@@ -89,6 +89,80 @@ TEST_P(AlsHalfSweep, LeavesZeroGradientAtEverySolvedItem) {
   }
 }
 
+/// P far from diagonal, and means of about 1 for all users.
+RowPrior prior_of(const Problem& problem, std::int64_t users, std::int64_t rank) {
+  const std::int64_t order = rank + (problem.biases ? 1 : 0);
+  RowPrior prior{Matrix(order, order), SideParameters(users, rank)};
+  for (std::int64_t row = 0; row < order; ++row) {
+    for (std::int64_t column = 0; column < order; ++column) {
+      prior.precision(row, column) = 1.0 / static_cast<double>(1 + std::abs(row - column));
+    }
+  }
+  for (std::int64_t user = 0; user < users; ++user) {
+    for (std::int64_t j = 0; j < rank; ++j) {
+      prior.means.factors(user, j) = std::cos(static_cast<double>(user + 3 * j));
+    }
+    prior.means.biases[user] = problem.biases ? std::sin(static_cast<double>(user)) : 0.0;
+  }
+  return prior;
+}
+
+TEST_P(AlsHalfSweep, WithAPriorLeavesZeroGradientOfTheObjectiveAndThePrior) {
+  const RowPrior prior = prior_of(problem_, parameters_.users.rows(), 7);
+  half_sweep(problem_.by_user, parameters_.items, problem_, {.prior = &prior}, parameters_.users);
+  const Parameters slopes = gradient(problem_, parameters_);
+  for (std::int64_t user = 0; user < parameters_.users.rows(); ++user) {
+    const Regularization& regularization = problem_.regularization;
+    const double count = static_cast<double>(problem_.by_user.row_size(user));
+    const double scale = row_scale(count, regularization.scaling);
+    const std::int64_t order = prior.precision.rows();
+    Vector slope = Vector::Zero(order);
+    Vector distance = Vector::Zero(order);
+    // F pulls to 0 by s(n)λ; the prior moves that pull to the mean, and adds P's.
+    slope.head(7) = slopes.users.factors.row(user).transpose() -
+                    scale * regularization.factors * prior.means.factors.row(user).transpose();
+    distance.head(7) =
+        (parameters_.users.factors.row(user) - prior.means.factors.row(user)).transpose();
+    if (problem_.biases) {
+      slope[7] =
+          slopes.users.biases[user] - scale * regularization.biases * prior.means.biases[user];
+      distance[7] = parameters_.users.biases[user] - prior.means.biases[user];
+    }
+    slope += prior.precision * distance;
+    const double norms = distance.norm() + prior.means.factors.row(user).norm() + 1;
+    EXPECT_LE(slope.norm(), allowed_gradient(problem_.by_user, user, parameters_.items,
+                                             parameters_.users, problem_) +
+                                tolerance::sum<double>(4 * order, prior.precision.norm() * norms) +
+                                tolerance::sum<double>(4, scale * norms))
+        << "user " << user;
+  }
+}
+
+TEST_P(AlsHalfSweep, WithAPriorMakesRowsWithoutRatingsTheirMeans) {
+  const RowPrior prior = prior_of(problem_, parameters_.users.rows(), 7);
+  half_sweep(problem_.by_user, parameters_.items, problem_, {.prior = &prior}, parameters_.users);
+  for (const std::int64_t user : {35, 36}) {
+    EXPECT_EQ(parameters_.users.factors.row(user), prior.means.factors.row(user));
+    EXPECT_EQ(parameters_.users.biases[user], prior.means.biases[user]);
+  }
+}
+
+TEST_P(AlsHalfSweep, IsTheOneOfAPriorWithPrecisionOfItsRegularization) {
+  if (problem_.regularization.scaling != 0) return;  // s(n) = 1: one precision for all rows
+  const std::int64_t order = 7 + (problem_.biases ? 1 : 0);
+  RowPrior prior;
+  prior.precision = Matrix::Zero(order, order);
+  prior.precision.diagonal().setConstant(problem_.regularization.factors);
+  if (problem_.biases) prior.precision(7, 7) = problem_.regularization.biases;
+  Problem unregularized = problem_;
+  unregularized.regularization = {.factors = 0, .biases = 0, .scaling = 0};
+  Parameters by_prior = parameters_;
+  half_sweep(problem_.by_user, parameters_.items, unregularized, {.prior = &prior}, by_prior.users);
+  sweep_users(problem_, parameters_);
+  EXPECT_EQ(by_prior.users.factors, parameters_.users.factors);
+  EXPECT_EQ(by_prior.users.biases, parameters_.users.biases);
+}
+
 TEST_P(AlsHalfSweep, NeverRaisesTheObjective) {
   double before = objective(problem_, parameters_);
   for (int sweep = 0; sweep < 30; ++sweep) {
