@@ -5,6 +5,7 @@
 #include "host/model/factors.hpp"
 #include "host/model/spec.hpp"
 #include "host/ratings/dataset.hpp"
+#include "host/train/backend_state.hpp"
 #include "host/train/sgd_schedule.hpp"
 #include "kernels/cpu/isa.hpp"
 
@@ -113,6 +114,15 @@ class Backend {
   virtual Factors factors() const = 0;
   /// Replaces the factors (same shapes), such as by those of the best epoch.
   virtual void set_factors(const Factors& factors) = 0;
+
+  /// All that training goes on from, exactly: parameters, AdaGrad's sums (mle), damping (ls). What
+  /// the problem decides is not in it, nor is what the caller passes or sets: epoch, learning rate,
+  /// regularization.
+  virtual BackendState state() = 0;
+  /// Goes on from the state of a backend of the same kind and problem: every later result is that
+  /// of the other one, byte for byte. Throws Error 65, changing nothing, where the arrays do not
+  /// fit.
+  virtual void restore(const BackendState& state) = 0;
 };
 
 struct DeviceOptions {

@@ -132,16 +132,7 @@ class CpuBackend final : public Backend {
   }
 
   LeastSquaresReport least_squares_step() override {
-    if (!least_squares_) {
-      cpu::LeastSquaresOptions options{.regularization = spec_.regularization,
-                                       .biases = spec_.biases};
-      if (const auto* choice = std::get_if<LeastSquares>(&spec_.algorithm)) {
-        options.inner_steps = choice->inner_steps;
-      }
-      least_squares_.emplace(kernels_, view_of(users_.ratings), view_of(items_.ratings), spec_.rank,
-                             options);
-    }
-    const cpu::LeastSquaresStep step = least_squares_->step(users_.table, items_.table);
+    const cpu::LeastSquaresStep step = least_squares().step(users_.table, items_.table);
     return {.accepted = step.accepted,
             .objective = step.objective,
             .inner_steps = step.inner_steps,
@@ -205,9 +196,53 @@ class CpuBackend final : public Backend {
     items_.set_factors(factors.items, spec_.biases);
   }
 
+  BackendState state() override { return copy_state(state_places()); }
+  void restore(const BackendState& state) override { restore_state(state, state_places()); }
+
  private:
   CpuSide& side_of(Side side) { return side == Side::users ? users_ : items_; }
   const CpuSide& opposite_of(Side side) const { return side == Side::users ? items_ : users_; }
+
+  /// Made when it is first needed: it holds several times the parameters.
+  cpu::LeastSquares& least_squares() {
+    if (!least_squares_) {
+      cpu::LeastSquaresOptions options{.regularization = spec_.regularization,
+                                       .biases = spec_.biases};
+      if (const auto* choice = std::get_if<LeastSquares>(&spec_.algorithm)) {
+        options.inner_steps = choice->inner_steps;
+      }
+      least_squares_.emplace(kernels_, view_of(users_.ratings), view_of(items_.ratings), spec_.rank,
+                             options);
+    }
+    return *least_squares_;
+  }
+
+  std::vector<StatePlace> state_places() {
+    std::vector<StatePlace> places;
+    const auto add_table = [&](std::string_view factors, std::string_view biases, CpuSide& side) {
+      const SideView<float> table = side.table.view();
+      places.push_back({factors, table.factors, table.rows, table.rank, table.stride});
+      places.push_back({biases, table.biases, table.rows});
+    };
+    add_table("user_factors", "user_biases", users_);
+    add_table("item_factors", "item_biases", items_);
+    const auto add_sums = [&](std::string_view name, std::vector<float>& sums) {
+      places.push_back({name, sums.data(), static_cast<std::int64_t>(sums.size())});
+    };
+    const auto* mle = std::get_if<Mle>(&spec_.algorithm);
+    if (mle != nullptr && mle->optimizer == Optimizer::adagrad) {
+      add_sums("user_factor_sums", users_.sgd.factor_sums);
+      add_sums("user_bias_sums", users_.sgd.bias_sums);
+      add_sums("item_factor_sums", items_.sgd.factor_sums);
+      add_sums("item_bias_sums", items_.sgd.bias_sums);
+    }
+    if (std::holds_alternative<LeastSquares>(spec_.algorithm)) {
+      cpu::DampingState& state = least_squares().state();
+      places.push_back({"damping", &state.damping});
+      places.push_back({"first_gradient", &state.first_gradient});
+    }
+    return places;
+  }
 
   cpu::ScoreTask score_task() const {
     return {users_.table.view(), items_.table.view(), mean_, spec_.likelihood};

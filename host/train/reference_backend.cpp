@@ -179,7 +179,32 @@ class ReferenceBackend final : public Backend {
     parameters_ = {to_double(factors.users), to_double(factors.items)};
   }
 
+  BackendState state() override { return copy_state(state_places()); }
+  void restore(const BackendState& state) override { restore_state(state, state_places()); }
+
  private:
+  std::vector<StatePlace> state_places() {
+    std::vector<StatePlace> places;
+    const auto add = [&](std::string_view name, auto& values) {
+      places.push_back({name, values.data(), values.size()});
+    };
+    add("user_factors", parameters_.users.factors);
+    add("user_biases", parameters_.users.biases);
+    add("item_factors", parameters_.items.factors);
+    add("item_biases", parameters_.items.biases);
+    if (sums_) {
+      add("user_factor_sums", sums_->user_factors);
+      add("user_bias_sums", sums_->user_biases);
+      add("item_factor_sums", sums_->item_factors);
+      add("item_bias_sums", sums_->item_biases);
+    }
+    if (std::holds_alternative<LeastSquares>(spec_.algorithm)) {
+      places.push_back({"damping", &damping_.damping});
+      places.push_back({"damping_growth", &damping_.growth});
+    }
+    return places;
+  }
+
   static void check_shape(const SideFactors& given, const reference::SideParameters& held) {
     if (given.rows == held.rows() && given.rank == held.rank()) return;
     throw Error(ExitCode::internal, "set_factors",

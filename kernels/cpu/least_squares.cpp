@@ -14,7 +14,6 @@
 namespace alsatian::cpu {
 namespace {
 
-constexpr double first_damping = 1;
 constexpr double first_growth = 2;
 constexpr double least_damping = 1e-10;
 constexpr double loosest_tolerance = 0.3;  // of the first systems: their steps are rough anyway
@@ -60,12 +59,7 @@ LeastSquares::Side::Side(CsrView<float> rows_of_ratings, std::int32_t rank)
 
 LeastSquares::LeastSquares(const KernelTable& table, CsrView<float> by_user, CsrView<float> by_item,
                            std::int32_t rank, const LeastSquaresOptions& options)
-    : table_(table),
-      options_(options),
-      users_(by_user, rank),
-      items_(by_item, rank),
-      damping_(first_damping),
-      growth_(first_growth) {
+    : table_(table), options_(options), users_(by_user, rank), items_(by_item, rank) {
   set_regularization(options.regularization);
 }
 
@@ -110,7 +104,7 @@ void LeastSquares::compute_gradient(Side& side, const FactorTable& own,
 /// The preconditioner, and the first residual and search direction of conjugate gradients;
 /// returns ⟨residual, M⁻¹ residual⟩.
 double LeastSquares::start_solve(Side& side) const {
-  const auto grown = static_cast<float>(1 + damping_);
+  const auto grown = static_cast<float>(1 + state_.damping);
   const auto invert = [](float value) { return value > 0 ? 1 / value : 0.0F; };
   const SideView<const float> diagonal = side.diagonal.view();
   const SideView<float> inverse = side.inverse.view();
@@ -147,7 +141,7 @@ double LeastSquares::multiply(Side& side, const Side& other, const FactorTable& 
                           .opposite_direction = other.search.view(),
                           .product = side.product.view(),
                           .biases = options_.biases};
-  const auto damping = static_cast<float>(damping_);
+  const auto damping = static_cast<float>(state_.damping);
   const SideView<const float> diagonal = side.diagonal.view();
   parallel_for(
       own.rows(),
@@ -220,7 +214,7 @@ LeastSquares::Reduction LeastSquares::solve(const FactorTable& users, const Fact
     ++result.inner_steps;
   }
   // −gᵀd − ½ dᵀ(JᵀJ + R)d, the product taken from the residual −g − (JᵀJ + R + νD)d.
-  const double damping = damping_;
+  const double damping = state_.damping;
   for (const Side* side : {&users_, &items_}) {
     const float* gradient = side->gradient.flat().data();
     const float* direction = side->direction.flat().data();
@@ -261,16 +255,17 @@ LeastSquaresStep LeastSquares::step(FactorTable& users, FactorTable& items) {
   compute_gradient(users_, users, items);
   compute_gradient(items_, items, users);
   const double norm = std::sqrt(squared_norm(users_.gradient) + squared_norm(items_.gradient));
-  if (first_gradient_ == 0) first_gradient_ = norm;
-  const double tolerance = std::min(loosest_tolerance, std::sqrt(norm / first_gradient_));
+  if (state_.first_gradient == 0) state_.first_gradient = norm;
+  const double tolerance = std::min(loosest_tolerance, std::sqrt(norm / state_.first_gradient));
   LeastSquaresStep result{
-      .accepted = false, .objective = before, .inner_steps = 0, .damping = damping_};
+      .accepted = false, .objective = before, .inner_steps = 0, .damping = state_.damping};
   if (!(norm > 0) || !std::isfinite(before)) return result;
-  const double damping = damping_;
+  const double damping = state_.damping;
+  double growth = first_growth;
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
     const Reduction reduction = solve(users, items, tolerance);
     result.inner_steps += reduction.inner_steps;
-    result.damping = damping_;
+    result.damping = state_.damping;
     if (!(reduction.predicted > std::numeric_limits<double>::epsilon() * before)) break;
     const double after = try_direction(users, items);
     if (after < before) {
@@ -279,16 +274,14 @@ LeastSquaresStep LeastSquares::step(FactorTable& users, FactorTable& items) {
       result.accepted = true;
       result.objective = after;
       const double turned = 2 * (before - after) / reduction.predicted - 1;
-      damping_ *= std::max(1.0 / 3, 1 - turned * turned * turned);
-      damping_ = std::max(damping_, least_damping);
-      growth_ = first_growth;
+      state_.damping *= std::max(1.0 / 3, 1 - turned * turned * turned);
+      state_.damping = std::max(state_.damping, least_damping);
       return result;
     }
-    damping_ *= growth_;
-    growth_ *= 2;
+    state_.damping *= growth;
+    growth *= 2;
   }
-  damping_ = damping;
-  growth_ = first_growth;
+  state_.damping = damping;
   return result;
 }
 

@@ -25,6 +25,12 @@ struct LeastSquaresStep {
   double damping = 0;     // ν of the step that was accepted, or of the last that was not
 };
 
+/// What one step leaves for the next, beside the parameters.
+struct DampingState {
+  double damping = 1;         // ν
+  double first_gradient = 0;  // ‖g₀‖; 0 before the first step
+};
+
 /// Minimises F for the Gaussian likelihood with μ = 0 (ratings standardised).
 ///
 /// One step solves (JᵀJ + R + νD) d = −g with J the Jacobian of the scores, R the penalty's
@@ -50,6 +56,8 @@ class LeastSquares {
   LeastSquaresStep step(FactorTable& users, FactorTable& items);
 
   void set_regularization(const Regularization& regularization);
+
+  DampingState& state() { return state_; }
 
  private:
   /// A vector of the shape of one side's parameters for each thing that the solver keeps.
@@ -87,9 +95,7 @@ class LeastSquares {
   LeastSquaresOptions options_;
   Side users_;
   Side items_;
-  double damping_;
-  double growth_;
-  double first_gradient_ = 0;  // ‖g₀‖
+  DampingState state_;
 };
 
 }  // namespace alsatian::cpu
