@@ -85,9 +85,15 @@ void check_recorded_split(const Model& model, const EvaluateOptions& options) {
                 "give --test FILE too");
   }
   if (model.split.kind == SplitRule::Kind::none) {
-    throw Error(ExitCode::usage, "--data",
-                "the model was trained on all of it: there is no test part to rebuild",
-                "give --test FILE, or train with --holdout 0.1");
+    const double validation = model.split.validation_share;
+    throw Error(
+        ExitCode::usage, "--data",
+        validation > 0
+            ? fmt::format("the model was trained on all of it but the share of {} for validation, "
+                          "which chose its epoch or dispersion: there is no test part to rebuild",
+                          validation)
+            : std::string("the model was trained on all of it: there is no test part to rebuild"),
+        "give --test FILE, or train with --holdout 0.1");
   }
 }
 
@@ -187,7 +193,7 @@ void evaluate_command(Arguments arguments) {
   const Model model = load_model(options.model);
   check_recorded_split(model, options);
   std::optional<Dataset> dataset;
-  if (!options.data.empty()) dataset = rebuild_dataset(model, options.data, options.reading, log);
+  if (!options.data.empty()) dataset = rebuild_for_model(model, options.data, options.reading, log);
   const std::vector<TestSet> tests = test_sets(model, options, dataset, log);
   const Scorer scorer(model, {.clip = options.clip});
   for (const TestSet& test : tests) {

@@ -2,6 +2,7 @@
 // Ids may be integers on one side and strings on the other; then they are compared as text.
 #include "cli/model_input.hpp"
 
+#include "cli/split_options.hpp"
 #include "host/error.hpp"
 #include "host/ratings/input_source.hpp"
 
@@ -10,6 +11,35 @@
 #include <utility>
 
 namespace alsatian {
+namespace {
+
+bool same_ids(const IdIndex& left, const IdIndex& right) {
+  return left.kind() == right.kind() && left.integers() == right.integers() &&
+         left.strings().bytes == right.strings().bytes &&
+         left.strings().offsets == right.strings().offsets;
+}
+
+bool has_counts(const std::vector<std::int32_t>& indices, const std::vector<std::int32_t>& counts) {
+  std::vector<std::int32_t> found(counts.size());
+  for (const std::int32_t index : indices) ++found[static_cast<std::size_t>(index)];
+  return found == counts;
+}
+
+/// The fingerprint is of users, items and ratings: times that are others split otherwise.
+void check_training_part(const Model& model, const Dataset& dataset, const std::string& path) {
+  if (same_ids(dataset.users, model.users) && same_ids(dataset.items, model.items) &&
+      has_counts(dataset.train.users, model.user_counts) &&
+      has_counts(dataset.train.items, model.item_counts)) {
+    return;
+  }
+  throw Error(ExitCode::bad_data, printable(input_name(path)),
+              fmt::format("has the ratings that the model was trained on, but the recorded split "
+                          "({}) takes others of them for training",
+                          split_text(model.split)),
+              "give the file with the times that train had, in the same column of times");
+}
+
+}  // namespace
 
 std::vector<std::int32_t> model_indices(const RawIds& ids, const IdIndex& index) {
   std::vector<std::int32_t> result;
@@ -38,20 +68,13 @@ Cell raw_id_cell(const RawIds& ids, std::int64_t row) {
   return std::string(ids.names[value]);
 }
 
-Dataset rebuild_dataset(const Model& model, const std::string& path, ReadingOptions reading,
-                        const Log& log) {
+Dataset rebuild_for_model(const Model& model, const std::string& path, ReadingOptions reading,
+                          const Log& log) {
   reading.read.positive = model.positive;
-  Dataset dataset = build_dataset(read_logged(path, reading, log), model.cleaning, model.split);
+  Dataset dataset = rebuild_dataset(read_logged(path, reading, log), model.cleaning, model.split,
+                                    model.fingerprint);
   log.field("lines", account_text(dataset.account));
-  if (dataset.fingerprint != model.fingerprint || dataset.users.size() != model.users.size() ||
-      dataset.items.size() != model.items.size()) {
-    throw Error(ExitCode::bad_data, printable(input_name(path)),
-                fmt::format("is not the data that the model was trained on: fingerprint {}, the "
-                            "model has {}",
-                            quoted(dataset.fingerprint), quoted(model.fingerprint)),
-                "give the file that train had as --data, read with the same options; alsatian "
-                "inspect shows the model's");
-  }
+  check_training_part(model, dataset, path);
   return dataset;
 }
 

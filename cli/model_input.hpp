@@ -19,10 +19,10 @@ std::vector<std::int32_t> model_indices(const RawIds& ids, const IdIndex& index)
 /// The id of a row as it stands in the file.
 Cell raw_id_cell(const RawIds& ids, std::int64_t row);
 
-/// The data set of the model from the file it was trained on: same cleaning, same split, and the
-/// fingerprint must be the model's (else Error 65).
-Dataset rebuild_dataset(const Model& model, const std::string& path, ReadingOptions reading,
-                        const Log& log);
+/// The data set of the model from the file it was trained on: same cleaning, same split. Throws
+/// Error 65 where the fingerprint is not the model's, or the split not the recorded one.
+Dataset rebuild_for_model(const Model& model, const std::string& path, ReadingOptions reading,
+                          const Log& log);
 
 /// Ratings of a file by the model's indices. Throws Error 65 where no id is known.
 Triples read_for_model(const Model& model, const std::string& path, ReadingOptions reading,

@@ -3,7 +3,7 @@
 #include "cli/allow_list.hpp"
 #include "cli/commands.hpp"
 #include "cli/device_options.hpp"
-#include "cli/model_input.hpp"
+#include "cli/seen_items.hpp"
 #include "cli/table.hpp"
 #include "cli/titles.hpp"
 #include "host/error.hpp"
@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <numeric>
 #include <optional>
+#include <span>
 
 namespace alsatian {
 namespace {
@@ -50,8 +51,13 @@ void declare_options(CommandLine& line, RecommendOptions& options) {
   line.group("What");
   line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},
              "Items per user, best first; fewer where fewer are left [1 to 1000000, default 10]");
-  line.text("--data", "RATINGS", options.data,
-            "Ratings whose items are left out for the users who gave them [default none]");
+  line.text(
+      "--data", "RATINGS", options.data,
+      "Ratings whose items are left out for the users who gave them: those that the model was "
+      "trained on, or newer ones that include them. The model holds no ratings, so that "
+      "items rated in training alone may come back where others are given: a warning says "
+      "so and names users without any; it is an error where no user asked for has any "
+      "[default none]");
   line.flag("--include-seen", options.include_seen, "Leave nothing out");
   line.text("--items", "FILE", options.items,
             "Recommend from these items alone, one id a line [default all items]");
@@ -104,20 +110,6 @@ std::vector<std::int32_t> find_users(const Model& model, const RecommendOptions&
   return users;
 }
 
-/// Items seen by each user of the model.
-CompressedMatrix read_seen(const Model& model, RecommendOptions& options, const Log& log) {
-  options.reading.read.rating_optional = true;
-  const Triples all = read_for_model(model, options.data, options.reading, log);
-  Triples known;
-  for (std::size_t row = 0; row < all.ratings.size(); ++row) {
-    if (all.users[row] < 0 || all.items[row] < 0) continue;
-    known.users.push_back(all.users[row]);
-    known.items.push_back(all.items[row]);
-    known.ratings.push_back(all.ratings[row]);
-  }
-  return compress_by_user(known, model.users.size());
-}
-
 std::vector<std::string> column_names(const TitleLookup& titles) {
   if (titles.present()) return {"user", "rank", "item", "title", "prediction"};
   return {"user", "rank", "item", "prediction"};
@@ -145,7 +137,9 @@ void recommend(RecommendOptions& options) {
   if (!options.items.empty()) allowed = read_allow_list(options.items, model.items, log);
   const TitleLookup titles(model, options.movies);
   std::optional<CompressedMatrix> seen;
-  if (!options.include_seen) seen = read_seen(model, options, log);
+  if (!options.include_seen) {
+    seen = read_seen_items(model, options.data, options.reading, users, log);
+  }
 
   const Scorer scorer(model, {.clip = options.clip});
   Table table(output, options.format, column_names(titles));

@@ -91,16 +91,14 @@ Error empty_training(const std::string& place, std::int64_t cleaned, const LineA
           "give a file with at least one line of user, item and rating"};
 }
 
-}  // namespace
-
-Dataset build_dataset(RawRatings ratings, const CleaningOptions& cleaning, const SplitRule& split) {
-  const std::string place = printable(ratings.path);
+/// Cleaned ratings as a data set: split, with the ids that training knows.
+Dataset split_dataset(CleanRatings clean, const std::string& path, const CleaningOptions& cleaning,
+                      const SplitRule& split) {
+  const std::string place = printable(path);
   Dataset dataset;
   dataset.split = split;
   dataset.cleaning = cleaning;
-  dataset.source = without_folders(ratings.path);
-  CleanRatings clean = clean_ratings(std::move(ratings), cleaning);
-  dataset.fingerprint = fingerprint(clean);
+  dataset.source = without_folders(path);
   const std::int64_t cleaned = clean.size();
   split_ratings(clean, split, place, dataset);
   if (dataset.train.size() == 0) throw empty_training(place, cleaned, clean.account);
@@ -110,23 +108,83 @@ Dataset build_dataset(RawRatings ratings, const CleaningOptions& cleaning, const
   return dataset;
 }
 
-Triples index_ratings(RawRatings ratings, const IdIndex& users, const IdIndex& items,
-                      DuplicateRule duplicates) {
-  const std::string place = printable(ratings.path);
-  const std::string name = without_folders(ratings.path);
-  CleanRatings clean = clean_ratings(std::move(ratings), {.duplicates = duplicates});
+/// The rule for ratings that are only compared or looked up: `error` was for training alone.
+DuplicateRule tolerant(DuplicateRule rule) {
+  return rule == DuplicateRule::error ? DuplicateRule::last : rule;
+}
+
+bool drops_ratings(const CleaningOptions& cleaning) {
+  const CleaningOptions nothing;
+  return cleaning.min_user_ratings > 0 || cleaning.min_item_ratings > 0 ||
+         cleaning.lowest_rating > nothing.lowest_rating ||
+         cleaning.highest_rating < nothing.highest_rating;
+}
+
+Triples index_clean(CleanRatings clean, const std::string& path, const IdIndex& users,
+                    const IdIndex& items) {
   const auto user_numbers = id_mapping(clean.users, users);
   const auto item_numbers = id_mapping(clean.items, items);
   const auto known = [](std::int32_t number) { return number >= 0; };
   if (clean.size() > 0 && std::none_of(user_numbers.begin(), user_numbers.end(), known) &&
       std::none_of(item_numbers.begin(), item_numbers.end(), known)) {
-    throw Error(ExitCode::bad_data, place,
+    throw Error(ExitCode::bad_data, printable(path),
                 fmt::format("no id of {} is in the training data: its first user is {}, there {}",
-                            printable(name), quoted(clean.users.text(0)),
+                            printable(without_folders(path)), quoted(clean.users.text(0)),
                             users.size() > 0 ? quoted(users.text(0)) : "none"),
                 "give ratings by the users and items that training had, with the same --columns");
   }
   return map_indices(take_all_ratings(clean), user_numbers, item_numbers);
+}
+
+}  // namespace
+
+Dataset build_dataset(RawRatings ratings, const CleaningOptions& cleaning, const SplitRule& split) {
+  const std::string path = ratings.path;
+  CleanRatings clean = clean_ratings(std::move(ratings), cleaning);
+  std::string print = fingerprint(clean);
+  Dataset dataset = split_dataset(std::move(clean), path, cleaning, split);
+  dataset.fingerprint = std::move(print);
+  return dataset;
+}
+
+Dataset rebuild_dataset(RawRatings ratings, const CleaningOptions& cleaning, const SplitRule& split,
+                        const std::string& recorded_fingerprint) {
+  const std::string path = ratings.path;
+  CleaningOptions options = cleaning;
+  options.duplicates = tolerant(cleaning.duplicates);
+  CleanRatings clean = clean_ratings(std::move(ratings), options);
+  const std::string print = fingerprint(clean);
+  if (print != recorded_fingerprint) {
+    throw Error(ExitCode::bad_data, printable(path),
+                fmt::format("is not the data that the model was trained on: fingerprint {}, the "
+                            "model has {}",
+                            quoted(print), quoted(recorded_fingerprint)),
+                "give the file that train had as --data, read with the same options; alsatian "
+                "inspect shows the model's");
+  }
+  Dataset dataset = split_dataset(std::move(clean), path, cleaning, split);
+  dataset.fingerprint = print;
+  return dataset;
+}
+
+Triples index_ratings(RawRatings ratings, const IdIndex& users, const IdIndex& items,
+                      DuplicateRule duplicates) {
+  const std::string path = ratings.path;
+  CleanRatings clean = clean_ratings(std::move(ratings), {.duplicates = duplicates});
+  return index_clean(std::move(clean), path, users, items);
+}
+
+RatedItems index_rated_items(RawRatings ratings, const IdIndex& users, const IdIndex& items,
+                             const CleaningOptions& cleaning) {
+  const std::string path = ratings.path;
+  CleaningOptions options = cleaning;
+  options.duplicates = tolerant(cleaning.duplicates);
+  RatedItems rated;
+  if (drops_ratings(cleaning)) rated.fingerprint = fingerprint(clean_ratings(ratings, options));
+  CleanRatings clean = clean_ratings(std::move(ratings), {.duplicates = options.duplicates});
+  if (!drops_ratings(cleaning)) rated.fingerprint = fingerprint(clean);
+  rated.ratings = index_clean(std::move(clean), path, users, items);
+  return rated;
 }
 
 std::int64_t overlap(const Triples& train, const Triples& test) {

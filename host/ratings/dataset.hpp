@@ -80,10 +80,28 @@ struct Dataset {
 /// is left for training, when duplicates are errors.
 Dataset build_dataset(RawRatings ratings, const CleaningOptions& cleaning, const SplitRule& split);
 
+/// The data set that a model was trained on, from its file again. Where the cleaned ratings have
+/// another fingerprint than the model recorded, throws Error 65 that says so, and no other: neither
+/// duplicates nor the split of other ratings mean anything.
+Dataset rebuild_dataset(RawRatings ratings, const CleaningOptions& cleaning, const SplitRule& split,
+                        const std::string& recorded_fingerprint);
+
 /// Ratings of another file by the indices of this data set: unknown ids become -1. Duplicates
 /// are resolved by the data set's rule.
 Triples index_ratings(RawRatings ratings, const IdIndex& users, const IdIndex& items,
                       DuplicateRule duplicates);
+
+/// What a file says that users have rated, by the indices of a model.
+struct RatedItems {
+  Triples ratings;
+  /// Of the data set that these ratings would be after the model's cleaning.
+  std::string fingerprint;
+};
+
+/// As index_ratings, with nothing left out: a rating that cleaning dropped is a rating given, and
+/// duplicates are never an error.
+RatedItems index_rated_items(RawRatings ratings, const IdIndex& users, const IdIndex& items,
+                             const CleaningOptions& cleaning);
 
 /// Number of pairs that are both in train and in test (both sorted).
 std::int64_t overlap(const Triples& train, const Triples& test);

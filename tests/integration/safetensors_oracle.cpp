@@ -39,6 +39,7 @@ SafetensorsOracle::SafetensorsOracle(const std::string& path) {
   item_factors_ = tensor<float>(bytes, header, data_at, "item_factors");
   user_biases_ = tensor<float>(bytes, header, data_at, "user_biases");
   item_biases_ = tensor<float>(bytes, header, data_at, "item_biases");
+  user_counts_ = tensor<std::int32_t>(bytes, header, data_at, "user_counts");
   rank_ = user_factors_.size() / user_ids_.size();
 }
 

@@ -19,6 +19,10 @@ class SafetensorsOracle {
   const std::vector<std::int64_t>& item_ids() const { return item_ids_; }
   const std::vector<std::int64_t>& user_ids() const { return user_ids_; }
 
+  /// Training ratings of a user.
+  std::size_t count(int user) const {
+    return static_cast<std::size_t>(user_counts_.at(static_cast<std::size_t>(user)));
+  }
   /// mean + b_u + c_i + ⟨p_u, q_i⟩ in double; a row of -1 contributes nothing.
   double predict(int user, int item) const;
   /// Cosine of the factors of two items.
@@ -30,6 +34,7 @@ class SafetensorsOracle {
   double mean_ = 0;
   std::size_t rank_ = 0;
   std::vector<std::int64_t> user_ids_, item_ids_;
+  std::vector<std::int32_t> user_counts_;
   std::vector<float> user_factors_, item_factors_, user_biases_, item_biases_;
 };
 

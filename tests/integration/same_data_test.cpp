@@ -1,9 +1,12 @@
 // Models meet other data than they were trained on: warm starts, recommendations, evaluation.
 // What follows from the difference is said, or the run is refused; nothing is wrong in silence.
 #include "tests/integration/problem_folder.hpp"
+#include "tests/integration/safetensors_oracle.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <set>
 
 namespace alsatian::testing {
 namespace {
@@ -56,6 +59,207 @@ TEST(WarmStart, FromAModelOfOtherIdsIsRefused) {
                                    "the ratings have them in another order; without --init "
                                    "training starts at random")));
   EXPECT_EQ(folder.entries(), 1U);
+}
+
+std::string fingerprint_of(const std::string& model) {
+  const Tsv facts(run({"inspect", model}).output);
+  return facts.at(facts.find("name", "fingerprint"), "value");
+}
+
+/// The lines of the shared ratings that `keep` wants, header first.
+template <typename Keep>
+std::string ratings_where(Keep&& keep) {
+  const auto lines = lines_of(read_bytes(problem().ratings()));
+  std::string text = lines[0] + "\n";
+  for (std::size_t line = 1; line < lines.size(); ++line) {
+    if (keep(fields_of(lines[line], ','))) text += lines[line] + "\n";
+  }
+  return text;
+}
+
+RunResult recommend(const std::string& users, const std::string& data) {
+  return run({"recommend", problem().model(), "--users", users, "--data", data});
+}
+
+TEST(RecommendData, OfTheTrainingIsTakenWithoutAWord) {
+  const RunResult result = recommend("1,2", problem().ratings());
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, Not(HasSubstr("warning")));
+  EXPECT_THAT(result.error, Not(HasSubstr("fingerprint")));
+}
+
+TEST(RecommendData, WithNewerRatingsIsNotedAndTheirItemsAreLeftOut) {
+  const TemporaryFolder folder;
+  const RunResult before = recommend("1", problem().ratings());
+  const std::string newest = Tsv(before.output).at(0, "item");
+  const std::string data = folder.file("newer.csv");
+  write_bytes(data, read_bytes(problem().ratings()) + "1," + newest + ",5,1800000000\n");
+  const RunResult result = recommend("1", data);
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_EQ(Tsv(result.output).at(0, "item"), Tsv(before.output).at(1, "item"));
+  EXPECT_THAT(result.error,
+              HasSubstr("note     " + data + " is not the file that the model was trained on"));
+  EXPECT_THAT(result.error, HasSubstr("every user and item has at least as many ratings in it"));
+  EXPECT_THAT(result.error, Not(HasSubstr("warning")));
+}
+
+TEST(RecommendData, ThatLacksTrainingRatingsIsWarnedOf) {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("part.csv");
+  const SafetensorsOracle oracle(problem().model());
+  int kept = 0;
+  write_bytes(data, ratings_where([&](const std::vector<std::string>& fields) {
+                return fields[0] != "5" || ++kept <= 3;
+              }));
+  const RunResult result =
+      run({"recommend", problem().model(), "--users", "1", "--data", data, "--quiet"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const std::size_t trained = oracle.count(oracle.user(5));
+  EXPECT_THAT(result.error,
+              StartsWith("alsatian: warning: " + data +
+                         " lacks ratings that the model was trained on: 1 users and "));
+  EXPECT_THAT(result.error,
+              HasSubstr(" items have fewer than in training, the first is user \"5\" (3 "
+                        "of " +
+                        std::to_string(trained) +
+                        "); items that a user rated in training may be recommended\n"));
+}
+
+TEST(RecommendData, WithoutAUserWhoIsAskedForNamesTheUser) {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("without.csv");
+  const auto ids = SafetensorsOracle(problem().model()).user_ids();
+  const std::string first = std::to_string(ids[6]);
+  const std::string second = std::to_string(ids[8]);
+  write_bytes(data, ratings_where([&](const std::vector<std::string>& fields) {
+                return fields[0] != first && fields[0] != second;
+              }));
+  const std::string both = "(\"" + first + "\", \"" + second + "\")";
+  const RunResult some = recommend("1," + first + "," + second, data);
+  EXPECT_EQ(some.code, 0);
+  EXPECT_EQ(Tsv(some.output).rows(), 30U);
+  EXPECT_THAT(some.error,
+              HasSubstr("alsatian: warning: " + data +
+                        " has no rating of an item of the model by 2 of 3 users asked for " + both +
+                        ": nothing is left out for them\n"));
+  const RunResult none = run(
+      {"recommend", problem().model(), "--users", first + "," + second, "--data", data, "--quiet"});
+  EXPECT_EQ(none.code, 65);
+  EXPECT_EQ(none.output, "");
+  EXPECT_EQ(none.error,
+            error_text(data + ": has no rating of an item of the model by any user asked for " +
+                           both + ": what they have seen is not known",
+                       "give the ratings that the model was trained on, or newer ones that include "
+                       "them, with the same --columns; --include-seen leaves nothing out"));
+}
+
+TEST(RecommendData, IsComparedAsTrainingCleanedItAndStillHidesWhatCleaningDropped) {
+  const TemporaryFolder folder;
+  const std::string model = folder.file("model");
+  ASSERT_EQ(run({"train", "--data", problem().ratings(), "--k", "2", "--epochs", "2",
+                 "--rating-range", "3:5", "--duplicates", "error", "--out", model})
+                .code,
+            0);
+  const RunResult result =
+      run({"recommend", model, "--users", "1", "--top", "1000", "--data", problem().ratings()});
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, Not(HasSubstr("fingerprint")));
+  std::set<std::string> rated;
+  ratings_where([&](const std::vector<std::string>& fields) {
+    if (fields[0] == "1") rated.insert(fields[1]);
+    return false;
+  });
+  const Tsv rows(result.output);
+  for (std::size_t row = 0; row < rows.rows(); ++row) {
+    EXPECT_FALSE(rated.contains(rows.at(row, "item"))) << rows.at(row, "item");
+  }
+  // A rating twice is no error here: duplicates were refused for training alone.
+  const std::string twice = folder.file("twice.csv");
+  const std::string text = read_bytes(problem().ratings());
+  write_bytes(twice, text + lines_of(text)[1] + "\n");
+  EXPECT_EQ(run({"recommend", model, "--users", "1", "--data", twice}).output,
+            run({"recommend", model, "--users", "1", "--data", problem().ratings()}).output);
+}
+
+/// Trains on `text` with more arguments and returns the model's path.
+std::string trained_on(const TemporaryFolder& folder, const std::string& name,
+                       const std::string& text, const std::vector<std::string>& more) {
+  write_bytes(folder.file(name + ".csv"), text);
+  const std::string model = folder.file(name + ".model");
+  const RunResult result = run(with(
+      {"train", "--data", folder.file(name + ".csv"), "--k", "2", "--epochs", "1", "--out", model},
+      more));
+  EXPECT_EQ(result.code, 0) << result.error;
+  return model;
+}
+
+std::string other_data_error(const std::string& path, const std::string& fingerprint,
+                             const std::string& recorded) {
+  return error_text(path + ": is not the data that the model was trained on: fingerprint \"" +
+                        fingerprint + "\", the model has \"" + recorded + "\"",
+                    "give the file that train had as --data, read with the same options; alsatian "
+                    "inspect shows the model's");
+}
+
+/// small_ratings with a time for every rating: `first` and on, or falling from it.
+std::string timed_ratings(std::int64_t first, std::int64_t step) {
+  std::string text;
+  for (const std::string& line : lines_of(small_ratings(12, 9))) {
+    text += line + "," + std::to_string(first += step) + "\n";
+  }
+  return text;
+}
+
+TEST(EvaluateData, OfAnotherTrainingIsThatBeforeItsDuplicatesAreAnError) {
+  const TemporaryFolder folder;
+  const std::string model = trained_on(folder, "given", small_ratings(12, 9),
+                                       {"--holdout", "0.2", "--duplicates", "error"});
+  const std::string text = small_ratings(12, 8) + "1,1,5\n";
+  const std::string other = trained_on(folder, "other", text, {});
+  const RunResult result = run({"evaluate", model, "--data", folder.file("other.csv"), "--quiet"});
+  EXPECT_EQ(result.code, 65);
+  EXPECT_EQ(result.error, other_data_error(folder.file("other.csv"), fingerprint_of(other),
+                                           fingerprint_of(model)));
+}
+
+TEST(EvaluateData, OfAnotherTrainingIsThatBeforeItsTimesAreMissing) {
+  const TemporaryFolder folder;
+  const std::string model =
+      trained_on(folder, "given", timed_ratings(1000, 1), {"--holdout-last", "1"});
+  const std::string other = trained_on(folder, "other", small_ratings(12, 8), {});
+  const RunResult result = run({"evaluate", model, "--data", folder.file("other.csv"), "--quiet"});
+  EXPECT_EQ(result.code, 65);
+  EXPECT_EQ(result.error, other_data_error(folder.file("other.csv"), fingerprint_of(other),
+                                           fingerprint_of(model)));
+}
+
+TEST(EvaluateData, WithOtherTimesIsRefusedSinceItSplitsOtherwise) {
+  const TemporaryFolder folder;
+  const std::string model =
+      trained_on(folder, "given", timed_ratings(1000, 1), {"--holdout-last", "1"});
+  EXPECT_EQ(run({"evaluate", model, "--data", folder.file("given.csv")}).code, 0);
+  const std::string other = folder.file("other.csv");
+  write_bytes(other, timed_ratings(9000, -1));
+  const RunResult result = run({"evaluate", model, "--data", other, "--quiet"});
+  EXPECT_EQ(result.code, 65);
+  EXPECT_EQ(result.error,
+            error_text(other + ": has the ratings that the model was trained on, but the recorded "
+                               "split (last 1 of each user by time) takes others of them for "
+                               "training",
+                       "give the file with the times that train had, in the same column of times"));
+}
+
+TEST(EvaluateData, OfAModelWithAValidationShareAloneIsNotCalledAllTrainedOn) {
+  const TemporaryFolder folder;
+  const std::string model =
+      trained_on(folder, "given", small_ratings(12, 9), {"--validation", "0.2"});
+  const RunResult result = run({"evaluate", model, "--data", folder.file("given.csv"), "--quiet"});
+  EXPECT_EQ(result.code, 64);
+  EXPECT_EQ(result.error,
+            error_text("--data: the model was trained on all of it but the share of 0.2 for "
+                       "validation, which chose its epoch or dispersion: there is no test part to "
+                       "rebuild",
+                       "give --test FILE, or train with --holdout 0.1"));
 }
 
 }  // namespace
