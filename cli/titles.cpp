@@ -2,6 +2,10 @@
 // Linear in the number of titles: one question a run.
 #include "cli/titles.hpp"
 
+#include "host/error.hpp"
+
+#include <fmt/format.h>
+
 namespace alsatian {
 namespace {
 
@@ -11,6 +15,20 @@ std::string lower_case(std::string_view text) {
     if (character >= 'A' && character <= 'Z') character = static_cast<char>(character + 32);
   }
   return result;
+}
+
+/// The titles of a file that the user named: it must know an item.
+StringTable given_titles(const Model& model, const std::string& path) {
+  const Titles titles = read_titles(path);
+  StringTable by_index = titles_by_index(titles, model.items);
+  if (by_index.size() > 0 || model.items.size() == 0) return by_index;
+  throw Error(ExitCode::bad_data, printable(path),
+              titles.ids.size() == 0
+                  ? std::string("has no titles")
+                  : fmt::format("no id of it is an item of the model: its first is {}, the model's "
+                                "{}",
+                                quoted(titles.ids[0]), quoted(model.items.text(0))),
+              "give the titles of the items that the model was trained on");
 }
 
 }  // namespace
@@ -33,8 +51,7 @@ StringTable titles_by_index(const Titles& titles, const IdIndex& items) {
 }
 
 TitleLookup::TitleLookup(const Model& model, const std::string& movies_path)
-    : titles_(movies_path.empty() ? model.titles
-                                  : titles_by_index(read_titles(movies_path), model.items)) {}
+    : titles_(movies_path.empty() ? model.titles : given_titles(model, movies_path)) {}
 
 std::string_view TitleLookup::title(std::int32_t item) const {
   return present() ? titles_[item] : std::string_view();

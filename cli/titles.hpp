@@ -17,7 +17,8 @@ StringTable titles_by_index(const Titles& titles, const IdIndex& items);
 
 class TitleLookup {
  public:
-  /// The titles of `movies_path` where it is not "", else the model's own.
+  /// The titles of `movies_path` where it is not "", else the model's own. Throws Error 65 where
+  /// the file has no title of an item of the model.
   TitleLookup(const Model& model, const std::string& movies_path);
 
   /// Whether there are any titles.

@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <sys/resource.h>
+#include <utility>
 
 namespace alsatian {
 namespace {
@@ -157,9 +158,10 @@ class TrainCommand {
     TrainerOptions trainer = trainer_;
     trainer.observers = {&progress};
     if (log_file_) trainer.observers.push_back(log_file_.get());
+    StringTable item_titles = find_item_titles(dataset.items);
     TrainingResult result = train(dataset, chosen_.spec, trainer);
     result.model.positive = options_.model.positive;
-    result.model.titles = titles_by_index(titles(), dataset.items);
+    result.model.titles = std::move(item_titles);
     return result;
   }
 
@@ -186,12 +188,17 @@ class TrainCommand {
     return rows * ((std::int64_t{chosen_.spec.rank} + 2) * 4 + 8);
   }
 
-  const Titles& titles() {
+  /// Titles found beside the ratings. Read before training: a damaged file must not cost a model.
+  StringTable find_item_titles(const IdIndex& items) {
     if (!titles_) {
       titles_ =
           std::make_unique<Titles>(options_.data == "-" ? Titles{} : find_titles(options_.data));
     }
-    return *titles_;
+    StringTable found = titles_by_index(*titles_, items);
+    if (found.size() == 0 && titles_->ids.size() > 0) {
+      log_.warning("the titles beside the ratings are of other items: the model gets no titles");
+    }
+    return found;
   }
 
   void save(const TrainingResult& result) {

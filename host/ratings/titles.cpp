@@ -63,11 +63,66 @@ std::optional<TitlesLayout> layout_by_header(std::string_view text, const Record
   return layout;
 }
 
-TitlesLayout detect_titles(std::string_view text, const std::string& place) {
-  for (const std::string_view delimiter : {",", "\t", ";", "|"}) {
-    const RecordRules rules{.delimiter = {std::string(delimiter)}};
+[[noreturn]] void fail_no_titles(const std::string& place, const std::string& what) {
+  throw Error(ExitCode::bad_data, place, what,
+              "pass movies.csv, movies.dat or u.item, or a CSV with a header: movieId,title");
+}
+
+/// Throws where the first line names users, as the header of ratings or tags does.
+void refuse_users(std::string_view text, const RecordRules& rules, const std::string& place) {
+  const Record header = first_record(text, rules);
+  if (header.fields.size() < 2) return;
+  for (const Field& field : header.fields) {
+    const std::string name = unquoted(field);
+    if (role_of_name(name) != Role::user) continue;
+    fail_no_titles(place,
+                   fmt::format("has a column of users ({}) and none of titles, as ratings have",
+                               quoted(name)));
+  }
+}
+
+/// Throws where numbers stand in the place of titles on every one of the first lines, a header
+/// apart. One film may be called 1984: of two columns it takes several lines.
+void refuse_numbers(std::string_view text, const TitlesLayout& layout, const std::string& place) {
+  constexpr int lines_looked_at = 100;
+  constexpr int fewest_of_two_columns = 10;
+  constexpr std::size_t columns_of_ratings = 3;
+  Record record;
+  int lines = 0;
+  int numbers = 0;
+  std::size_t fewest_columns = columns_of_ratings;
+  std::string example;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  while (at < end && lines < lines_looked_at) {
+    at = read_record(at, end, layout.rules, record);
+    if (record.is_blank) continue;
+    ++lines;
+    const std::size_t columns = std::min(record.fields.size(), columns_of_ratings);
+    const auto is_numeric = [&](std::size_t column) {
+      return column >= columns || is_number(record.fields[column].text);
+    };
+    if (columns < 2 || !is_numeric(1) || !is_numeric(2)) {
+      if (lines == 1) continue;
+      return;
+    }
+    if (numbers++ == 0) example = record.text;
+    fewest_columns = std::min(fewest_columns, columns);
+  }
+  if (numbers == 0) return;
+  if (fewest_columns < columns_of_ratings && numbers < fewest_of_two_columns) return;
+  fail_no_titles(place, fmt::format("has numbers where titles should stand, as ratings have ({})",
+                                    quoted(example)));
+}
+
+TitlesLayout detect_columns(std::string_view text, const std::string& place) {
+  const std::array<RecordRules, 4> with_header{
+      RecordRules{.delimiter = {","}}, RecordRules{.delimiter = {"\t"}},
+      RecordRules{.delimiter = {";"}}, RecordRules{.delimiter = {"|"}}};
+  for (const RecordRules& rules : with_header) {
     if (const auto layout = layout_by_header(text, rules)) return *layout;
   }
+  for (const RecordRules& rules : with_header) refuse_users(text, rules, place);
   // Without a header, titles stand behind ids, and may begin with a quote.
   for (const std::string_view delimiter : {"::", "|", "\t"}) {
     const RecordRules rules{.delimiter = {std::string(delimiter)}, .quotes = false};
@@ -79,8 +134,13 @@ TitlesLayout detect_titles(std::string_view text, const std::string& place) {
   }
   const RecordRules rules{.delimiter = {","}};
   if (first_record(text, rules).fields.size() >= 2) return {.rules = rules};
-  throw Error(ExitCode::bad_data, place, "has no titles that can be found",
-              "pass movies.csv, movies.dat or u.item, or a CSV with a header: movieId,title");
+  fail_no_titles(place, "has no titles that can be found");
+}
+
+TitlesLayout detect_titles(std::string_view text, const std::string& place) {
+  TitlesLayout layout = detect_columns(text, place);
+  if (!layout.has_header) refuse_numbers(text, layout, place);
+  return layout;
 }
 
 std::string latin1_to_utf8(std::string_view text) {

@@ -262,5 +262,52 @@ TEST(EvaluateData, OfAModelWithAValidationShareAloneIsNotCalledAllTrainedOn) {
                        "give --test FILE, or train with --holdout 0.1"));
 }
 
+TEST(MoviesOption, OfRatingsOrOfOtherItemsIsRefused) {
+  const TemporaryFolder folder;
+  const std::string other = folder.file("other.csv");
+  write_bytes(other, "movieId,title\n800001,Nothing\n");
+  const std::string first_item = std::to_string(SafetensorsOracle(problem().model()).item_ids()[0]);
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"recommend", problem().model(), "--users", "1", "--include-seen",
+                                 "--quiet"},
+        {"similar", problem().model(), "--item", first_item}}) {
+    const RunResult ratings = run(with(command, {"--movies", problem().ratings()}));
+    EXPECT_EQ(ratings.code, 65);
+    EXPECT_EQ(ratings.output, "");
+    EXPECT_EQ(ratings.error,
+              error_text(problem().ratings() +
+                             ": has a column of users (\"userId\") and none of titles, as ratings "
+                             "have",
+                         "pass movies.csv, movies.dat or u.item, or a CSV with a header: "
+                         "movieId,title"));
+    const RunResult strangers = run(with(command, {"--movies", other}));
+    EXPECT_EQ(strangers.code, 65);
+    EXPECT_EQ(strangers.output, "");
+    EXPECT_EQ(strangers.error,
+              error_text(other +
+                             ": no id of it is an item of the model: its first is \"800001\", "
+                             "the model's \"" +
+                             first_item + "\"",
+                         "give the titles of the items that the model was trained on"));
+  }
+}
+
+TEST(TitlesBesideRatings, AreReadBeforeTrainingAndWarnedOfWhereTheyFitNoItem) {
+  const TemporaryFolder folder;
+  write_bytes(folder.file("ratings.csv"), small_ratings(12, 9));
+  write_bytes(folder.file("movies.csv"), "movieId,title\n10,X\n11\n");
+  const std::vector<std::string> arguments{"train", "--data", folder.path().string(), "--k", "2"};
+  const RunResult damaged = run(arguments);
+  EXPECT_EQ(damaged.code, 65);
+  EXPECT_THAT(damaged.error, HasSubstr("movies.csv:3: \"11\" has no title"));
+  EXPECT_THAT(damaged.error, Not(HasSubstr("objective")));
+  write_bytes(folder.file("movies.csv"), "movieId,title\n800001,Nothing\n");
+  const RunResult strangers = run(with(arguments, {"--quiet"}));
+  EXPECT_EQ(strangers.code, 0);
+  EXPECT_THAT(strangers.error,
+              HasSubstr("alsatian: warning: the titles beside the ratings are of other items: the "
+                        "model gets no titles\n"));
+}
+
 }  // namespace
 }  // namespace alsatian::testing

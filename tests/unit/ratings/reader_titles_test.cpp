@@ -87,6 +87,43 @@ TEST(ReaderTitles, DamagedFilesAreNamedByLine) {
                          [&] { read_titles(folder.file("movie.csv")); }));
 }
 
+TEST(ReaderTitles, FilesOfRatingsAreRefusedInEveryLayout) {
+  const TemporaryFolder folder;
+  const auto reading = [&](const std::string& text) {
+    write_bytes(folder.file("given"), text);
+    return [&] { read_titles(folder.file("given")); };
+  };
+  const std::string users = "given: has a column of users (\"userId\") and none of titles";
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, users,
+                         reading("userId,movieId,rating,timestamp\n1,31,2.5,1260759144\n")));
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, users,
+                         reading("userId,movieId,tag,timestamp\n2,60756,funny,1445714994\n")));
+  const std::string numbers = "given: has numbers where titles should stand, as ratings have (";
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, numbers + "\"1,31,2.5\")", reading("1,31,2.5\n")));
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, numbers, reading("1::1193::5::978300760\n")));
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, numbers, reading("196\t242\t3\t881250949\n")));
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, numbers, reading("1|31|2.5\n2|31|3\n")));
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, numbers,
+                         reading("movieId,imdbId,tmdbId\n1,0114709,862\n2,0113497,8844\n")));
+  std::string pairs;
+  for (int line = 0; line < 10; ++line) pairs += std::to_string(line) + ",31\n";
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, numbers, reading(pairs)));
+}
+
+TEST(ReaderTitles, ThatAreNumbersAmongOthersAreTitles) {
+  const TemporaryFolder folder;
+  const Pairs expected = {{"1", "1984"}, {"2", "300"}, {"3", "Brazil"}};
+  for (const std::string text :
+       {"1,1984\n2,300\n3,Brazil\n", "1,1984,1984\n2,300,2006\n3,Brazil,1985\n",
+        "movieId,title,year\n1,1984,1984\n2,300,2006\n3,Brazil,1985\n",
+        "1::1984::Drama\n2::300::War\n3::Brazil::Comedy\n"}) {
+    write_bytes(folder.file("given"), text);
+    EXPECT_EQ(pairs_of(read_titles(folder.file("given"))), expected) << text;
+  }
+  write_bytes(folder.file("given"), "1,1984\n2,300\n");
+  EXPECT_EQ(read_titles(folder.file("given")).ids.size(), 2) << "two films may both be numbers";
+}
+
 TEST(ReaderTitles, OfMovieLens100kAndLatestSmallAndOneMillionAreComplete) {
   ALSATIAN_REQUIRE_DATA(oldest, "ml-100k/u.item");
   ALSATIAN_REQUIRE_DATA(latest, "ml-latest-small");
