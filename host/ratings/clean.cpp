@@ -88,7 +88,7 @@ void account_for_duplicates(const RawRatings& raw, DuplicateRule rule,
                     raw.lines.line_of(duplicates.first_row),
                     quoted(clean.users.text(duplicates.user)),
                     quoted(clean.items.text(duplicates.item)), duplicates.total()),
-        "pass --duplicates last or --duplicates mean, or remove one of the lines");
+        "train with --duplicates last or --duplicates mean, or remove one of the lines");
   }
   clean.account.used -= duplicates.total();
   clean.account.duplicates += duplicates.total();
@@ -140,6 +140,7 @@ CleanRatings clean_ratings(RawRatings raw, const CleaningOptions& options) {
   compact(grouped, kept, times, clean);
   grouped = {};
   drop_rare_rows(clean, options.min_user_ratings, options.min_item_ratings);
+  check_balanced(clean.account, raw.path);
   return clean;
 }
 

@@ -29,7 +29,7 @@ struct CleanRatings {
 
 /// In this order: drops ratings out of range, resolves duplicates, drops users and items with too
 /// few ratings until none is left. Frees the raw columns as it goes. Throws Error 65 where
-/// duplicates are errors.
+/// duplicates are errors, 70 where the account that comes out does not balance.
 CleanRatings clean_ratings(RawRatings raw, const CleaningOptions& options);
 
 /// Drops users and items below the minimum, repeatedly until every one left has enough. Work is

@@ -2,10 +2,22 @@
 // A file of 25 million good lines needs one entry.
 #include "host/ratings/raw_ratings.hpp"
 
+#include "host/error.hpp"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 
 namespace alsatian {
+
+void check_balanced(const LineAccount& account, const std::string& path) {
+  if (account.balanced()) return;
+  throw Error(ExitCode::internal, printable(path),
+              fmt::format("{} lines were read and {} are accounted for", account.read,
+                          account.accounted_for()),
+              "please report this");
+}
 
 void LineMap::set(std::int64_t row, std::int64_t line) {
   if (!starts_.empty() && starts_.back().row == row) starts_.pop_back();

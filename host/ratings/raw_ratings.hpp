@@ -23,8 +23,14 @@ struct LineAccount {
   std::int64_t blank = 0;     // blank lines and comments
   std::int64_t header = 0;
 
-  bool balanced() const { return read == used + duplicates + rejected + filtered + blank + header; }
+  std::int64_t accounted_for() const {
+    return used + duplicates + rejected + filtered + blank + header;
+  }
+  bool balanced() const { return read == accounted_for(); }
 };
+
+/// Throws Error 70 where a line of the file at `path` is not accounted for, or one twice.
+void check_balanced(const LineAccount& account, const std::string& path);
 
 /// Where rows stand in the file: row r of the ratings is at line_of(r), counted from 1.
 /// Holds one entry per gap (a blank, rejected or multi-line record), not one per row.

@@ -23,6 +23,7 @@ RawRatings read_ratings(const std::string& path, const ReadOptions& options) {
     RawRatings ratings = read_ratings_text(input.text(), input.place(), options);
     input.check_unchanged();
     ratings.path = input.path();
+    check_balanced(ratings.account, ratings.path);
     if (!input.packing().empty()) {
       ratings.layout = std::string(input.packing()) + ", " + ratings.layout;
     }

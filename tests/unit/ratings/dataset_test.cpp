@@ -141,6 +141,16 @@ TEST(Duplicates, HaveTheMeanOfAllTheirRatingsAndTheLatestTime) {
             (Rows{{5, 12, 2.5F, 50}}));
 }
 
+TEST(Cleaning, OfRatingsWhoseLinesDoNotAddUpIsAnInternalError) {
+  RawRatings raw = raw_ratings({{7, 1, 3}, {5, 12, 4}});
+  ++raw.account.read;
+  const Error error = error_of([&] { build_dataset(raw, {}, {}); });
+  EXPECT_EQ(error.code(), ExitCode::internal);
+  EXPECT_EQ(error.place(), "folder/ratings.csv");
+  EXPECT_STREQ(error.what(), "4 lines were read and 3 are accounted for");
+  EXPECT_EQ(error.help(), "please report this");
+}
+
 TEST(Duplicates, HaveAMeanThatDoesNotDependOnTheOrderOfLines) {
   // In double, (1e16 + 1) + −1e16 is 0 and (1e16 + −1e16) + 1 is 1.
   const Rows rows{{1, 1, 1e16F}, {1, 1, 1}, {1, 1, -1e16F}};
