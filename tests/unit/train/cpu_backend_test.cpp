@@ -21,6 +21,7 @@ namespace alsatian {
 namespace {
 
 namespace tolerance = ::alsatian::testing::tolerance;
+using ::alsatian::testing::items;
 using ::alsatian::testing::problem_of;
 using ::alsatian::testing::spec_of;
 using ::alsatian::testing::users;
