@@ -197,7 +197,11 @@ class CpuBackend final : public Backend {
   }
 
   BackendState state() override { return copy_state(state_places()); }
-  void restore(const BackendState& state) override { restore_state(state, state_places()); }
+  void restore(const BackendState& state) override {
+    restore_state(state, state_places());
+    users_.table.clear_padding();
+    items_.table.clear_padding();
+  }
 
  private:
   CpuSide& side_of(Side side) { return side == Side::users ? users_ : items_; }

@@ -41,6 +41,13 @@ void FactorTable::check_sizes(std::size_t factors, std::size_t biases) const {
   }
 }
 
+void FactorTable::clear_padding() {
+  const SideView<float> side = view();
+  for (std::int64_t row = 0; row < rows_; ++row) {
+    std::fill(side.row(row) + rank_, side.row(row) + stride(), 0.0F);
+  }
+}
+
 void FactorTable::assign(std::span<const float> factors, std::span<const float> biases) {
   check_sizes(factors.size(), biases.size());
   const SideView<float> side = view();
@@ -48,6 +55,7 @@ void FactorTable::assign(std::span<const float> factors, std::span<const float> 
     std::copy_n(factors.data() + row * rank_, rank_, side.row(row));
   }
   std::copy(biases.begin(), biases.end(), side.biases);
+  clear_padding();
 }
 
 void FactorTable::copy_to(std::span<float> factors, std::span<float> biases) const {

@@ -11,7 +11,8 @@
 namespace alsatian::cpu {
 
 /// factors [rows, padded(rank)] row-major and biases [rows], in one block of memory. What pads
-/// them is 0 and stays 0 under every kernel, so that whole blocks can be treated as flat vectors.
+/// them is 0 and stays 0 under every kernel, so that whole blocks can be treated as flat vectors;
+/// but for rows that are not finite, whose products with 0 are not 0.
 class FactorTable {
  public:
   FactorTable() = default;
@@ -30,8 +31,11 @@ class FactorTable {
   std::span<float> flat() { return values_; }
   std::span<const float> flat() const { return values_; }
 
-  /// Takes factors [rows, rank] row-major without padding and biases [rows]; throws
-  /// std::invalid_argument where their sizes are others.
+  /// Makes what pads the rows 0 again, after rows that were not finite have been replaced.
+  void clear_padding();
+
+  /// Takes factors [rows, rank] row-major without padding and biases [rows], and clears the
+  /// padding; throws std::invalid_argument where their sizes are others.
   void assign(std::span<const float> factors, std::span<const float> biases);
   /// Gives the same, into spans of the same sizes.
   void copy_to(std::span<float> factors, std::span<float> biases) const;

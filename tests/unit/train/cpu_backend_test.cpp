@@ -247,6 +247,19 @@ TEST(CpuBackend, GivesBackTheFactorsThatWereSet) {
   EXPECT_EQ(backend->factors().items.biases, kept.items.biases);
 }
 
+TEST(CpuBackend, ForgetsADivergenceWhenFactorsAreSet) {
+  const ModelSpec spec = spec_of(Mle{.optimizer = Optimizer::sgd});
+  const auto diverged = make_cpu_backend(problem_of(spec), {});
+  const auto healthy = make_cpu_backend(problem_of(spec), {});
+  const Factors start = healthy->factors();
+  diverged->sgd_epoch(1e30, 0);
+  ASSERT_TRUE(diverged->first_non_finite_row().has_value());
+  diverged->set_factors(start);
+  diverged->sgd_epoch(0.03, 0);
+  healthy->sgd_epoch(0.03, 0);
+  EXPECT_EQ(diverged->factors().users.factors, healthy->factors().users.factors);
+}
+
 TEST(CpuBackend, NamesTheFirstRowThatIsNotFinite) {
   const auto backend = make_cpu_backend(problem_of(spec_of(Als{})), {});
   EXPECT_FALSE(backend->first_non_finite_row().has_value());

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ using testing::users;
 struct Maker {
   std::string name;
   std::function<std::unique_ptr<Backend>(TrainingProblem)> make;
+
+  friend void PrintTo(const Maker& maker, std::ostream* out) { *out << maker.name; }
 };
 
 std::vector<Maker> makers() {
