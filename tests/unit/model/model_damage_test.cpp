@@ -9,11 +9,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <limits>
+#include <random>
 #include <string>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -308,6 +312,51 @@ TEST_F(DamagedModel, WithAHeaderLengthThatLiesIsRefused) {
   EXPECT_TRUE(refuses(with_length(100'000'001), "claims a header"));
   EXPECT_TRUE(refuses(with_length(good.size()), "truncated"));
   EXPECT_TRUE(refuses(with_length(0), "not valid JSON"));
+}
+
+/// A byte or a whole number of the text or data becomes another one, as a hostile writer might.
+void change_at_random(std::string& bytes, std::mt19937_64& random) {
+  const std::uint64_t extremes[] = {0, std::numeric_limits<std::uint64_t>::max(),
+                                    std::uint64_t{1} << 63, (std::uint64_t{1} << 31) - 1,
+                                    std::uint64_t{1} << 32};
+  const std::size_t at = random() % bytes.size();
+  if (random() % 2 == 0) {
+    bytes[at] = static_cast<char>(random());
+  } else {
+    const std::uint64_t value = extremes[random() % std::size(extremes)];
+    std::memcpy(bytes.data() + at, &value, std::min(sizeof(value), bytes.size() - at));
+  }
+}
+
+// The checksum refuses accidents before anything is read; this is about what comes after it.
+TEST_F(DamagedModel, WithARightChecksumIsRefusedOrWholeWhateverWasChanged) {
+  std::mt19937_64 random(20);
+  int refused = 0;
+  for (const IdKind ids : {IdKind::integer, IdKind::string}) {
+    const SafetensorsParts good = take_apart(good_file(ids));
+    for (int time = 0; time < 1000; ++time) {
+      std::string header = good.header.dump();
+      std::string data = good.data;
+      for (std::uint64_t changes = 1 + random() % 3; changes > 0; --changes) {
+        change_at_random(random() % 2 == 0 ? header : data, random);
+      }
+      write_bytes(path_, put_together(header, data));
+      const auto error = error_of([&] {
+        const Model model = load_model(path_);
+        ASSERT_EQ(model.factors.users.biases.size(), static_cast<std::size_t>(model.users.size()));
+        ASSERT_TRUE(std::ranges::all_of(model.factors.items.factors,
+                                        [](float value) { return std::isfinite(value); }));
+        for (std::int32_t user = 0; user < model.users.size(); ++user) {
+          ASSERT_EQ(model.users.find(model.users.text(user)), user);
+        }
+      });
+      if (!error) continue;
+      ++refused;
+      ASSERT_EQ(error->code(), ExitCode::bad_data) << error->what();
+    }
+  }
+  EXPECT_GT(refused, 1000) << "most changes are seen";
+  EXPECT_LT(refused, 2000) << "some changes only make another model";
 }
 
 TEST_F(DamagedModel, OfAnotherKindIsNamed) {
