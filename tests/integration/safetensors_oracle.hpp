@@ -25,6 +25,13 @@ class SafetensorsOracle {
   }
   /// mean + b_u + c_i + ⟨p_u, q_i⟩ in double; a row of -1 contributes nothing.
   double predict(int user, int item) const;
+  double mean() const { return mean_; }
+  std::size_t rank() const { return rank_; }
+  /// [rows, rank], row-major.
+  const std::vector<float>& user_factors() const { return user_factors_; }
+  const std::vector<float>& item_factors() const { return item_factors_; }
+  const std::vector<float>& user_biases() const { return user_biases_; }
+  const std::vector<float>& item_biases() const { return item_biases_; }
   /// Cosine of the factors of two items.
   double cosine(int left, int right) const;
 
