@@ -11,6 +11,7 @@
 #include "host/atomic_file.hpp"
 #include "host/error.hpp"
 #include "host/model/model_file.hpp"
+#include "host/ratings/split.hpp"
 #include "host/train/log_observer.hpp"
 
 #include <fmt/format.h>
@@ -23,6 +24,14 @@
 
 namespace alsatian {
 namespace {
+
+/// Whether training on the same ratings split by `before` has seen some of the test part of `now`.
+bool trains_on_test(const SplitRule& before, const SplitRule& now) {
+  using Kind = SplitRule::Kind;
+  if (now.kind == Kind::none || now.kind == Kind::file) return false;
+  const bool by_hash = now.kind == Kind::holdout || now.kind == Kind::fold;
+  return test_name(before) != test_name(now) || (by_hash && before.seed != now.seed);
+}
 
 /// What a run of the command works with, from beginning to end.
 class TrainCommand {
@@ -86,22 +95,33 @@ class TrainCommand {
   void cross_validate(RawRatings ratings) {
     prepare_training({"fold"});
     std::vector<SummaryRow> rows;
+    std::int32_t empty_folds = 0;
     for (std::int32_t fold = 0; fold < split_.folds; ++fold) {
       SplitRule split = split_;
       split.fold = fold;
       log_.field("fold", fmt::format("{} of {}", fold + 1, split_.folds));
       const Dataset dataset = make_dataset(ratings, options_, split, log_);
+      if (dataset.tests.empty()) {
+        ++empty_folds;
+        continue;
+      }
       if (log_file_) log_file_->set_fold(fold + 1);
       const TrainingResult result = fit(dataset);
-      if (result.interrupted) stop_after_folds(fold, rows);
+      if (result.interrupted) stop_after_folds(fold - empty_folds, rows);
       for (SummaryRow& row : compare(dataset, result, trainer_, options_.clip)) {
         row.part = fmt::format("fold {}", fold + 1);
         rows.push_back(row);
       }
-      if (stop_->requested()) stop_after_folds(fold + 1, rows);
+      if (stop_->requested()) stop_after_folds(fold + 1 - empty_folds, rows);
     }
     const std::vector<SummaryRow> totals = mean_and_deviation(rows);
     rows.insert(rows.end(), totals.begin(), totals.end());
+    if (empty_folds > 0) {
+      log_.warning(
+          fmt::format("{} of {} folds got no rating to test on and are left out: mean and "
+                      "sd are over the others; pass fewer --folds",
+                      empty_folds, split_.folds));
+    }
     // The log holds the folds alone; an epoch of the last fit has no fold to be filed under. It is
     // finished after that fit: a full disk must not cost the model.
     const std::unique_ptr<LogObserver> log = std::move(log_file_);
@@ -180,6 +200,14 @@ class TrainCommand {
       text += fmt::format("; its rank {} is padded to {}", init_->spec.rank, chosen_.spec.rank);
     }
     log_.field("init", text);
+    const bool first = dataset.split.kind != SplitRule::Kind::fold || dataset.split.fold == 0;
+    if (first && init_->fingerprint == dataset.fingerprint &&
+        trains_on_test(init_->split, dataset.split)) {
+      log_.warning(
+          fmt::format("the model of --init was trained on ratings of the test part (its "
+                      "split: {}): the test error is too good",
+                      split_text(init_->split)));
+    }
   }
 
   /// Factors, biases, counts and ids; the file is a little larger.
@@ -229,7 +257,7 @@ class TrainCommand {
                                          ? "validation share"
                                          : "training part, which is too small at large k"));
     }
-    if (dataset.tests.empty()) {
+    if (dataset.split.kind == SplitRule::Kind::none) {
       log_.field("note",
                  "no test part, so there is no test error: --holdout 0.1 or --test FILE "
                  "gives one");

@@ -4,6 +4,7 @@
 
 #include "host/error.hpp"
 #include "host/ratings/input_source.hpp"
+#include "host/ratings/split.hpp"
 #include "kernels/math/regularization.hpp"
 
 #include <fmt/format.h>
@@ -54,7 +55,25 @@ void log_sizes(const Dataset& dataset, const Log& log) {
   log.field("split", split_text(dataset.split));
 }
 
+/// A part that was asked for and is empty; cross_validate counts empty folds itself.
+void warn_of_empty_parts(const Dataset& dataset, const Log& log) {
+  const SplitRule& split = dataset.split;
+  if (dataset.tests.empty() && split.kind != SplitRule::Kind::none &&
+      split.kind != SplitRule::Kind::fold) {
+    log.warning(fmt::format("the split \"{}\" left no rating for testing: there is no test error",
+                            test_name(split)));
+  }
+  if (dataset.validation.size() == 0 && split.validation_share > 0) {
+    log.warning(
+        fmt::format("--validation {} left no rating for validation: nothing stops training early",
+                    split.validation_share));
+  }
+}
+
 void warn_about(const Dataset& dataset, const TrainOptions& options, const Log& log) {
+  // Once for all folds: what is true of one is of the others.
+  if (dataset.split.kind == SplitRule::Kind::fold && dataset.split.fold > 0) return;
+  warn_of_empty_parts(dataset, log);
   const auto [lowest, highest] =
       std::minmax_element(dataset.train.ratings.begin(), dataset.train.ratings.end());
   if (lowest != dataset.train.ratings.end() && *lowest == *highest) {

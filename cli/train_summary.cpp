@@ -132,7 +132,7 @@ std::vector<SummaryRow> mean_and_deviation(const std::vector<SummaryRow>& folds)
       deviation.*figure = std::sqrt(squares / (count - 1));
     }
     rows.push_back(mean);
-    rows.push_back(deviation);
+    if (own.size() > 1) rows.push_back(deviation);
   }
   return rows;
 }

@@ -39,10 +39,7 @@ void split_ratings(CleanRatings& ratings, const SplitRule& rule, const std::stri
   dataset.validation = ratings_of_part(ratings, parts, Part::validation);
   if (!has_test_part(rule)) return;
   dataset.tests.push_back({test_name(rule), ratings_of_part(ratings, parts, Part::test)});
-  if (dataset.tests.back().ratings.size() > 0) return;
-  dataset.tests.clear();
-  ratings.notes.push_back(
-      fmt::format("the split \"{}\" left no rating for testing", test_name(rule)));
+  if (dataset.tests.back().ratings.size() == 0) dataset.tests.clear();
 }
 
 /// The new index of each row that occurs in `rows`, -1 for the others.
@@ -78,10 +75,23 @@ void keep_trained_ids(const IdIndex& users, const IdIndex& items, Dataset& datas
   for (TestSet& test : dataset.tests) renumber(test.ratings);
 }
 
-Error empty_training(const std::string& place, std::int64_t cleaned, const LineAccount& account) {
+/// What leaves more for training under a rule that left nothing.
+std::string hold_out_less(const SplitRule& split) {
+  std::string less;
+  if (split.kind == SplitRule::Kind::holdout) less = "pass a smaller --holdout";
+  if (split.kind == SplitRule::Kind::time) less = "pass a later --split-time";
+  if (split.kind == SplitRule::Kind::fold)
+    less = "give more ratings than --folds or another --seed";
+  if (split.validation_share == 0) return less;
+  return less.empty() ? "pass a smaller --validation" : less + ", or a smaller --validation";
+}
+
+Error empty_training(const std::string& place, std::int64_t cleaned, const LineAccount& account,
+                     const SplitRule& split) {
   if (cleaned > 0) {
-    return {ExitCode::bad_data, place, "has no ratings left for training",
-            "hold out less: a smaller --holdout or --validation, a later --split-time"};
+    return {ExitCode::bad_data, place,
+            fmt::format("has no ratings left for training: {} are held out", cleaned),
+            hold_out_less(split)};
   }
   if (account.filtered > 0) {
     return {ExitCode::bad_data, place, "has no ratings left after cleaning",
@@ -101,7 +111,7 @@ Dataset split_dataset(CleanRatings clean, const std::string& path, const Cleanin
   dataset.source = without_folders(path);
   const std::int64_t cleaned = clean.size();
   split_ratings(clean, split, place, dataset);
-  if (dataset.train.size() == 0) throw empty_training(place, cleaned, clean.account);
+  if (dataset.train.size() == 0) throw empty_training(place, cleaned, clean.account, split);
   keep_trained_ids(clean.users, clean.items, dataset);
   dataset.account = clean.account;
   dataset.notes = std::move(clean.notes);

@@ -65,7 +65,7 @@ struct Dataset {
   IdIndex items;
   Triples train;
   Triples validation;
-  std::vector<TestSet> tests;
+  std::vector<TestSet> tests;  // none where the rule left no rating for testing
   SplitRule split;
   CleaningOptions cleaning;
   LineAccount account;

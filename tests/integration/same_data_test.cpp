@@ -61,6 +61,55 @@ TEST(WarmStart, FromAModelOfOtherIdsIsRefused) {
   EXPECT_EQ(folder.entries(), 1U);
 }
 
+TEST(WarmStart, FromAModelThatHasSeenTheTestPartIsWarnedOf) {
+  const TemporaryFolder folder;
+  write_bytes(folder.file("ratings.csv"), small_ratings(20, 15));
+  const auto train = [&](const std::vector<std::string>& more) {
+    return run(with(
+        {"train", "--data", folder.file("ratings.csv"), "--k", "2", "--epochs", "1", "--quiet"},
+        more));
+  };
+  const std::string all = folder.file("all");
+  const std::string part = folder.file("part");
+  ASSERT_EQ(train({"--out", all}).code, 0);
+  ASSERT_EQ(train({"--holdout", "0.2", "--out", part}).code, 0);
+  const auto warning = [](const std::string& split) {
+    return "alsatian: warning: the model of --init was trained on ratings of the test part (its "
+           "split: " +
+           split + "): the test error is too good\n";
+  };
+  const std::vector<std::string> holdout{"--holdout", "0.2", "--init"};
+  EXPECT_EQ(train(with(holdout, {all})).error, warning("no test part"));
+  EXPECT_EQ(train({"--folds", "3", "--init", all}).error, warning("no test part"));
+  EXPECT_EQ(train(with(holdout, {part, "--seed", "7"})).error,
+            warning("holdout 0.2 by hash, seed 42"));
+  EXPECT_EQ(train(with(holdout, {part})).error, "");
+  EXPECT_EQ(train(with(holdout, {part, "--validation", "0.2"})).error, "");
+  EXPECT_EQ(train({"--init", part}).error, "");
+}
+
+TEST(Splits, ThatLeaveAnAskedForPartEmptyAreWarnedOf) {
+  const TemporaryFolder folder;
+  write_bytes(folder.file("few.csv"), "1,1,3,10\n1,2,4,20\n2,1,5,30\n");
+  const auto warnings = [&](const std::vector<std::string>& split) {
+    const RunResult result = run(
+        with({"train", "--data", folder.file("few.csv"), "--k", "1", "--epochs", "1", "--quiet"},
+             split));
+    EXPECT_EQ(result.code, 0) << result.error;
+    return result.error;
+  };
+  EXPECT_EQ(warnings({"--split-time", "2099-01-01"}),
+            "alsatian: warning: the split \"from time 4070908800\" left no rating for testing: "
+            "there is no test error\n");
+  EXPECT_EQ(warnings({"--validation", "0.000001"}),
+            "alsatian: warning: --validation 1e-06 left no rating for validation: nothing stops "
+            "training early\n");
+  EXPECT_THAT(
+      warnings({"--folds", "1000"}),
+      HasSubstr("alsatian: warning: 997 of 1000 folds got no rating to test on and are left "
+                "out: mean and sd are over the others; pass fewer --folds\n"));
+}
+
 std::string fingerprint_of(const std::string& model) {
   const Tsv facts(run({"inspect", model}).output);
   return facts.at(facts.find("name", "fingerprint"), "value");

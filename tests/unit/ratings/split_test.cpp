@@ -276,12 +276,32 @@ TEST(Split, ThatLeavesNothingForTrainingIsAnErrorWithARemedy) {
   }
 }
 
-TEST(Split, ThatHoldsNothingOutSaysSo) {
+TEST(Split, ThatHoldsNothingOutHasNoTestSet) {
   const Dataset dataset =
       build_dataset(raw_ratings(full_matrix(3, 3)), {}, {.kind = Kind::time, .time = 5000});
   EXPECT_TRUE(dataset.tests.empty());
-  EXPECT_THAT(dataset.notes,
-              ::testing::ElementsAre("the split \"from time 5000\" left no rating for testing"));
+  EXPECT_EQ(dataset.train.size(), 9);
+}
+
+TEST(Split, ThatLeavesNothingForTrainingSaysWhichOptionHeldItOut) {
+  const auto help_of = [](const SplitRule& rule) -> std::string {
+    try {
+      build_dataset(raw_ratings({{1, 1, 3}}), {}, rule);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::bad_data);
+      EXPECT_STREQ(error.what(), "has no ratings left for training: 1 are held out");
+      return error.help();
+    }
+    return "nothing was thrown";
+  };
+  EXPECT_EQ(help_of({.kind = Kind::holdout, .share = 0.9999}), "pass a smaller --holdout");
+  EXPECT_EQ(help_of({.kind = Kind::time, .time = -1}), "pass a later --split-time");
+  EXPECT_EQ(help_of({.validation_share = 0.9999}), "pass a smaller --validation");
+  EXPECT_EQ(help_of({.kind = Kind::holdout, .share = 0.0001, .validation_share = 0.9999}),
+            "pass a smaller --holdout, or a smaller --validation");
+  const std::string folds = "give more ratings than --folds or another --seed";
+  EXPECT_TRUE(help_of({.kind = Kind::fold, .fold = 0, .folds = 2}) == folds ||
+              help_of({.kind = Kind::fold, .fold = 1, .folds = 2}) == folds);
 }
 
 TEST(Split, HasANameForTheLog) {
