@@ -82,35 +82,32 @@ void refuse_users(std::string_view text, const RecordRules& rules, const std::st
 }
 
 /// Throws where numbers stand in the place of titles on every one of the first lines, a header
-/// apart. One film may be called 1984: of two columns it takes several lines.
+/// apart. One film may be called 1984: it takes several lines, or numbers behind them as well.
 void refuse_numbers(std::string_view text, const TitlesLayout& layout, const std::string& place) {
   constexpr int lines_looked_at = 100;
-  constexpr int fewest_of_two_columns = 10;
-  constexpr std::size_t columns_of_ratings = 3;
+  constexpr int fewest_numbers = 10;
+  const auto is_numeric = [](const Record& record, std::size_t column) {
+    return column < record.fields.size() && is_number(record.fields[column].text);
+  };
   Record record;
+  std::string example;
   int lines = 0;
   int numbers = 0;
-  std::size_t fewest_columns = columns_of_ratings;
-  std::string example;
+  int ratings = 0;  // lines with a number behind the one in the place of the title
   const char* at = text.data();
   const char* end = at + text.size();
   while (at < end && lines < lines_looked_at) {
     at = read_record(at, end, layout.rules, record);
     if (record.is_blank) continue;
-    ++lines;
-    const std::size_t columns = std::min(record.fields.size(), columns_of_ratings);
-    const auto is_numeric = [&](std::size_t column) {
-      return column >= columns || is_number(record.fields[column].text);
-    };
-    if (columns < 2 || !is_numeric(1) || !is_numeric(2)) {
-      if (lines == 1) continue;
+    if (!is_numeric(record, layout.title)) {
+      if (lines++ == 0) continue;
       return;
     }
+    ++lines;
     if (numbers++ == 0) example = record.text;
-    fewest_columns = std::min(fewest_columns, columns);
+    if (is_numeric(record, layout.title + 1)) ++ratings;
   }
-  if (numbers == 0) return;
-  if (fewest_columns < columns_of_ratings && numbers < fewest_of_two_columns) return;
+  if (numbers < fewest_numbers && (numbers == 0 || ratings < numbers)) return;
   fail_no_titles(place, fmt::format("has numbers where titles should stand, as ratings have ({})",
                                     quoted(example)));
 }

@@ -108,6 +108,9 @@ TEST(ReaderTitles, FilesOfRatingsAreRefusedInEveryLayout) {
   std::string pairs;
   for (int line = 0; line < 10; ++line) pairs += std::to_string(line) + ",31\n";
   EXPECT_TRUE(fails_with(ExitCode::bad_data, numbers, reading(pairs)));
+  std::string people;
+  for (int line = 0; line < 10; ++line) people += std::to_string(line) + "|24|M|technician|85711\n";
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, numbers, reading(people)));
 }
 
 TEST(ReaderTitles, ThatAreNumbersAmongOthersAreTitles) {
