@@ -1,0 +1,149 @@
+// Stands in for the calls of the CUDA runtime that kernels/cuda makes: device memory is heap that
+// the host may not touch, streams run late, and any call can be made to fail.
+#pragma once
+
+#include "tests/simt/simt.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+// NOLINTBEGIN: names, values and signatures are CUDA's own
+
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInvalidConfiguration = 9,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
+  cudaErrorInvalidResourceHandle = 400,
+  cudaErrorIllegalAddress = 700,
+  cudaErrorLaunchFailure = 719,
+};
+enum cudaMemcpyKind {
+  cudaMemcpyHostToDevice = 1,
+  cudaMemcpyDeviceToHost,
+  cudaMemcpyDeviceToDevice
+};
+enum cudaDeviceAttr {
+  cudaDevAttrMultiProcessorCount = 16,
+  cudaDevAttrComputeCapabilityMajor = 75,
+  cudaDevAttrComputeCapabilityMinor = 76,
+  cudaDevAttrMaxSharedMemoryPerBlockOptin = 97,
+};
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+inline constexpr unsigned cudaStreamNonBlocking = 1;
+inline constexpr unsigned cudaEventDefault = 0;
+
+namespace alsatian::simt {
+struct Stream;
+struct Event;
+}  // namespace alsatian::simt
+using cudaStream_t = alsatian::simt::Stream*;
+using cudaEvent_t = alsatian::simt::Event*;
+
+struct cudaLaunchConfig_t {
+  dim3 gridDim;
+  dim3 blockDim;
+  std::size_t dynamicSmemBytes = 0;
+  cudaStream_t stream = nullptr;
+  void* attrs = nullptr;
+  unsigned numAttrs = 0;
+};
+
+const char* cudaGetErrorName(cudaError_t error);
+const char* cudaGetErrorString(cudaError_t error);
+cudaError_t cudaGetLastError();
+cudaError_t cudaDriverGetVersion(int* version);
+cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
+cudaError_t cudaMalloc(void** address, std::size_t bytes);
+cudaError_t cudaFree(void* address);
+cudaError_t cudaMallocHost(void** address, std::size_t bytes);
+cudaError_t cudaFreeHost(void* address);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void* address, int value, std::size_t bytes, cudaStream_t stream);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags = 0);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to);
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
+
+namespace alsatian::simt {
+
+/// The device that the calls find.
+struct DeviceModel {
+  int devices = 1;
+  cudaError_t count_error = cudaSuccess;  // what cudaGetDeviceCount says
+  std::size_t memory_bytes = std::size_t{1} << 30;
+  int processors = 4;  // few, so that small problems take several waves
+  int compute_capability_major = 9;
+  int compute_capability_minor = 0;
+};
+
+/// A fresh device without allocations; streams run late unless `eager`.
+void reset_device(const DeviceModel& model = {});
+enum class Streams { late, eager };
+void set_streams(Streams when);
+
+/// Makes the number-th call from now (1 for the next) fail with `error`; 0 for none.
+void fail_call(std::int64_t number, cudaError_t error);
+/// Calls since reset_device, and the name of the one that failed.
+std::int64_t calls_made();
+std::string failed_call();
+/// What has not been released, and a Fault that came up in a destructor: "2 device allocations,
+/// 1 streams", or "" for nothing.
+std::string leaks();
+std::size_t device_bytes_in_use();
+std::size_t most_device_bytes_used();
+/// Allocations made since reset_device.
+std::int64_t allocations_made();
+
+/// Enqueues work that runs on the device: may read and write device memory.
+cudaError_t enqueue(const char* call, cudaStream_t stream, std::function<void()> work);
+/// Shared memory above 48 KiB must have been asked for with cudaFuncSetAttribute.
+cudaError_t check_shared_bytes(const void* kernel, std::size_t bytes);
+
+}  // namespace alsatian::simt
+
+template <typename... Parameters, typename... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments&&... arguments) {
+  using namespace alsatian::simt;
+  struct Call {
+    void (*kernel)(Parameters...);
+    std::tuple<Parameters...> arguments;
+  };
+  const cudaError_t checked =
+      check_shared_bytes(reinterpret_cast<const void*>(kernel), config->dynamicSmemBytes);
+  if (checked != cudaSuccess) {
+    return checked;
+  }
+  const auto index3 = [](dim3 size) { return Index3{size.x, size.y, size.z}; };
+  return enqueue("cudaLaunchKernelEx", config->stream,
+                 [config = *config, index3,
+                  call = Call{kernel, std::tuple<Parameters...>(
+                                          std::forward<Arguments>(arguments)...)}]() mutable {
+                   run_grid(
+                       index3(config.gridDim), index3(config.blockDim), config.dynamicSmemBytes,
+                       [](void* opaque) {
+                         const auto& self = *static_cast<Call*>(opaque);
+                         std::apply(self.kernel, self.arguments);
+                       },
+                       &call);
+                 });
+}
+
+// NOLINTEND
