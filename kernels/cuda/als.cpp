@@ -1,0 +1,144 @@
+// Launches of als_rows.hpp and als_short_rows.hpp for the padded ranks that are compiled in.
+#include "kernels/cuda/als.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace alsatian::cuda {
+namespace {
+
+/// Calls body(std::integral_constant<int, K>) with K the padded rank.
+template <typename Body>
+decltype(auto) with_rank(int rank, Body&& body) {
+  switch (padded_rank(rank)) {
+    case 16:
+      return body(std::integral_constant<int, 16>());
+    case 32:
+      return body(std::integral_constant<int, 32>());
+    case 48:
+      return body(std::integral_constant<int, 48>());
+    case 64:
+      return body(std::integral_constant<int, 64>());
+    case 96:
+      return body(std::integral_constant<int, 96>());
+    case 128:
+      return body(std::integral_constant<int, 128>());
+    case 192:
+      return body(std::integral_constant<int, 192>());
+    case 256:
+      return body(std::integral_constant<int, 256>());
+    default:
+      throw std::invalid_argument("no fused kernel for rank " + std::to_string(rank));
+  }
+}
+
+template <typename T>
+DeviceBuffer<T> upload_all(const Stream& stream, const std::vector<T>& values) {
+  const auto size = static_cast<std::int64_t>(values.size());
+  PinnedBuffer<T> staging(size);
+  std::copy(values.begin(), values.end(), staging.span().begin());
+  DeviceBuffer<T> buffer(size);
+  upload(stream, std::span<const T>(staging.span()), buffer.span());
+  stream.synchronize();  // the staging memory goes now
+  return buffer;
+}
+
+}  // namespace
+
+struct AlsSide::State {
+  const Context& context;
+  int rank;
+  AlsBins bins;
+  DeviceBuffer<std::int64_t> whole_rows;
+  DeviceBuffer<std::int64_t> short_rows;
+  DeviceBuffer<RowPart> parts;
+  DeviceBuffer<SplitRow> split_rows;
+  DeviceBuffer<float> workspace;
+  DeviceBuffer<unsigned char> failed;  // of one bin of short rows
+
+  State(const Context& device, AlsBins row_bins, int factors)
+      : context(device),
+        rank(factors),
+        bins(std::move(row_bins)),
+        whole_rows(upload_all(device.compute(), bins.whole_rows)),
+        short_rows(upload_all(device.compute(), bins.short_rows)),
+        parts(upload_all(device.compute(), bins.parts)),
+        split_rows(upload_all(device.compute(), bins.split_rows)),
+        workspace(bins.most_parts_of_a_batch() * part_floats(factors)),
+        failed(bins.most_rows_of_a_bin()) {}
+
+  template <int K>
+  LaunchShape rows_shape(std::int64_t blocks) const {
+    return {blocks, RowShape<K>::threads, RowShape<K>::shared_bytes};
+  }
+
+  template <int K>
+  void solve_split(const AlsTask& task) {
+    for (const SplitBatch& batch : bins.split_batches) {
+      launch(context.compute(), &sum_parts<K>, rows_shape<K>(batch.parts), task,
+             std::as_const(parts).span().subspan(batch.first_part, batch.parts), workspace.span());
+      launch(context.compute(), &solve_split_rows<K>, rows_shape<K>(batch.rows), task,
+             std::as_const(split_rows).span().subspan(batch.first_row, batch.rows),
+             std::as_const(workspace).span());
+    }
+  }
+
+  template <int K>
+  void solve_short(const AlsTask& task) {
+    using Shape = ShortRowShape<K>;
+    for (const ShortBin& bin : bins.short_bins) {
+      const auto rows = std::as_const(short_rows).span().subspan(bin.first, bin.count);
+      launch(context.compute(), &solve_short_rows<K>,
+             {bin.count, static_cast<unsigned>(Shape::threads(bin.groups)),
+              Shape::shared_bytes(bin.groups)},
+             task, rows, bin.groups, failed.span());
+      launch(context.compute(), &solve_rows<K>, rows_shape<K>(bin.count), task, rows,
+             std::as_const(failed).span());
+    }
+  }
+};
+
+AlsSide::AlsSide(const Context& context, View<const std::int64_t> offsets, int rank,
+                 const BinLimits& limits)
+    : state_(std::make_unique<State>(
+          context, make_bins(offsets, part_floats(rank), limits_at(context, rank, limits)), rank)) {
+}
+
+AlsSide::~AlsSide() = default;
+
+void AlsSide::half_sweep(const AlsTask& task) {
+  with_rank(state_->rank, [&](auto padded) {
+    constexpr int K = padded;
+    state_->solve_split<K>(task);
+    launch(state_->context.compute(), &solve_rows<K>,
+           state_->rows_shape<K>(state_->whole_rows.size()), task,
+           std::as_const(state_->whole_rows).span(), DeviceSpan<const unsigned char>());
+    state_->solve_short<K>(task);
+  });
+}
+
+std::int64_t AlsSide::bytes(const AlsBins& bins, int rank) {
+  const auto size = [](const auto& list) {
+    return static_cast<std::int64_t>(list.size() * sizeof(list[0]));
+  };
+  return size(bins.whole_rows) + size(bins.short_rows) + size(bins.parts) + size(bins.split_rows) +
+         bins.most_parts_of_a_batch() * part_floats(rank) * std::int64_t{sizeof(float)} +
+         bins.most_rows_of_a_bin();
+}
+
+std::int64_t part_floats(int rank) {
+  return with_rank(rank, [](auto padded) { return RowShape<padded>::part_floats; });
+}
+
+BinLimits limits_at(const Context& context, int rank, BinLimits limits) {
+  const std::int32_t most = with_rank(rank, [&](auto padded) {
+    return most_short_ratings<padded>(rank, context.most_shared_bytes());
+  });
+  limits.most_short_ratings = std::min(limits.most_short_ratings, most);
+  return limits;
+}
+
+}  // namespace alsatian::cuda

@@ -1,0 +1,58 @@
+// Half-sweeps of alternating least squares on the device: bins and their lists are uploaded once,
+// then every half-sweep is a handful of launches.
+#pragma once
+
+#include "kernels/cuda/als_bins.hpp"
+
+#include <memory>
+
+namespace alsatian::cuda {
+
+/// Rows of factors in device memory are padded with zeros to the next of these; beyond the last
+/// the fused kernels do not reach.
+inline constexpr int fused_ranks[] = {16, 32, 48, 64, 96, 128, 192, 256};
+inline constexpr int largest_fused_rank = 256;
+
+/// The padded rank. rank in [0, largest_fused_rank]; 0 has none, and is 0.
+constexpr int padded_rank(int rank) {
+  if (rank == 0) {
+    return 0;
+  }
+  for (const int padded : fused_ranks) {
+    if (rank <= padded) {
+      return padded;
+    }
+  }
+  return -1;
+}
+
+/// One side's half-sweep: its bins on the device, and workspace.
+class AlsSide {
+ public:
+  /// offsets [rows + 1], on the host. Allocates once, for all half-sweeps. limits' own
+  /// most_short_ratings are an upper bound. Throws DeviceError.
+  AlsSide(const Context& context, View<const std::int64_t> offsets, int rank,
+          const BinLimits& limits);
+  ~AlsSide();
+  AlsSide(const AlsSide&) = delete;
+  AlsSide& operator=(const AlsSide&) = delete;
+
+  /// Enqueues solving every row with ratings; others are left as they are. task.rank is that of
+  /// the constructor.
+  void half_sweep(const AlsTask& task);
+
+  /// Bytes of device memory that the constructor allocates, beside what `context` has.
+  static std::int64_t bytes(const AlsBins& bins, int rank);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Floats of a part's sums at this rank.
+std::int64_t part_floats(int rank);
+
+/// The limits as they hold at this rank on this device.
+BinLimits limits_at(const Context& context, int rank, BinLimits limits);
+
+}  // namespace alsatian::cuda
