@@ -267,7 +267,9 @@ std::int64_t als_row(const AlsTask& task, std::int64_t row, float* memory) {
   // Where the dual order is below 0.8 of the rank it is the cheaper of the two.
   // It needs a diagonal Λ and m = 0.
   const bool short_row = task.prior == nullptr && 5 * count < 4 * std::int64_t{task.opposite.rank};
-  if (short_row && task.regularization.factors > 0 && solve_dual(task, row, scratch)) return 0;
+  // In float, where a tiny λ is 0: the dual would divide 0 by 0.
+  const bool has_ridge = ridge_of(task, row).factors > 0;
+  if (short_row && has_ridge && solve_dual(task, row, scratch)) return 0;
   return solve_primal(task, row, scratch);
 }
 

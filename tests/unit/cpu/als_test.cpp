@@ -311,6 +311,24 @@ TEST(AlsHalfSweepWithoutRegularization, NeverRaisesTheLossOnRowsShorterThanTheRa
   }
 }
 
+TEST(AlsHalfSweepWithoutRegularization, IsWhatARidgeTooSmallForFloatComesTo) {
+  const auto problem = planted_problem({.users = 31, .items = 61, .rank = 32, .density = 0.2});
+  const PaddedTable items(problem.items);
+  for (const Isa isa : available_isas()) {
+    const auto sweep = [&](double ridge) {
+      PaddedTable users(problem.options.users, 32);
+      AlsTask task = make_task(problem, items, users);
+      task.regularization.factors = ridge;
+      task.regularization.biases = ridge;
+      als_half_sweep(kernels(isa), task, longest_first(task.ratings));
+      return std::vector<float>(users.factors.begin(), users.factors.end());
+    };
+    const std::vector<float> tiny = sweep(1e-50);
+    for (const float value : tiny) ASSERT_TRUE(std::isfinite(value));
+    EXPECT_EQ(tiny, sweep(0));
+  }
+}
+
 TEST(AlsHalfSweepWithoutRegularization, LeavesZeroWhereAllOppositeRowsAreZero) {
   const auto problem = planted_problem({.users = 9, .items = 61, .rank = 8, .density = 0.8});
   const PaddedTable items(problem.options.items, 8);
