@@ -103,6 +103,11 @@ void remove_stale_temporaries(const std::string& target) {
 AtomicFile::AtomicFile(std::string path, std::int64_t expected_bytes)
     : path_(std::move(path)), target_(path_), expected_bytes_(expected_bytes) {
   if (path_.empty()) refuse("an output needs a name", "name a file");
+  // Where inputs are read "-" is standard input: a file of that name could not be read back.
+  if (path_ == "-") {
+    throw Error(ExitCode::usage, "-", "is no output: files are written, not standard output",
+                "name a file; ./- is one called -");
+  }
   try {
     const std::optional<struct stat> existing = status(path_);
     if (existing) check_existing(*existing);

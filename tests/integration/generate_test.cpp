@@ -59,6 +59,14 @@ TEST(Generate, RefusesNamesOfPackingsThatItDoesNotWrite) {
   EXPECT_EQ(folder.entries(), 0U);
 }
 
+TEST(Generate, RefusesStandardInputsNameForAnOutput) {
+  const RunResult result = run(generate({"--out", "-"}));
+  EXPECT_EQ(result.code, 64);
+  EXPECT_EQ(result.error,
+            "alsatian: error: -: is no output: files are written, not standard output\n"
+            "  help: name a file; ./- is one called -\n");
+}
+
 TEST(Generate, RefusesOneFileForRatingsAndTitlesByAnyName) {
   const TemporaryFolder folder;
   const std::string out = folder.file("made.csv");

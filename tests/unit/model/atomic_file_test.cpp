@@ -165,6 +165,11 @@ TEST(AtomicFile, RemovesTemporariesOfDeadProcessesOnly) {
   EXPECT_TRUE(std::filesystem::exists(others));
 }
 
+TEST(AtomicFile, IsNeverCalledLikeStandardInput) {
+  EXPECT_TRUE(fails_with(ExitCode::usage, "is no output", [] { AtomicFile file("-"); }));
+  EXPECT_FALSE(std::filesystem::exists("-"));
+}
+
 TEST(AtomicFile, TakesOverALeftTemporaryOfItsOwnProcessId) {
   const TemporaryFolder folder;
   write_bytes(folder.file("model.tmp." + std::to_string(::getpid())), "left by an earlier process");
