@@ -46,9 +46,8 @@ ForeignFile guess_foreign_file(std::string_view first_bytes) {
     if (start.starts_with(magic.bytes)) return {std::string(magic.what), help};
   }
   if (looks_like_ratings(start)) {
-    return {
-        "a ratings file",
-        "are two arguments swapped? The model comes first: alsatian evaluate MODEL --test FILE"};
+    return {"a ratings file",
+            "pass a file that alsatian train --out wrote; are two arguments swapped?"};
   }
   return {"", help};
 }

@@ -138,6 +138,10 @@ TEST(SwappedOrEmptyFiles, AreNamedForWhatTheyAre) {
         Refused{{"predict", model, "--pairs", model}, model + ": " + not_ratings, "swapped"},
         Refused{{"evaluate", model, "--test", model}, model + ": " + not_ratings, "swapped"},
         Refused{{"evaluate", data, "--test", model}, data + ": " + not_a_model, "swapped"},
+        Refused{
+            {"predict", data, "--pairs", model},
+            data + ": " + not_a_model,
+            "  help: pass a file that alsatian train --out wrote; are two arguments swapped?\n"},
         Refused{{"inspect", data}, data + ": " + not_a_model, "swapped"}}) {
     const RunResult result = run(refused.arguments);
     EXPECT_EQ(result.code, 65) << result.error;
