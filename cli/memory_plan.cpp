@@ -3,6 +3,7 @@
 #include "cli/memory_plan.hpp"
 
 #include "host/error.hpp"
+#include "kernels/cpu/kernel_table.hpp"
 
 #include <fmt/format.h>
 
@@ -111,6 +112,9 @@ MemoryPlan plan_memory(const Dataset& dataset, const ModelSpec& spec, bool doubl
   for (const TestSet& test : dataset.tests) held_out += test.ratings.size();
   const std::int64_t parameters = times(users + items, std::int64_t{spec.rank} + 1);
   const std::int64_t working_bytes = double_precision ? 8 : 4;
+  // The backend in float pads its rows, which is most of them where the rank is small.
+  const std::int64_t working_parameters =
+      times(users + items, std::int64_t{double_precision ? spec.rank : cpu::padded(spec.rank)} + 1);
 
   MemoryPlan plan;
   plan.parts = {
@@ -121,7 +125,7 @@ MemoryPlan plan_memory(const Dataset& dataset, const ModelSpec& spec, bool doubl
       {"held_out_ratings", times(held_out, 24)},
       // Start values, result and result in rating units.
       {"factors", times(parameters, 3 * 4)},
-      {"factors_of_backend", times(parameters, working_bytes)},
+      {"factors_of_backend", times(working_parameters, working_bytes)},
   };
   if (std::holds_alternative<Mle>(spec.algorithm)) {
     plan.parts.push_back({"visiting_order", times(train, 12)});
@@ -129,7 +133,8 @@ MemoryPlan plan_memory(const Dataset& dataset, const ModelSpec& spec, bool doubl
     plan.parts.push_back({"factors_of_best_epoch", times(parameters, 4)});
   }
   if (std::holds_alternative<LeastSquares>(spec.algorithm)) {
-    plan.parts.push_back({"conjugate_gradient_vectors", times(parameters, 7 * working_bytes)});
+    plan.parts.push_back(
+        {"conjugate_gradient_vectors", times(working_parameters, 7 * working_bytes)});
   }
   for (const MemoryPart& part : plan.parts) plan.total_bytes = plus(plan.total_bytes, part.bytes);
   return plan;
@@ -150,7 +155,8 @@ void check_memory(const Dataset& dataset, const ModelSpec& spec, bool double_pre
                           fits >= 0 ? fmt::format("the largest k that fits is {}", fits)
                                     : "no k fits, the ratings alone are too many"),
               fits > 0 ? fmt::format("try --k {}", fits)
-                       : "use a machine with more memory, or raise the limit (ulimit -v)");
+                       : "use a machine with more memory, or raise the limit (--max-memory, ulimit "
+                         "-v)");
 }
 
 std::string human_bytes(std::int64_t bytes) {

@@ -223,6 +223,29 @@ TEST(Train, DryRunPrintsThePlanAndTrainsNothing) {
   EXPECT_EQ(folder.entries(), 0U);
 }
 
+TEST(Train, PlansTheRowsOfTheBackendInFloatAsItPadsThem) {
+  const auto planned = [](const std::string& rank, const std::string& device) {
+    const RunResult result = run({"train", "--data", ProblemFolder::shared().ratings(), "--dry-run",
+                                  "--model", "ls", "--k", rank, "--device", device});
+    EXPECT_EQ(result.code, 0) << result.error;
+    const Tsv plan(result.output);
+    return plan.number(plan.find("name", "factors_of_backend_bytes"), "value") +
+           plan.number(plan.find("name", "conjugate_gradient_vectors_bytes"), "value");
+  };
+  EXPECT_EQ(planned("1", "cpu"), planned("16", "cpu"));
+  EXPECT_EQ(planned("1", "cpu") * 33, planned("17", "cpu") * 17);
+  EXPECT_EQ(planned("1", "reference") * 17, planned("16", "reference") * 2);
+}
+
+TEST(Train, NamesTheOptionThatLimitsMemoryWhereNoRankFits) {
+  const RunResult result =
+      run({"train", "--data", ProblemFolder::shared().ratings(), "--max-memory", "1K"});
+  EXPECT_EQ(result.code, 71);
+  EXPECT_THAT(result.error,
+              HasSubstr("\n  help: use a machine with more memory, or raise the limit "
+                        "(--max-memory, ulimit -v)\n"));
+}
+
 TEST(Train, PlanThatDoesNotFitIsExit71WithTheLargestRankThatDoes) {
   const RunResult refused = run(
       {"train", "--data", ProblemFolder::shared().ratings(), "--k", "512", "--max-memory", "600K"});
