@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <variant>
 
 namespace alsatian {
 namespace {
@@ -48,7 +49,7 @@ bool parse_options(Arguments arguments, EvaluateOptions& options) {
   line.real("--relevant", options.relevant,
             {.lowest = -std::numeric_limits<double>::infinity(), .example = "4"},
             "With --top: a test rating at or above X is relevant, in the rating's unit [any "
-            "finite number, default 4]");
+            "finite number, default 4, 1 with the 0 and 1 of --likelihood bernoulli]");
   line.flag("--clip", options.clip, "Limit predictions to the range of the training ratings");
   add_format_option(line, options.format);
   line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
@@ -142,16 +143,23 @@ std::vector<Figure> ranking_figures(const RankingMetrics& metrics) {
        fmt::format("averaged over: users with a relevant test item (rating ≥ {}); candidates: all "
                    "items with training ratings but those the user rated in training",
                    metrics.relevant_from)},
-      {"precision", metrics.precision, "hits / " + top},
-      {"recall", metrics.recall, "hits / relevant"},
-      {"capped_recall", metrics.capped_recall, fmt::format("hits / min({}, relevant)", top)},
-      {"ndcg", metrics.ndcg,
+      {"precision", measured(metrics.precision), "hits / " + top},
+      {"recall", measured(metrics.recall), "hits / relevant"},
+      {"capped_recall", measured(metrics.capped_recall),
+       fmt::format("hits / min({}, relevant)", top)},
+      {"ndcg", measured(metrics.ndcg),
        fmt::format("Σ over hits 1/log2(rank+1) ÷ the same over ranks 1..min({}, relevant)", top)},
-      {"map", metrics.map, fmt::format("Σ over hits of precision@rank ÷ min({}, relevant)", top)},
-      {"hit_rate", metrics.hit_rate, "share of users with a hit"},
+      {"map", measured(metrics.map),
+       fmt::format("Σ over hits of precision@rank ÷ min({}, relevant)", top)},
+      {"hit_rate", measured(metrics.hit_rate), "share of users with a hit"},
       {"catalogue_coverage", metrics.catalogue_coverage,
        "share of candidate items recommended to anyone"},
   };
+}
+
+double relevant_from(const Model& model, const EvaluateOptions& options) {
+  const bool zero_or_one = std::holds_alternative<Bernoulli>(model.spec.likelihood);
+  return options.relevant.value_or(zero_or_one ? 1 : 4);
 }
 
 void print_figures(Output& output, Format format, const std::string& part,
@@ -202,7 +210,7 @@ void evaluate_command(Arguments arguments) {
     if (options.top) {
       const CompressedMatrix train = compress_by_user(dataset->train, model.users.size());
       const auto ranking = ranking_figures(evaluate_ranking(
-          scorer, model, train, test.ratings, *options.top, options.relevant.value_or(4)));
+          scorer, model, train, test.ratings, *options.top, relevant_from(model, options)));
       figures.insert(figures.end(), ranking.begin(), ranking.end());
     }
     print_errors(output, options.format, test.name, evaluation);

@@ -301,6 +301,28 @@ TEST(Evaluate, PrintsRankingFiguresWithDefinitions) {
               HasSubstr("but those the user rated in training"));
 }
 
+TEST(Evaluate, TakesARatingOf1AsRelevantWhereAllAre0Or1) {
+  const TemporaryFolder folder;
+  const std::string model = folder.file("model");
+  ASSERT_EQ(
+      run({"train", "--data", problem().ratings(), "--model", "mle", "--likelihood", "bernoulli",
+           "--positive", "4", "--k", "2", "--epochs", "2", "--holdout", "0.2", "--out", model})
+          .code,
+      0);
+  const RunResult result = run({"evaluate", model, "--data", problem().ratings(), "--top", "5"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.output, HasSubstr("(rating ≥ 1)"));
+  EXPECT_EQ(result.output.find("\tusers\t0\t"), std::string::npos);
+}
+
+TEST(Evaluate, LeavesRankingFiguresEmptyWhereNoUserHasARelevantItem) {
+  const RunResult result = run({"evaluate", problem().model(), "--data", problem().ratings(),
+                                "--top", "5", "--relevant", "1000"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.output, HasSubstr("\tprecision\t\thits / 5\n"));
+  EXPECT_EQ(result.output.find("nan"), std::string::npos);
+}
+
 TEST(Evaluate, RefusesOtherDataAndModelsWithoutATestPart) {
   const TemporaryFolder folder;
   const std::string text = read_bytes(problem().ratings());
