@@ -238,7 +238,11 @@ class Run {
       stats_.test_nll.clear();
       evaluate(true);
     }
-    if (!best_factors_) result_.best_epoch = stats_.epoch;
+    if (best_factors_) return;
+    result_.best_epoch = stats_.epoch;
+    // No validation loss was finite, and patience ended before an epoch that --evaluate-every asks
+    // for.
+    if (!stats_.objective) evaluate(true);
   }
 
   void check_finite(double objective, int epoch) const {
