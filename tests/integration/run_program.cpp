@@ -173,6 +173,17 @@ std::vector<std::string> fields_of(const std::string& line, char separator) {
   return fields;
 }
 
+bool terminals_available() {
+  try {
+    const Pipe terminal = make_terminal();
+    ::close(terminal.read);
+    ::close(terminal.write);
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines = fields_of(text, '\n');
   if (lines.back().empty()) lines.pop_back();

@@ -34,6 +34,9 @@ struct RunResult {
 /// Runs `alsatian arguments...`.
 RunResult run(const std::vector<std::string>& arguments, const RunOptions& options = {});
 
+/// Whether this machine gives terminals: a root file system without /dev/pts does not.
+bool terminals_available();
+
 /// Parts of text between separators; no part behind a last newline.
 std::vector<std::string> lines_of(const std::string& text);
 std::vector<std::string> fields_of(const std::string& line, char separator = '\t');
