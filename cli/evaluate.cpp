@@ -204,11 +204,13 @@ void evaluate_command(Arguments arguments) {
   if (!options.data.empty()) dataset = rebuild_for_model(model, options.data, options.reading, log);
   const std::vector<TestSet> tests = test_sets(model, options, dataset, log);
   const Scorer scorer(model, {.clip = options.clip});
+  // What ranking leaves out, the same for every test set.
+  const CompressedMatrix train =
+      options.top ? compress_by_user(dataset->train, model.users.size()) : CompressedMatrix();
   for (const TestSet& test : tests) {
     const RatingEvaluation evaluation = evaluate_ratings(scorer, model, test.ratings);
     std::vector<Figure> figures = rating_figures(evaluation);
     if (options.top) {
-      const CompressedMatrix train = compress_by_user(dataset->train, model.users.size());
       const auto ranking = ranking_figures(evaluate_ranking(
           scorer, model, train, test.ratings, *options.top, relevant_from(model, options)));
       figures.insert(figures.end(), ranking.begin(), ranking.end());

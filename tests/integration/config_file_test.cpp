@@ -21,13 +21,6 @@ RunResult train_with(const std::string& config, const std::vector<std::string>& 
       with({"train", "--data", ProblemFolder::shared().ratings(), "--config", config}, more));
 }
 
-void expect_refusal(const RunResult& result, int code, const std::string& first_line,
-                    const std::string& help) {
-  EXPECT_EQ(result.code, code) << result.error;
-  EXPECT_EQ(result.output, "");
-  EXPECT_EQ(result.error, "alsatian: error: " + first_line + "\n  help: " + help + "\n");
-}
-
 struct BadConfig {
   std::string text;
   int line;

@@ -15,13 +15,6 @@ using ::testing::HasSubstr;
 
 const ProblemFolder& problem() { return ProblemFolder::shared(); }
 
-void expect_refusal(const RunResult& result, int code, const std::string& first_line,
-                    const std::string& help) {
-  EXPECT_EQ(result.code, code);
-  EXPECT_EQ(result.output, "");
-  EXPECT_EQ(result.error, "alsatian: error: " + first_line + "\n  help: " + help + "\n");
-}
-
 /// Standard input is this file, as after `<`.
 RunOptions reading_from(const std::string& path) {
   RunOptions options;

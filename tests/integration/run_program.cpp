@@ -173,6 +173,13 @@ std::vector<std::string> fields_of(const std::string& line, char separator) {
   return fields;
 }
 
+void expect_refusal(const RunResult& result, int code, const std::string& first_line,
+                    const std::string& help) {
+  EXPECT_EQ(result.code, code) << result.error;
+  EXPECT_EQ(result.output, "");
+  EXPECT_EQ(result.error, "alsatian: error: " + first_line + "\n  help: " + help + "\n");
+}
+
 bool terminals_available() {
   try {
     const Pipe terminal = make_terminal();

@@ -34,6 +34,10 @@ struct RunResult {
 /// Runs `alsatian arguments...`.
 RunResult run(const std::vector<std::string>& arguments, const RunOptions& options = {});
 
+/// That a run was refused: nothing on standard output, and these two lines alone on standard error.
+void expect_refusal(const RunResult& result, int code, const std::string& first_line,
+                    const std::string& help);
+
 /// Whether this machine gives terminals: a root file system without /dev/pts does not.
 bool terminals_available();
 

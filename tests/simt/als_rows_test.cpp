@@ -38,9 +38,7 @@ Problem make_problem(std::int32_t rank, bool biases, const Regularization& regul
                   testing::to_parameters(testing::random_table(
                       opposite_rows, rank, 0.4, biases ? 0.3 : 0.0, 17, RandomStream::item_start))};
   // The device holds floats: the oracle works on the same numbers.
-  for (auto& values : {&problem.opposite.factors}) {
-    *values = values->cast<float>().cast<double>();
-  }
+  problem.opposite.factors = problem.opposite.factors.cast<float>().cast<double>();
   problem.opposite.biases = problem.opposite.biases.cast<float>().cast<double>();
   for (const std::int32_t length : lengths) {
     const auto row = static_cast<std::int32_t>(problem.ratings.rows());
@@ -189,7 +187,7 @@ Solution solve(const Problem& problem, Way way) {
     const std::int64_t allocations = simt::allocations_made();
     side.half_sweep(task);
     EXPECT_EQ(simt::allocations_made(), allocations);
-    stream.synchronize();
+    stream.synchronize();  // before the side's lists go
   }
   stream.synchronize();
   return {from_device(context, solved), from_device(context, solved_biases),

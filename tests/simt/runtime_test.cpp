@@ -41,11 +41,10 @@ std::vector<float> doubled(void (*kernel)(DeviceSpan<const float>, DeviceSpan<fl
   std::iota(host.span().begin(), host.span().end(), 0.0F);
   DeviceBuffer<float> from(count);
   DeviceBuffer<float> to(count);
-  const Event uploaded;
   upload(context.transfer(), std::span<const float>(host.span()), from.span());
-  Event event;
-  event.record(context.transfer());
-  event.hold_back(context.compute());
+  Event uploaded;
+  uploaded.record(context.transfer());
+  uploaded.hold_back(context.compute());
   launch(context.compute(), kernel, {.blocks = 4, .threads = 32}, std::as_const(from).span(),
          to.span());
   PinnedBuffer<float> result(count);
