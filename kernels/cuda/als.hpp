@@ -3,28 +3,11 @@
 #pragma once
 
 #include "kernels/cuda/als_bins.hpp"
+#include "kernels/cuda/tables.hpp"
 
 #include <memory>
 
 namespace alsatian::cuda {
-
-/// Rows of factors in device memory are padded with zeros to the next of these; beyond the last
-/// the fused kernels do not reach.
-inline constexpr int fused_ranks[] = {16, 32, 48, 64, 96, 128, 192, 256};
-inline constexpr int largest_fused_rank = 256;
-
-/// The padded rank. rank in [0, largest_fused_rank]; 0 has none, and is 0.
-constexpr int padded_rank(int rank) {
-  if (rank == 0) {
-    return 0;
-  }
-  for (const int padded : fused_ranks) {
-    if (rank <= padded) {
-      return padded;
-    }
-  }
-  return -1;
-}
 
 /// One side's half-sweep: its bins on the device, and workspace.
 class AlsSide {
