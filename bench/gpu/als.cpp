@@ -1,0 +1,154 @@
+// The same launches as training's, on random factors: the work does not depend on their values.
+#include "bench/gpu/als.hpp"
+
+#include "kernels/cuda/als.hpp"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace alsatian::bench {
+namespace {
+
+using cuda::DeviceBuffer;
+
+constexpr double regularization = 1.2;
+constexpr double bias_regularization = 0.9;
+
+/// One side on the device, and what its rows are solved with.
+struct Side {
+  const HostRatings& host;
+  DeviceBuffer<std::int64_t> offsets;
+  DeviceBuffer<std::int32_t> columns;
+  DeviceBuffer<float> values;
+  DeviceBuffer<cuda::RowRidge> ridges;
+  DeviceBuffer<float> factors;
+  DeviceBuffer<float> biases;
+
+  Side(const cuda::Context& context, const HostRatings& ratings, std::int32_t rank,
+       std::uint64_t seed)
+      : host(ratings),
+        offsets(to_device(context, ratings.offsets)),
+        columns(to_device(context, ratings.columns)),
+        values(to_device(context, ratings.values)),
+        factors(to_device(context,
+                          random_factors(ratings.rows(), rank, cuda::padded_rank(rank), seed))),
+        biases(to_device(context, random_factors(ratings.rows(), 1, 1, seed + 1))) {
+    std::vector<cuda::RowRidge> all;
+    for (std::int64_t row = 0; row < ratings.rows(); ++row) {
+      const double scale =
+          std::sqrt(static_cast<double>(ratings.offsets[static_cast<std::size_t>(row) + 1] -
+                                        ratings.offsets[static_cast<std::size_t>(row)]));
+      all.push_back({static_cast<float>(scale * regularization),
+                     static_cast<float>(scale * bias_regularization)});
+    }
+    ridges = to_device(context, all);
+  }
+};
+
+cuda::AlsTask task_of(const Side& own, Side& solved, const Side& opposite,
+                      DeviceBuffer<unsigned long long>& repaired, std::int32_t rank) {
+  return {.offsets = own.offsets.span(),
+          .columns = own.columns.span(),
+          .ratings = own.values.span(),
+          .opposite = opposite.factors.span(),
+          .opposite_biases = opposite.biases.span(),
+          .ridges = own.ridges.span(),
+          .solved = solved.factors.span(),
+          .solved_biases = solved.biases.span(),
+          .repaired = repaired.span(),
+          .rank = rank,
+          .biases = true};
+}
+
+/// The largest ‖residual‖ ÷ (‖A‖ ‖x‖ + ‖b‖) of some rows, in double.
+double largest_error(const HostRatings& ratings, const std::vector<float>& opposite,
+                     const std::vector<float>& opposite_biases, const std::vector<float>& solved,
+                     const std::vector<float>& solved_biases, std::int32_t rank) {
+  const auto stride = static_cast<std::size_t>(cuda::padded_rank(rank));
+  const auto order = static_cast<std::size_t>(rank) + 1;
+  double largest = 0;
+  for (std::int64_t row = 0; row < ratings.rows(); row += ratings.rows() / 97 + 1) {
+    const auto r = static_cast<std::size_t>(row);
+    const auto count = static_cast<double>(ratings.offsets[r + 1] - ratings.offsets[r]);
+    if (count == 0) {
+      continue;
+    }
+    std::vector<double> x(order);
+    for (std::size_t j = 0; j + 1 < order; ++j) {
+      x[j] = solved[r * stride + j];
+    }
+    x[order - 1] = solved_biases[r];
+    std::vector<double> residual(order, 0.0);
+    double trace = 0;
+    double right = 0;
+    double size = 0;
+    const double scale = std::sqrt(count);
+    for (std::size_t j = 0; j < order; ++j) {
+      const double ridge = scale * (j + 1 < order ? regularization : bias_regularization);
+      residual[j] = ridge * x[j];
+      trace += ridge;
+      size += x[j] * x[j];
+    }
+    for (auto o = static_cast<std::size_t>(ratings.offsets[r]);
+         o < static_cast<std::size_t>(ratings.offsets[r + 1]); ++o) {
+      const auto column = static_cast<std::size_t>(ratings.columns[o]);
+      double score = x[order - 1] + opposite_biases[column];
+      double square = 1;
+      for (std::size_t j = 0; j + 1 < order; ++j) {
+        const double q = opposite[column * stride + j];
+        score += q * x[j];
+        square += q * q;
+      }
+      trace += square;
+      const double weight = score - ratings.values[o];
+      right += std::abs(static_cast<double>(ratings.values[o]) - opposite_biases[column]) *
+               std::sqrt(square);
+      for (std::size_t j = 0; j + 1 < order; ++j) {
+        residual[j] += weight * opposite[column * stride + j];
+      }
+      residual[order - 1] += weight;
+    }
+    double norm = 0;
+    for (const double value : residual) {
+      norm += value * value;
+    }
+    const double error = std::sqrt(norm) / (trace * std::sqrt(size) + right);
+    largest = error > largest || std::isnan(error) ? error : largest;
+  }
+  return largest;
+}
+
+}  // namespace
+
+bool benchmark_als(const cuda::Context& context, const std::string& shape, const Problem& problem,
+                   std::int32_t rank, int repeats, Figures& figures) {
+  Side users(context, problem.by_user, rank, 1);
+  Side items(context, problem.by_item, rank, 3);
+  auto repaired = to_device(context, std::vector<unsigned long long>{0});
+  const cuda::BinLimits limits{.most_short_ratings = 1 << 20};
+  cuda::AlsSide user_rows(context, problem.by_user.offsets, rank, limits);
+  cuda::AlsSide item_rows(context, problem.by_item.offsets, rank, limits);
+  const cuda::AlsTask solve_users = task_of(users, users, items, repaired, rank);
+  const cuda::AlsTask solve_items = task_of(items, items, users, repaired, rank);
+  const std::string name = "als " + shape + " k=" + std::to_string(rank) + " ";
+
+  const double user_seconds =
+      median_seconds(context, repeats, [&] { user_rows.half_sweep(solve_users); });
+  const double user_error = largest_error(
+      problem.by_user, from_device(context, items.factors), from_device(context, items.biases),
+      from_device(context, users.factors), from_device(context, users.biases), rank);
+  const double item_seconds =
+      median_seconds(context, repeats, [&] { item_rows.half_sweep(solve_items); });
+  const double item_error = largest_error(
+      problem.by_item, from_device(context, users.factors), from_device(context, users.biases),
+      from_device(context, items.factors), from_device(context, items.biases), rank);
+  figures.add(name + "users", user_seconds * 1e3, "ms");
+  figures.add(name + "items", item_seconds * 1e3, "ms");
+  figures.add(name + "epoch", (user_seconds + item_seconds) * 1e3, "ms");
+  figures.add(name + "largest backward error", std::max(user_error, item_error) * 1e6, "1e-6");
+  // 22 bits of fraction in each operand, and sums of float: a few 2⁻²⁴ of what is summed.
+  return user_error < 2e-6 && item_error < 2e-6;
+}
+
+}  // namespace alsatian::bench

@@ -1,0 +1,16 @@
+// Half-sweeps of als on shapes of public data: right on the device at hand, and how fast.
+#pragma once
+
+#include "bench/gpu/measure.hpp"
+#include "bench/gpu/problem.hpp"
+
+#include <string>
+
+namespace alsatian::bench {
+
+/// Times half-sweeps at one rank; checks the residual of some rows in double. False where one is
+/// wrong.
+bool benchmark_als(const cuda::Context& context, const std::string& shape, const Problem& problem,
+                   std::int32_t rank, int repeats, Figures& figures);
+
+}  // namespace alsatian::bench
