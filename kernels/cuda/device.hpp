@@ -107,4 +107,44 @@ __device__ __forceinline__ void multiply_add_16x8x8(float (&d)[4], const std::ui
 #endif
 }
 
+/// Two values rounded to half precision (ties to even, infinity beyond its range), `first` in the
+/// low 16 bits.
+__device__ __forceinline__ std::uint32_t to_halves(float first, float second) {
+#if defined(ALSATIAN_SIMT)
+  return simt::to_half(first) | simt::to_half(second) << 16;
+#else
+  std::uint32_t bits;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(second), "f"(first));
+  return bits;
+#endif
+}
+
+/// The value of the half in the low 16 bits.
+__device__ __forceinline__ float of_half(std::uint32_t bits) {
+#if defined(ALSATIAN_SIMT)
+  return simt::of_half(bits);
+#else
+  float value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(static_cast<unsigned short>(bits)));
+  return value;
+#endif
+}
+
+/// D += A·B by one warp: D [16, 8] in float, A [16, 16] and B [16, 8] in halves, two to a word.
+/// Elements held by lane l, with g = l / 4 and t = l % 4 (PTX ISA, mma.m16n8k16, .f16):
+/// a: (g, 2t..), (g + 8, 2t..), (g, 2t + 8..), (g + 8, 2t + 8..)   b: (2t.., g), (2t + 8.., g)
+/// d: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1), where 2t.. is 2t and 2t + 1
+__device__ __forceinline__ void multiply_add_16x8x16(float (&d)[4], const std::uint32_t (&a)[4],
+                                                     const std::uint32_t (&b)[2] ALSATIAN_PLACE) {
+#if defined(ALSATIAN_SIMT)
+  simt::multiply_add_16x8x16(d, a, b, place);
+#else
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+      "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+
 }  // namespace alsatian::device

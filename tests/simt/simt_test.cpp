@@ -354,5 +354,67 @@ TEST(Tf32, RoundsTiesAwayFromZeroAndKeepsWhatIsNotFinite) {
   EXPECT_TRUE(std::isnan(rounded(NAN)));
 }
 
+void multiply_halves(const float* left, const float* right, float* product) {
+  const unsigned g = threadIdx.x / 4;
+  const unsigned t = threadIdx.x % 4;
+  const auto of_left = [&](unsigned row, unsigned column) {
+    return device::to_halves(left[row * 16 + column], left[row * 16 + column + 1]);
+  };
+  const auto of_right = [&](unsigned row) {
+    return device::to_halves(right[row * 8 + g], right[(row + 1) * 8 + g]);
+  };
+  const std::uint32_t a[4] = {of_left(g, 2 * t), of_left(g + 8, 2 * t), of_left(g, 2 * t + 8),
+                              of_left(g + 8, 2 * t + 8)};
+  const std::uint32_t b[2] = {of_right(2 * t), of_right(2 * t + 8)};
+  float d[4] = {};
+  device::multiply_add_16x8x16(d, a, b);
+  product[g * 8 + 2 * t] = d[0];
+  product[g * 8 + 2 * t + 1] = d[1];
+  product[(g + 8) * 8 + 2 * t] = d[2];
+  product[(g + 8) * 8 + 2 * t + 1] = d[3];
+}
+
+TEST_P(EverySchedule, MultipliesMatricesOfHalvesInTheLayoutOfThePtxIsa) {
+  std::mt19937 random(7);
+  std::uniform_int_distribution<int> whole(-9, 9);  // exact in half precision, and so are the sums
+  std::vector<float> left(16 * 16), right(16 * 8), product(16 * 8);
+  std::generate(left.begin(), left.end(), [&] { return static_cast<float>(whole(random)); });
+  std::generate(right.begin(), right.end(), [&] { return static_cast<float>(whole(random)); });
+  launch_kernel(&multiply_halves, 1, 32, 0, left.data(), right.data(), product.data());
+  for (std::size_t row = 0; row < 16; ++row) {
+    for (std::size_t column = 0; column < 8; ++column) {
+      float expected = 0;
+      for (std::size_t k = 0; k < 16; ++k) {
+        expected += left[row * 16 + k] * right[k * 8 + column];
+      }
+      EXPECT_EQ(product[row * 8 + column], expected);
+    }
+  }
+}
+
+TEST(Half, ComesBackUnchangedWhicheverItIs) {
+  for (std::uint32_t bits = 0; bits < 0x10000U; ++bits) {
+    const float value = of_half(bits);
+    if (std::isnan(value)) {
+      EXPECT_TRUE(std::isnan(of_half(to_half(value))));
+    } else {
+      ASSERT_EQ(to_half(value), bits);
+    }
+  }
+}
+
+TEST(Half, RoundsToTheNearestAndTiesToEven) {
+  for (std::uint32_t bits = 0; bits < 0x7BFFU; ++bits) {  // up to the largest but one
+    const float lower = of_half(bits);
+    const float middle = (lower + of_half(bits + 1)) / 2;
+    ASSERT_EQ(to_half(middle), bits % 2 == 0 ? bits : bits + 1);
+    ASSERT_EQ(to_half(std::nextafter(middle, 0.0F)), bits);
+    ASSERT_EQ(to_half(-std::nextafter(middle, INFINITY)), 0x8000U | (bits + 1));
+  }
+  EXPECT_EQ(of_half(to_half(65519.0F)), 65504.0F);
+  EXPECT_EQ(of_half(to_half(-65520.0F)), -INFINITY);
+  EXPECT_EQ(device::to_halves(1.0F, -2.0F), 0xC0003C00U);
+}
+
 }  // namespace
 }  // namespace alsatian::simt

@@ -44,4 +44,55 @@ inline void multiply_add_16x8x8(float (&d)[4], const std::uint32_t (&a)[4],
   }
 }
 
+/// Rounds to half precision, ties to even, as cvt.rn does; in the low 16 bits.
+inline std::uint32_t to_half(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = bits >> 16 & 0x8000U;
+  const float size = std::bit_cast<float>(bits & 0x7FFFFFFFU);
+  if (!(size < 65520.0F)) {  // the middle between the largest half and what would come next
+    return size >= 65520.0F ? sign | 0x7C00U : 0x7FFFU;
+  }
+  if (size < 0x1p-14F) {  // the spacing below is that of 0.5, whose float neighbours are 2⁻²⁴ apart
+    return sign | (std::bit_cast<std::uint32_t>(size + 0.5F) - 0x3F000000U);
+  }
+  const std::uint32_t fraction = bits & 0x7FFFFFFFU;
+  return sign | ((fraction - 0x38000000U + 0xFFFU + (fraction >> 13 & 1U)) >> 13);
+}
+
+/// The value of the half in the low 16 bits.
+inline float of_half(std::uint32_t bits) {
+  const float sign = (bits & 0x8000U) != 0 ? -1.0F : 1.0F;
+  const std::uint32_t exponent = bits >> 10 & 0x1FU;
+  const std::uint32_t fraction = bits & 0x3FFU;
+  if (exponent == 0) {
+    return sign * static_cast<float>(fraction) * 0x1p-24F;
+  }
+  const std::uint32_t biased = exponent == 0x1FU ? 0xFFU : exponent + 112;
+  return sign * std::bit_cast<float>(biased << 23 | fraction << 13);
+}
+
+inline void multiply_add_16x8x16(float (&d)[4], const std::uint32_t (&a)[4],
+                                 const std::uint32_t (&b)[2], Place place) {
+  const std::array<std::uint32_t, 6> brought = {a[0], a[1], a[2], a[3], b[0], b[1]};
+  const LaneValues& lanes = meet_warp(0xFFFFFFFFU, std::as_bytes(std::span(brought)), place);
+  const auto element = [&](unsigned holder, unsigned word, unsigned half) {
+    std::uint32_t bits;
+    std::memcpy(&bits, lanes.values[holder] + 4 * word, sizeof(bits));
+    return of_half(bits >> 16 * half);
+  };
+  const auto left = [&](unsigned row, unsigned column) {
+    return element(row % 8 * 4 + column % 8 / 2, row / 8 + 2 * (column / 8), column % 2);
+  };
+  const auto right = [&](unsigned row, unsigned column) {
+    return element(column * 4 + row % 8 / 2, 4 + row / 8, row % 2);
+  };
+  for (unsigned i = 0; i < 4; ++i) {
+    const unsigned row = lane() / 4 + 8 * (i / 2);
+    const unsigned column = 2 * (lane() % 4) + i % 2;
+    for (unsigned k = 0; k < 16; ++k) {
+      d[i] += left(row, k) * right(k, column);
+    }
+  }
+}
+
 }  // namespace alsatian::simt
