@@ -127,8 +127,8 @@ bool benchmark_als(const cuda::Context& context, const std::string& shape, const
   Side items(context, problem.by_item, rank, 3);
   auto repaired = to_device(context, std::vector<unsigned long long>{0});
   const cuda::BinLimits limits{.most_short_ratings = 1 << 20};
-  cuda::AlsSide user_rows(context, problem.by_user.offsets, rank, limits);
-  cuda::AlsSide item_rows(context, problem.by_item.offsets, rank, limits);
+  cuda::AlsSide user_rows(context, problem.by_user.offsets, problem.by_item.rows(), rank, limits);
+  cuda::AlsSide item_rows(context, problem.by_item.offsets, problem.by_user.rows(), rank, limits);
   const cuda::AlsTask solve_users = task_of(users, users, items, repaired, rank);
   const cuda::AlsTask solve_items = task_of(items, items, users, repaired, rank);
   const std::string name = "als " + shape + " k=" + std::to_string(rank) + " ";

@@ -2,6 +2,7 @@
 #include "kernels/cuda/als.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -58,8 +59,10 @@ struct AlsSide::State {
   DeviceBuffer<SplitRow> split_rows;
   DeviceBuffer<float> workspace;
   DeviceBuffer<unsigned char> failed;  // of one bin of short rows
+  DeviceBuffer<std::uint32_t> split;   // the opposite table as halves
+  DeviceBuffer<std::uint32_t> largest;
 
-  State(const Context& device, AlsBins row_bins, int factors)
+  State(const Context& device, AlsBins row_bins, std::int64_t opposite_rows, int factors)
       : context(device),
         rank(factors),
         bins(std::move(row_bins)),
@@ -68,7 +71,17 @@ struct AlsSide::State {
         parts(upload_all(device.compute(), bins.parts)),
         split_rows(upload_all(device.compute(), bins.split_rows)),
         workspace(bins.most_parts_of_a_batch() * part_floats(factors)),
-        failed(bins.most_rows_of_a_bin()) {}
+        failed(bins.most_rows_of_a_bin()),
+        split(opposite_rows * padded_rank(factors)),
+        largest(1) {}
+
+  /// The task with its opposite table split anew.
+  AlsTask with_split(const AlsTask& task) {
+    split_factors(context, task.opposite, padded_rank(rank), largest.span(), split.span());
+    AlsTask result = task;
+    result.split = {split.span(), largest.span()};
+    return result;
+  }
 
   template <int K>
   LaunchShape rows_shape(std::int64_t blocks) const {
@@ -101,15 +114,30 @@ struct AlsSide::State {
   }
 };
 
-AlsSide::AlsSide(const Context& context, View<const std::int64_t> offsets, int rank,
-                 const BinLimits& limits)
-    : state_(std::make_unique<State>(
-          context, make_bins(offsets, part_floats(rank), limits_at(context, rank, limits)), rank)) {
+void split_factors(const Context& context, DeviceSpan<const float> factors, int stride,
+                   DeviceSpan<std::uint32_t> largest, DeviceSpan<std::uint32_t> words) {
+  constexpr unsigned split_threads = 256;
+  const Stream& stream = context.compute();
+  const std::int64_t vectors = factors.size() / 4;
+  const LaunchShape shape{std::min<std::int64_t>((vectors + split_threads - 1) / split_threads,
+                                                 std::int64_t{8} * context.processors()),
+                          split_threads};
+  clear(stream, largest);
+  launch(stream, &find_largest<split_threads>, shape, factors, largest);
+  launch(stream, &split_table<split_threads>, shape, factors, stride,
+         DeviceSpan<const std::uint32_t>(largest), words);
 }
+
+AlsSide::AlsSide(const Context& context, View<const std::int64_t> offsets,
+                 std::int64_t opposite_rows, int rank, const BinLimits& limits)
+    : state_(std::make_unique<State>(
+          context, make_bins(offsets, part_floats(rank), limits_at(context, rank, limits)),
+          opposite_rows, rank)) {}
 
 AlsSide::~AlsSide() = default;
 
-void AlsSide::half_sweep(const AlsTask& task) {
+void AlsSide::half_sweep(const AlsTask& unsplit) {
+  const AlsTask task = state_->with_split(unsplit);
   with_rank(state_->rank, [&](auto padded) {
     constexpr int K = padded;
     state_->solve_split<K>(task);
@@ -120,13 +148,14 @@ void AlsSide::half_sweep(const AlsTask& task) {
   });
 }
 
-std::int64_t AlsSide::bytes(const AlsBins& bins, int rank) {
+std::int64_t AlsSide::bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank) {
   const auto size = [](const auto& list) {
     return static_cast<std::int64_t>(list.size() * sizeof(list[0]));
   };
   return size(bins.whole_rows) + size(bins.short_rows) + size(bins.parts) + size(bins.split_rows) +
          bins.most_parts_of_a_batch() * part_floats(rank) * std::int64_t{sizeof(float)} +
-         bins.most_rows_of_a_bin();
+         bins.most_rows_of_a_bin() +
+         (opposite_rows * padded_rank(rank) + 1) * std::int64_t{sizeof(std::uint32_t)};
 }
 
 std::int64_t part_floats(int rank) {

@@ -12,25 +12,31 @@ namespace alsatian::cuda {
 /// One side's half-sweep: its bins on the device, and workspace.
 class AlsSide {
  public:
-  /// offsets [rows + 1], on the host. Allocates once, for all half-sweeps. limits' own
-  /// most_short_ratings are an upper bound. Throws DeviceError.
-  AlsSide(const Context& context, View<const std::int64_t> offsets, int rank,
-          const BinLimits& limits);
+  /// offsets [rows + 1], on the host; opposite_rows: those of the table that is held fixed.
+  /// Allocates once, for all half-sweeps. limits' own most_short_ratings are an upper bound. Throws
+  /// DeviceError.
+  AlsSide(const Context& context, View<const std::int64_t> offsets, std::int64_t opposite_rows,
+          int rank, const BinLimits& limits);
   ~AlsSide();
   AlsSide(const AlsSide&) = delete;
   AlsSide& operator=(const AlsSide&) = delete;
 
   /// Enqueues solving every row with ratings; others are left as they are. task.rank is that of
-  /// the constructor.
+  /// the constructor, task.opposite has its opposite rows, task.split is made here.
   void half_sweep(const AlsTask& task);
 
   /// Bytes of device memory that the constructor allocates, beside what `context` has.
-  static std::int64_t bytes(const AlsBins& bins, int rank);
+  static std::int64_t bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Enqueues splitting a table [rows, stride] into `words` [rows, stride]; `largest` [1] is
+/// overwritten. See SplitTable.
+void split_factors(const Context& context, DeviceSpan<const float> factors, int stride,
+                   DeviceSpan<std::uint32_t> largest, DeviceSpan<std::uint32_t> words);
 
 /// Floats of a part's sums at this rank.
 std::int64_t part_floats(int rank);

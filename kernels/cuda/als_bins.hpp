@@ -14,7 +14,7 @@ namespace alsatian::cuda {
 struct BinLimits {
   /// Longer rows are summed in parts of so many ratings, so that the longest row does not make
   /// the epoch.
-  std::int32_t part_ratings = 4096;
+  std::int32_t part_ratings = 2048;
   /// Rows of at most so many ratings are solved by their dual; 0 where λ is 0.
   std::int32_t most_short_ratings = 0;
   /// Floats of workspace for the sums of parts; parts beyond it wait for the next batch.

@@ -11,7 +11,7 @@ namespace alsatian::cuda {
 /// The shared memory of a block that solves rows of up to 16·groups ratings.
 template <int K>
 struct ShortRowShape {
-  static constexpr int stride = K + 4;  // fragments of rows without bank conflicts
+  static constexpr int stride = K + 4;  // words; matrices of halves without bank conflicts
 
   __host__ __device__ static constexpr int matrix_offset(int groups) {
     return 16 * groups * stride;
@@ -20,31 +20,50 @@ struct ShortRowShape {
     return matrix_offset(groups) + LowerMatrix::size(groups);
   }
   __host__ __device__ static constexpr std::size_t shared_bytes(int groups) {
-    return sizeof(float) * static_cast<std::size_t>(vector_offset(groups) + 3 * 16 * groups + 4);
+    return sizeof(float) * static_cast<std::size_t>(vector_offset(groups) + 4 * 16 * groups + 4);
   }
   static constexpr int threads(int groups) { return 32 * ((groups + 1) / 2); }
 };
 
-/// The lower half of tile · tileᵀ, 16 × 8 pieces dealt to the warps. tile [16·groups, K].
+/// 16 rows of a tile over 16 columns, high and low parts: as FactorFragment's pieces, A of a
+/// product and B of one.
 template <int K>
-__device__ void multiply_by_transpose(const float* tile, int groups, LowerMatrix matrix) {
-  constexpr int stride = ShortRowShape<K>::stride;
+__device__ FactorFragment row_fragment(const std::uint32_t* tile, int group, int step) {
+  const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+  const int row = 16 * group + lane % 8 + lane / 8 % 2 * 8;
+  const std::uint32_t* const source =
+      tile + row * ShortRowShape<K>::stride + 8 * step + lane / 16 * 4;
+  FactorFragment fragment;
+  device::load_matrices(fragment.high, source);
+  device::load_matrices(fragment.low, source + K / 2);
+  return fragment;
+}
+
+/// The lower half of tile · tileᵀ in the units of the table, 16 × 16 pieces dealt to the warps.
+/// tile [16·groups, K words].
+template <int K>
+__device__ void multiply_by_transpose(const std::uint32_t* tile, int groups, float inverse,
+                                      LowerMatrix matrix) {
   const int warp = static_cast<int>(threadIdx.x / device::warp_lanes);
   const int warps = static_cast<int>(blockDim.x / device::warp_lanes);
   int piece = 0;
   for (int group = 0; group < groups; ++group) {
-    for (int columns = 0; columns < 2 * group + 2; ++columns, ++piece) {
+    for (int columns = 0; columns <= group; ++columns, ++piece) {
       if (piece % warps != warp) {
         continue;
       }
-      Accumulator sum;
+      Accumulator first;
+      Accumulator second;
 #pragma unroll 4
-      for (int step = 0; step < K; step += 8) {
-        const auto left = LeftFragment::of_rows(tile + 16 * group * stride + step, stride, 1.0F);
-        const auto right = RightFragment::of_rows(tile + 8 * columns * stride + step, stride);
-        multiply_add(sum, left, right);
+      for (int step = 0; step < K / 16; ++step) {
+        const auto left = row_fragment<K>(tile, group, step);
+        add_product(first, second, left, row_fragment<K>(tile, columns, step));
       }
-      sum.store(matrix.row(16 * group) + 8 * columns, 16 * (group + 1) + 4);
+      float* const corner = matrix.row(16 * group) + 16 * columns;
+      first.scale(inverse * inverse);
+      second.scale(inverse * inverse);
+      first.store(corner, 16 * (group + 1) + 4);
+      second.store(corner + 8, 16 * (group + 1) + 4);
     }
   }
 }
@@ -55,7 +74,8 @@ __device__ void multiply_by_transpose(const float* tile, int groups, LowerMatrix
 template <int K>
 __global__ void solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> rows, int groups,
                                  DeviceSpan<unsigned char> failed) {
-  ALSATIAN_SHARED_MEMORY(float, tile);
+  ALSATIAN_SHARED_MEMORY(float, pool);
+  auto* const tile = reinterpret_cast<std::uint32_t*>(pool);
   using Shape = ShortRowShape<K>;
   const std::int64_t row = rows[blockIdx.x];
   const std::int64_t first = task.offsets[row];
@@ -64,10 +84,11 @@ __global__ void solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> ro
   const int thread = static_cast<int>(threadIdx.x);
   const int threads = static_cast<int>(blockDim.x);
   const int order = (count + 15) / 16 * 16;  // may be less than the launch has room for
-  const LowerMatrix matrix{tile + Shape::matrix_offset(groups)};
-  float* const start = tile + Shape::vector_offset(groups);
+  const LowerMatrix matrix{pool + Shape::matrix_offset(groups)};
+  float* const start = pool + Shape::vector_offset(groups);
   const SolveVectors vectors{start, start + 16 * groups, start + 32 * groups};
-  float* const words = start + 48 * groups;
+  auto* const columns = reinterpret_cast<std::int32_t*>(start + 48 * groups);
+  float* const words = start + 64 * groups;
 
   constexpr int pieces = K / 4;
   for (int piece = thread; piece < order * pieces; piece += threads) {
@@ -76,20 +97,21 @@ __global__ void solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> ro
     const bool there = rating < count;
     const std::int64_t column = there ? task.columns[first + rating] : 0;
     device::copy_16_bytes(tile + rating * Shape::stride + place,
-                          task.opposite.data() + column * K + place, there);
+                          task.split.words.data() + column * K + place, there);
   }
   device::end_group_of_copies();
   for (int rating = thread; rating < order; rating += threads) {
     const bool there = rating < count;
     const std::int64_t column = there ? task.columns[first + rating] : 0;
     const float bias = there && task.biases ? task.opposite_biases[column] : 0.0F;
+    columns[rating] = static_cast<std::int32_t>(column);
     vectors.products[rating] = there ? task.ratings[first + rating] - bias : 0.0F;
     vectors.sums[rating] = there ? 1.0F : 0.0F;
   }
   device::wait_for_copies<0>();
   __syncthreads();
 
-  multiply_by_transpose<K>(tile, order / 16, matrix);
+  multiply_by_transpose<K>(tile, order / 16, SplitScale::of(task.split.largest[0]).inverse, matrix);
   __syncthreads();
   if (threadIdx.x < device::warp_lanes) {
     float diagonal = 0;
@@ -131,11 +153,16 @@ __global__ void solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> ro
     __syncthreads();
   }
   const float bias = task.biases ? words[2] : 0.0F;
+  for (int rating = thread; rating < order; rating += threads) {
+    vectors.products[rating] -= bias * vectors.sums[rating];
+  }
+  __syncthreads();
+  // The rows once more, in float and out of the cache: the tile holds them as halves.
   for (int j = thread; j < K; j += threads) {
     float factor = 0;
+#pragma unroll 8
     for (int rating = 0; rating < count; ++rating) {
-      const float weight = vectors.products[rating] - bias * vectors.sums[rating];
-      factor += tile[rating * Shape::stride + j] * weight;
+      factor += task.opposite[std::int64_t{columns[rating]} * K + j] * vectors.products[rating];
     }
     task.solved[row * K + j] = factor;
   }

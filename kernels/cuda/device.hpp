@@ -147,4 +147,34 @@ __device__ __forceinline__ void multiply_add_16x8x16(float (&d)[4], const std::u
 #endif
 }
 
+/// Four 8 × 8 matrices of halves out of shared memory by one warp: `row`, aligned to 16 bytes, is
+/// row l % 8 of matrix l / 8 for lane l. pieces[m] holds of matrix m row l / 4, columns 2 (l % 4)
+/// and the next, the first in the low bits.
+__device__ __forceinline__ void load_matrices(std::uint32_t (&pieces)[4],
+                                              const void* row ALSATIAN_PLACE) {
+#if defined(ALSATIAN_SIMT)
+  simt::load_matrices(pieces, row, false, place);
+#else
+  const auto source = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(pieces[0]), "=r"(pieces[1]), "=r"(pieces[2]), "=r"(pieces[3])
+               : "r"(source)
+               : "memory");
+#endif
+}
+
+/// The same of the transposed matrices: pieces[m] holds rows 2 (l % 4) and the next, column l / 4.
+__device__ __forceinline__ void load_matrices_transposed(std::uint32_t (&pieces)[4],
+                                                         const void* row ALSATIAN_PLACE) {
+#if defined(ALSATIAN_SIMT)
+  simt::load_matrices(pieces, row, true, place);
+#else
+  const auto source = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(pieces[0]), "=r"(pieces[1]), "=r"(pieces[2]), "=r"(pieces[3])
+               : "r"(source)
+               : "memory");
+#endif
+}
+
 }  // namespace alsatian::device

@@ -53,7 +53,7 @@ __device__ inline bool factor_diagonal(LowerMatrix matrix, SolveVectors vectors,
     if (!(square > least_pivot)) {
       return false;
     }
-    const float inverse = 1.0F / sqrtf(square);
+    const float inverse = rsqrtf(square);  // to 2 units in the last place
     values[pivot] *= inverse;
     if (lane == pivot) {
       vectors.inverse_diagonal[first + pivot] = inverse;

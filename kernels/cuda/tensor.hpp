@@ -6,13 +6,14 @@
 
 namespace alsatian::cuda {
 
-/// value = high + low up to 2⁻²² of it (10 bits of fraction in each part, and a sign).
+/// value = high + low up to 2⁻²² of it: high is the first 10 bits of its fraction, low the next,
+/// rounded.
 struct SplitFloat {
   std::uint32_t high;
   std::uint32_t low;
 
   __device__ static SplitFloat of(float value) {
-    const std::uint32_t high = device::to_tf32(value);
+    const std::uint32_t high = __float_as_uint(value) & 0xFFFFE000U;
     return {high, device::to_tf32(value - __uint_as_float(high))};
   }
 };
@@ -29,6 +30,12 @@ struct Accumulator {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       values[i] = corner[(row() + 8 * (i / 2)) * stride + column() + i % 2];
+    }
+  }
+  __device__ void scale(float factor) {
+#pragma unroll
+    for (float& value : values) {
+      value *= factor;
     }
   }
   __device__ void store(float* corner, int stride) const {

@@ -148,10 +148,14 @@ Solution solve(const Problem& problem, Way way) {
   auto solved = to_device(context, std::vector<float>(static_cast<std::size_t>(rows) * K));
   auto solved_biases = to_device(context, std::vector<float>(static_cast<std::size_t>(rows)));
   auto repaired = to_device(context, std::vector<unsigned long long>{0});
+  DeviceBuffer<std::uint32_t> split_words(opposite_factors.size());
+  DeviceBuffer<std::uint32_t> largest(1);
+  split_factors(context, opposite_factors.span(), K, largest.span(), split_words.span());
   const AlsTask task{.offsets = offsets.span(),
                      .columns = columns.span(),
                      .ratings = ratings.span(),
                      .opposite = opposite_factors.span(),
+                     .split = {std::as_const(split_words).span(), std::as_const(largest).span()},
                      .opposite_biases = opposite_bias.span(),
                      .ridges = ridge.span(),
                      .solved = solved.span(),
@@ -183,7 +187,8 @@ Solution solve(const Problem& problem, Way way) {
   launch(stream, &solve_rows<K>, shape(short_rows.size()), task, short_list.span(),
          std::as_const(failed).span());
   if (way == Way::bins) {
-    AlsSide side(context, problem.ratings.offsets, problem.rank, small_bins(problem.rank));
+    AlsSide side(context, problem.ratings.offsets, opposite_rows, problem.rank,
+                 small_bins(problem.rank));
     const std::int64_t allocations = simt::allocations_made();
     side.half_sweep(task);
     EXPECT_EQ(simt::allocations_made(), allocations);

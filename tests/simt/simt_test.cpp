@@ -344,6 +344,49 @@ TEST_P(EverySchedule, MultipliesMatricesInTheLayoutOfThePtxIsa) {
   }
 }
 
+/// product [16, 8] = left [16, 16] · right [16, 8], both row-major, fragments out of shared memory.
+void multiply_loaded_halves(const float* left, const float* right, float* product) {
+  ALSATIAN_SHARED_MEMORY(std::uint32_t, words);
+  for (unsigned i = threadIdx.x; i < 8 * 16; i += 32) {
+    words[i] = device::to_halves(left[2 * i], left[2 * i + 1]);
+  }
+  for (unsigned i = threadIdx.x; i < 8 * 8; i += 32) {
+    words[128 + i] = device::to_halves(right[2 * i], right[2 * i + 1]);
+  }
+  __syncwarp();
+  const unsigned matrix = threadIdx.x / 8;
+  const unsigned row = threadIdx.x % 8 + matrix % 2 * 8;
+  std::uint32_t a[4];
+  device::load_matrices(a, words + row * 8 + matrix / 2 * 4);
+  std::uint32_t pieces[4];  // the last two are the first two again
+  device::load_matrices_transposed(pieces, words + 128 + row * 4);
+  const std::uint32_t b[2] = {pieces[0], pieces[1]};
+  float d[4] = {};
+  device::multiply_add_16x8x16(d, a, b);
+  for (unsigned i = 0; i < 4; ++i) {
+    product[(threadIdx.x / 4 + 8 * (i / 2)) * 8 + 2 * (threadIdx.x % 4) + i % 2] = d[i];
+  }
+}
+
+TEST_P(EverySchedule, LoadsMatricesOfHalvesInTheLayoutOfThePtxIsa) {
+  std::mt19937 random(7);
+  std::uniform_int_distribution<int> whole(-9, 9);
+  std::vector<float> left(16 * 16), right(16 * 8), product(16 * 8);
+  std::generate(left.begin(), left.end(), [&] { return static_cast<float>(whole(random)); });
+  std::generate(right.begin(), right.end(), [&] { return static_cast<float>(whole(random)); });
+  launch_kernel(&multiply_loaded_halves, 1, 32, 192 * sizeof(std::uint32_t), left.data(),
+                right.data(), product.data());
+  for (std::size_t row = 0; row < 16; ++row) {
+    for (std::size_t column = 0; column < 8; ++column) {
+      float expected = 0;
+      for (std::size_t k = 0; k < 16; ++k) {
+        expected += left[row * 16 + k] * right[k * 8 + column];
+      }
+      EXPECT_EQ(product[row * 8 + column], expected);
+    }
+  }
+}
+
 TEST(Tf32, RoundsTiesAwayFromZeroAndKeepsWhatIsNotFinite) {
   const auto rounded = [](float value) { return std::bit_cast<float>(to_tf32(value)); };
   const float step = std::ldexp(1.0F, -10);

@@ -95,4 +95,25 @@ inline void multiply_add_16x8x16(float (&d)[4], const std::uint32_t (&a)[4],
   }
 }
 
+inline void load_matrices(std::uint32_t (&pieces)[4], const void* row, bool transposed,
+                          Place place) {
+  if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0) {
+    fault("a row of a matrix is not aligned to 16 bytes", place);
+  }
+  std::array<std::uint16_t, 8> own;
+  std::memcpy(own.data(), row, sizeof(own));
+  const LaneValues& lanes = meet_warp(0xFFFFFFFFU, std::as_bytes(std::span(own)), place);
+  const auto element = [&](unsigned matrix, unsigned r, unsigned column) {
+    std::uint16_t half;
+    std::memcpy(&half, lanes.values[8 * matrix + r] + 2 * column, sizeof(half));
+    return std::uint32_t{half};
+  };
+  const unsigned g = lane() / 4;
+  const unsigned t = lane() % 4;
+  for (unsigned matrix = 0; matrix < 4; ++matrix) {
+    pieces[matrix] = transposed ? element(matrix, 2 * t, g) | element(matrix, 2 * t + 1, g) << 16
+                                : element(matrix, g, 2 * t) | element(matrix, g, 2 * t + 1) << 16;
+  }
+}
+
 }  // namespace alsatian::simt
