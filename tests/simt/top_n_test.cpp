@@ -1,0 +1,540 @@
+// The best items as the device finds them, against sorting every pair's score in double.
+#include "kernels/cuda/top_n.hpp"
+
+#include "kernels/cuda/top_n_rank.hpp"
+#include "tests/simt/schedules.hpp"
+#include "tests/support/reference_problems.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <ostream>
+#include <stdexcept>
+#include <vector>
+
+namespace alsatian::cuda {
+namespace {
+
+struct Table {
+  std::int32_t rank = 0;
+  std::vector<float> factors;  // [rows, rank]
+  std::vector<float> biases;
+
+  std::int64_t rows() const { return static_cast<std::int64_t>(biases.size()); }
+  float* row(std::int64_t index) { return factors.data() + index * rank; }
+  const float* row(std::int64_t index) const { return factors.data() + index * rank; }
+};
+
+struct Problem {
+  Table users;
+  Table items;
+  std::int32_t count = 10;
+  double mean = 3.5;
+  std::vector<std::vector<std::int32_t>> seen;  // per user; empty: nobody has seen anything
+};
+
+Table random_table(std::int64_t rows, std::int32_t rank, double spread, std::uint64_t seed) {
+  const auto draw = [&](std::int64_t row, std::int32_t column) {
+    return static_cast<float>(
+        spread * testing::detail::normal_draw(seed, RandomStream::generate, row, column));
+  };
+  Table table{rank, {}, {}};
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int32_t j = 0; j < rank; ++j) {
+      table.factors.push_back(draw(row, j + 1));
+    }
+    table.biases.push_back(draw(row, 0));
+  }
+  return table;
+}
+
+/// Every third item or so is seen by each user, none by the last one.
+std::vector<std::vector<std::int32_t>> some_seen(std::int64_t users, std::int64_t items) {
+  std::vector<std::vector<std::int32_t>> seen(static_cast<std::size_t>(users));
+  for (std::int64_t user = 0; user + 1 < users; ++user) {
+    for (std::int32_t item = 0; item < items; ++item) {
+      if (philox(3, RandomStream::generate, static_cast<std::uint64_t>(user),
+                 static_cast<std::uint32_t>(item))
+                  .word[0] %
+              3 ==
+          0) {
+        seen[static_cast<std::size_t>(user)].push_back(item);
+      }
+    }
+  }
+  return seen;
+}
+
+struct Sizes {
+  std::int64_t users = 37;
+  std::int64_t items = 389;  // seven tiles, the last not full
+  std::int32_t rank = 33;
+  std::int32_t count = 10;
+};
+
+Problem make_problem(const Sizes& sizes) {
+  return {random_table(sizes.users, sizes.rank, 0.3, 11),
+          random_table(sizes.items, sizes.rank, 0.4, 12), sizes.count, 3.5,
+          some_seen(sizes.users, sizes.items)};
+}
+
+struct Ranked {
+  std::int32_t position;
+  double score;
+
+  bool operator==(const Ranked&) const = default;
+};
+
+void PrintTo(const Ranked& ranked, std::ostream* stream) {
+  *stream << ranked.position << ": " << ranked.score;
+}
+
+using Answers = std::vector<std::vector<Ranked>>;
+
+std::vector<Ranked> best_of_user(const Problem& problem, std::int64_t user) {
+  std::vector<Ranked> all;
+  for (std::int32_t item = 0; item < problem.items.rows(); ++item) {
+    if (!problem.seen.empty() &&
+        std::ranges::count(problem.seen[static_cast<std::size_t>(user)], item) > 0) {
+      continue;
+    }
+    double product = 0;
+    for (std::int32_t j = 0; j < problem.items.rank; ++j) {
+      product += static_cast<double>(problem.users.row(user)[j]) *
+                 static_cast<double>(problem.items.row(item)[j]);
+    }
+    const double score = problem.mean + problem.users.biases[static_cast<std::size_t>(user)] +
+                         problem.items.biases[static_cast<std::size_t>(item)] + product;
+    if (std::isfinite(score)) {
+      all.push_back({item, score});
+    }
+  }
+  std::ranges::sort(all, [](const Ranked& left, const Ranked& right) {
+    return left.score != right.score ? left.score > right.score : left.position < right.position;
+  });
+  all.resize(std::min(all.size(), static_cast<std::size_t>(problem.count)));
+  return all;
+}
+
+Answers best_of_all(const Problem& problem) {
+  Answers answers;
+  for (std::int64_t user = 0; user < problem.users.rows(); ++user) {
+    answers.push_back(best_of_user(problem, user));
+  }
+  return answers;
+}
+
+template <typename T>
+DeviceBuffer<T> to_device(const Context& context, const std::vector<T>& values) {
+  const auto size = static_cast<std::int64_t>(values.size());
+  PinnedBuffer<T> staging(size);
+  std::copy(values.begin(), values.end(), staging.span().begin());
+  DeviceBuffer<T> buffer(size);
+  if (size > 0) {
+    upload(context.compute(), std::span<const T>(staging.span()), buffer.span());
+  }
+  context.compute().synchronize();
+  return buffer;
+}
+
+template <typename T>
+std::vector<T> from_device(const Context& context, DeviceSpan<const T> span) {
+  PinnedBuffer<T> staging(span.size());
+  if (span.size() > 0) {
+    download(context.compute(), span, staging.span());
+  }
+  context.compute().synchronize();
+  return {staging.span().begin(), staging.span().end()};
+}
+
+/// A table on the device; what pads its rows is NaN, which nobody may use.
+class OnDevice {
+ public:
+  OnDevice(const Context& context, const Table& table)
+      : rank_(table.rank), stride_(padded_rank(table.rank)) {
+    std::vector<float> padded(static_cast<std::size_t>(table.rows() * stride_), NAN);
+    for (std::int64_t row = 0; row < table.rows(); ++row) {
+      std::copy_n(table.row(row), table.rank, padded.begin() + row * stride_);
+    }
+    factors_ = to_device(context, padded);
+    biases_ = to_device(context, table.biases);
+  }
+
+  DeviceTable<const float> table() const {
+    return {factors_.span(), biases_.span(), rank_, stride_};
+  }
+
+ private:
+  std::int32_t rank_;
+  std::int32_t stride_;
+  DeviceBuffer<float> factors_;
+  DeviceBuffer<float> biases_;
+};
+
+struct SeenOnDevice {
+  DeviceBuffer<std::int64_t> offsets;
+  DeviceBuffer<std::int32_t> columns;
+
+  /// Offsets begin at `first`, as those of a part of a longer list do.
+  SeenOnDevice(const Context& context, const std::vector<std::vector<std::int32_t>>& rows,
+               std::int64_t first) {
+    if (rows.empty()) {
+      return;
+    }
+    std::vector<std::int64_t> ends = {first};
+    std::vector<std::int32_t> all;
+    for (const auto& row : rows) {
+      all.insert(all.end(), row.begin(), row.end());
+      ends.push_back(first + static_cast<std::int64_t>(all.size()));
+    }
+    offsets = to_device(context, ends);
+    columns = to_device(context, all);
+  }
+};
+
+constexpr Ranked unproven_user = {-1, 0};
+
+Answers to_answers(const Context& context, const TopItemsAnswer& answer, std::int32_t count) {
+  const auto found = from_device(context, answer.found);
+  const auto positions = from_device(context, answer.positions);
+  const auto scores = from_device(context, answer.scores);
+  Answers answers;
+  for (std::size_t user = 0; user < found.size(); ++user) {
+    std::vector<Ranked>& row = answers.emplace_back();
+    if (found[user] == TopItems::unproven) {
+      row.push_back(unproven_user);
+    }
+    for (std::int32_t i = 0; i < found[user]; ++i) {
+      const std::size_t place =
+          user * static_cast<std::size_t>(count) + static_cast<std::size_t>(i);
+      row.push_back({positions[place], scores[place]});
+    }
+  }
+  return answers;
+}
+
+/// As the device answers; where `first_seen` is large, the list of what was seen begins so far in
+/// front of its memory.
+Answers device_answers(const Problem& problem, std::int64_t first_seen = 0) {
+  const Context context(0);
+  const OnDevice items(context, problem.items);
+  const OnDevice users(context, problem.users);
+  const SeenOnDevice seen(context, problem.seen, first_seen);
+  TopItems top(context, items.table(), problem.count, problem.users.rows());
+  const DeviceSpan<const std::int32_t> columns(seen.columns.span().data() - first_seen,
+                                               first_seen + seen.columns.size());
+  return to_answers(context,
+                    top.answer({users.table(), seen.offsets.span(), columns, problem.mean}),
+                    problem.count);
+}
+
+class Runtime : public ::testing::Test {
+ protected:
+  Runtime() { simt::reset_device(); }
+  ~Runtime() override {
+    EXPECT_EQ(simt::leaks(), "");
+    simt::set_schedule({});
+  }
+};
+
+class TopItemsOfRank : public Runtime, public ::testing::WithParamInterface<std::int32_t> {};
+
+TEST_P(TopItemsOfRank, AreThoseOfSortingEveryPairInDoubleToTheLastBit) {
+  const Problem problem = make_problem({.rank = GetParam()});
+  EXPECT_EQ(device_answers(problem), best_of_all(problem));
+}
+
+INSTANTIATE_TEST_SUITE_P(Ranks, TopItemsOfRank,
+                         ::testing::Values(0, 1, 7, 31, 32, 33, 64, 65, 100, 128),
+                         [](const auto& rank) { return std::to_string(rank.param); });
+
+class LargeTopItems : public TopItemsOfRank {};
+
+TEST_P(LargeTopItems, AreThoseOfSortingEveryPairInDoubleToTheLastBit) {
+  const Problem problem = make_problem({.users = 5, .items = 201, .rank = GetParam(), .count = 3});
+  EXPECT_EQ(device_answers(problem), best_of_all(problem));
+}
+
+INSTANTIATE_TEST_SUITE_P(Ranks, LargeTopItems, ::testing::Values(200, 256, 257, 1024),
+                         [](const auto& rank) { return std::to_string(rank.param); });
+
+class TopItemsOfACount : public Runtime, public ::testing::WithParamInterface<std::int32_t> {};
+
+TEST_P(TopItemsOfACount, AreExactHoweverOftenTheKeptOnesArePruned) {
+  // Of 1,531 items more are left unseen than most of these keep.
+  Problem problem = make_problem({.users = 2, .items = 1531, .rank = 7, .count = GetParam()});
+  problem.seen.clear();
+  EXPECT_EQ(device_answers(problem), best_of_all(problem));
+  // By biases alone, as models without factors have them.
+  problem.items.rank = 0;
+  problem.users.rank = 0;
+  problem.items.factors.clear();
+  problem.users.factors.clear();
+  EXPECT_EQ(device_answers(problem), best_of_all(problem));
+}
+
+INSTANTIATE_TEST_SUITE_P(Counts, TopItemsOfACount, ::testing::Values(0, 1, 100, 1024),
+                         [](const auto& count) { return std::to_string(count.param); });
+
+class TopItemsAnyhow : public Runtime {};
+
+TEST_F(TopItemsAnyhow, GiveTheSameBytesUnderEverySchedule) {
+  const Problem problem = make_problem({.users = 35, .items = 389, .rank = 31, .count = 3});
+  const Answers expected = best_of_all(problem);
+  for (const simt::Schedule& schedule : simt::schedules()) {
+    simt::set_schedule(schedule);
+    EXPECT_EQ(device_answers(problem), expected);
+  }
+}
+
+TEST_F(TopItemsAnyhow, ServeMoreUsersThanABlockHas) {
+  const Problem problem = make_problem({.users = 291, .items = 67, .rank = 3, .count = 2});
+  EXPECT_EQ(device_answers(problem), best_of_all(problem));
+}
+
+TEST_F(TopItemsAnyhow, AreFewerWhereFewerAreLeft) {
+  Problem problem = make_problem({.users = 5, .items = 131, .rank = 7, .count = 100});
+  problem.seen.assign(5, {});
+  for (std::int32_t item = 0; item < 131; ++item) {
+    problem.seen[1].push_back(item);  // all
+    if (item != 77) {
+      problem.seen[2].push_back(item);  // all but one
+    }
+  }
+  const Answers found = device_answers(problem);
+  EXPECT_EQ(found, best_of_all(problem));
+  EXPECT_TRUE(found[1].empty());
+  ASSERT_EQ(found[2].size(), 1U);
+  EXPECT_EQ(found[2][0].position, 77);
+}
+
+TEST_F(TopItemsAnyhow, IncludeEverythingWhereNothingIsSaidToBeSeen) {
+  Problem problem = make_problem({.users = 3, .items = 65, .rank = 5, .count = 200});
+  problem.seen.clear();
+  const Answers found = device_answers(problem);
+  EXPECT_EQ(found, best_of_all(problem));
+  EXPECT_EQ(found[0].size(), 65U);
+}
+
+TEST_F(TopItemsAnyhow, OrderTiesByTheSmallerPosition) {
+  Problem problem = make_problem({.users = 4, .items = 301, .rank = 6, .count = 20});
+  for (std::int64_t item = 0; item < 301; ++item) {  // seven kinds of items
+    std::copy_n(problem.items.row(item % 7), 6, problem.items.row(item));
+    problem.items.biases[static_cast<std::size_t>(item)] =
+        problem.items.biases[static_cast<std::size_t>(item % 7)];
+  }
+  problem.items.biases[13] = -0.0F;
+  problem.items.biases[14] = 0.0F;
+  EXPECT_EQ(device_answers(problem), best_of_all(problem));
+}
+
+TEST_F(TopItemsAnyhow, OrderWhatFloatCannotTellApart) {
+  Problem problem = make_problem({.users = 3, .items = 257, .rank = 9, .count = 25});
+  for (std::int64_t item = 0; item < 257; ++item) {  // neighbours are an ulp apart in one factor
+    std::copy_n(problem.items.row(item / 5 * 5), 9, problem.items.row(item));
+    problem.items.biases[static_cast<std::size_t>(item)] = 1.0F;
+    float& factor = problem.items.row(item)[3];
+    for (std::int64_t step = 0; step < item % 5; ++step) {
+      factor = std::nextafter(factor, 9.0F);
+    }
+  }
+  EXPECT_EQ(device_answers(problem), best_of_all(problem));
+}
+
+TEST_F(TopItemsAnyhow, GiveUpUsersForWhomTooManyAreTooClose) {
+  Problem problem = make_problem({.users = 3, .items = 900, .rank = 4, .count = 2});
+  problem.seen.clear();
+  problem.items.biases.assign(900, 1.0F);
+  std::fill_n(problem.users.row(1), 4, 0.0F);  // an unknown user: everything is the same to him
+  const Answers found = device_answers(problem);
+  const Answers expected = best_of_all(problem);
+  EXPECT_EQ(found[0], expected[0]);
+  EXPECT_EQ(found[1], std::vector<Ranked>{unproven_user});
+  EXPECT_EQ(found[2], expected[2]);
+}
+
+TEST_F(TopItemsAnyhow, NeverHaveScoresThatAreNotFinite) {
+  Problem problem = make_problem({.users = 6, .items = 150, .rank = 5, .count = 200});
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  problem.items.row(3)[0] = NAN;
+  problem.items.row(64)[4] = -infinity;
+  problem.items.biases[65] = infinity;
+  problem.items.biases[149] = NAN;
+  problem.users.row(1)[2] = infinity;
+  problem.users.biases[2] = NAN;
+  problem.users.row(4)[1] = -0.0F;
+  const Answers found = device_answers(problem);
+  EXPECT_EQ(found, best_of_all(problem));
+  EXPECT_TRUE(found[1].empty());
+  EXPECT_TRUE(found[2].empty());
+  problem.mean = NAN;
+  EXPECT_EQ(device_answers(problem), best_of_all(problem));
+}
+
+TEST_F(TopItemsAnyhow, AreExactForFactorsOfAnyMagnitude) {
+  for (const float scale : {1e-30F, 1e-9F, 1e9F, 1e17F}) {
+    Problem problem = make_problem({.users = 9, .items = 150, .rank = 6, .count = 12});
+    for (float& factor : problem.users.factors) {
+      factor *= scale;
+    }
+    for (float& factor : problem.items.factors) {
+      factor *= scale;
+    }
+    for (std::int64_t item = 0; item < 150; ++item) {  // most of them far below the largest
+      for (std::int32_t j = 0; j < 6; ++j) {
+        problem.items.row(item)[j] *= item % 9 == 0 ? 1.0F : 1e-3F;
+      }
+    }
+    problem.items.biases.assign(150, 0.0F);
+    problem.users.biases.assign(9, 0.0F);
+    problem.mean = 0;
+    EXPECT_EQ(device_answers(problem), best_of_all(problem)) << scale;
+  }
+}
+
+TEST_F(TopItemsAnyhow, GiveUpUsersWhoseScoresFloatCannotHold) {
+  Problem problem = make_problem({.users = 3, .items = 70, .rank = 2, .count = 4});
+  problem.users.row(1)[0] = 3e38F;
+  problem.users.row(1)[1] = 3e38F;
+  const Answers found = device_answers(problem);
+  const Answers expected = best_of_all(problem);
+  EXPECT_EQ(found[0], expected[0]);
+  EXPECT_EQ(found[1], std::vector<Ranked>{unproven_user});
+  EXPECT_EQ(found[2], expected[2]);
+  problem = make_problem({.users = 2, .items = 70, .rank = 2, .count = 4});
+  problem.items.row(69)[0] = 3e38F;
+  problem.items.row(69)[1] = 3e38F;
+  EXPECT_EQ(device_answers(problem), Answers(2, {unproven_user}));
+}
+
+TEST_F(TopItemsAnyhow, AreNoneAmongNoCandidatesAndForNobody) {
+  Problem problem = make_problem({.users = 3, .items = 0, .rank = 5, .count = 4});
+  EXPECT_EQ(device_answers(problem), Answers(3));
+  problem = make_problem({.users = 0, .items = 70, .rank = 5, .count = 4});
+  EXPECT_EQ(device_answers(problem), Answers());
+  problem = make_problem({.users = 2, .items = 3, .rank = 5, .count = 4});
+  problem.items.biases.assign(3, NAN);
+  EXPECT_EQ(device_answers(problem), Answers(2));
+}
+
+TEST_F(TopItemsAnyhow, ReadWhatWasSeenFarInALongList) {
+  // 32 bits hold neither these offsets nor the halves of their sums.
+  const Problem problem = make_problem({.users = 5, .items = 99, .rank = 3, .count = 9});
+  EXPECT_EQ(device_answers(problem, (std::int64_t{1} << 33) + 1), best_of_all(problem));
+}
+
+TEST_F(TopItemsAnyhow, CountWordsAndPlacesIn64Bits) {
+  constexpr PackedWidth wide = packed_width(1024);
+  constexpr std::int64_t users = std::int64_t{1} << 24;
+  EXPECT_EQ(user_word(wide, users, 0), users * 512);
+  EXPECT_EQ(item_word(wide, users, 0), users * 512);
+  EXPECT_EQ(KeptItems::place(users, 2240), users * 2240);
+  EXPECT_EQ(packed_user_words(wide, users), users * 512);
+}
+
+TEST_F(TopItemsAnyhow, RankCandidatesFarInALargeTable) {
+  // Position × stride, and user × count, beyond 32 bits: the tables begin so far before their data.
+  constexpr std::int64_t far = 300'000'000;
+  const Context context(0);
+  const Table items = random_table(3, 7, 1.0, 5);
+  const Table users = random_table(1, 7, 1.0, 6);
+  const OnDevice item_table(context, items);
+  const OnDevice user_table(context, users);
+  const auto order = to_device(context, std::vector<std::int32_t>{far + 2, far, far + 1});
+  auto kept = to_device(context, std::vector<KeptItem>{{0, 0}, {0, 1}, {0, 2}});
+  const auto counts = to_device(context, std::vector<std::int32_t>{3});
+  DeviceBuffer<std::int32_t> positions(3);
+  DeviceBuffer<double> scores(3);
+  DeviceBuffer<std::int32_t> found(1);
+  const DeviceTable<const float> moved = {
+      {item_table.table().factors.data() - far * 16, (far + 3) * 16},
+      {item_table.table().biases.data() - far, far + 3},
+      7,
+      16};
+  launch(context.compute(), &rank_items<RankShape>,
+         {1, RankShape::threads, RankShape::shared_bytes(32, 16)},
+         RankTask{moved,
+                  user_table.table(),
+                  order.span(),
+                  {kept.span().data(), 32},
+                  counts.span(),
+                  3.5,
+                  3,
+                  3,
+                  positions.span(),
+                  scores.span(),
+                  found.span()});
+  Answers answers = to_answers(
+      context,
+      {std::as_const(positions).span(), std::as_const(scores).span(), std::as_const(found).span()},
+      3);
+  for (Ranked& ranked : answers[0]) {
+    ranked.position -= far;
+  }
+  EXPECT_EQ(answers, best_of_all({users, items, 3, 3.5, {}}));
+}
+
+TEST_F(TopItemsAnyhow, AllocateOnceForAllBatches) {
+  const Problem problem = make_problem({.users = 20, .items = 130, .rank = 9, .count = 5});
+  const Context context(0);
+  const OnDevice items(context, problem.items);
+  const OnDevice users(context, problem.users);
+  const SeenOnDevice seen(context, problem.seen, 0);
+  const std::size_t before = simt::device_bytes_in_use();
+  TopItems top(context, items.table(), problem.count, 13);
+  EXPECT_EQ(static_cast<std::int64_t>(simt::device_bytes_in_use() - before),
+            TopItems::bytes(130, 9, 5, 13));
+  std::int64_t allocations = simt::allocations_made();
+  Answers found;
+  for (const std::int64_t first : {0, 13}) {
+    const std::int64_t rows = first == 0 ? 13 : 7;
+    const DeviceTable<const float> all = users.table();
+    const TopItemsAnswer answer =
+        top.answer({{all.factors.subspan(first * all.stride, rows * all.stride),
+                     all.biases.subspan(first, rows), all.rank, all.stride},
+                    seen.offsets.span().subspan(first, rows + 1),
+                    seen.columns.span(),
+                    problem.mean});
+    EXPECT_EQ(simt::allocations_made(), allocations);
+    const Answers part = to_answers(context, answer, problem.count);
+    found.insert(found.end(), part.begin(), part.end());
+    allocations = simt::allocations_made();  // those of the download
+  }
+  EXPECT_EQ(found, best_of_all(problem));
+}
+
+TEST_F(TopItemsAnyhow, RefuseWhatTheyWereNotMadeFor) {
+  const Problem problem = make_problem({.users = 3, .items = 9, .rank = 4, .count = 2});
+  const Context context(0);
+  const OnDevice items(context, problem.items);
+  const OnDevice users(context, problem.users);
+  EXPECT_THROW(TopItems(context, items.table(), TopItems::most_count + 1, 3),
+               std::invalid_argument);
+  EXPECT_THROW(TopItems(context, items.table(), -1, 3), std::invalid_argument);
+  TopItems top(context, items.table(), 2, 2);
+  EXPECT_THROW(top.answer({users.table(), {}, {}, 0}), std::invalid_argument);
+}
+
+TEST_F(TopItemsAnyhow, LeakNothingWhicheverCallFails) {
+  const Problem problem = make_problem({.users = 3, .items = 9, .rank = 4, .count = 2});
+  device_answers(problem);
+  const std::int64_t calls = simt::calls_made();
+  int thrown = 0;
+  for (std::int64_t number = 1; number <= calls; ++number) {
+    simt::reset_device();
+    simt::fail_call(number, cudaErrorLaunchFailure);
+    try {
+      device_answers(problem);
+    } catch (const DeviceError& error) {
+      ++thrown;
+      EXPECT_EQ(error.code(), cudaErrorLaunchFailure);
+    }
+    EXPECT_EQ(simt::leaks(), "") << simt::failed_call();
+  }
+  EXPECT_GT(thrown, 40);
+}
+
+}  // namespace
+}  // namespace alsatian::cuda
