@@ -7,7 +7,7 @@
 namespace alsatian::cuda {
 
 /// An item that may still be among a user's best.
-struct KeptItem {
+struct alignas(8) KeptItem {
   float score;  // as the tensor cores compute it, without what is the same for all items
   std::int32_t item;
 };
@@ -71,7 +71,11 @@ class WarpSelection {
  public:
   /// scratch: SelectShape::warp_words of shared memory, the warp's own.
   __device__ WarpSelection(const SelectTask& task, std::uint32_t* scratch, std::int64_t first_user)
-      : task_(task), bins_(scratch), first_user_(first_user) {
+      : task_(task),
+        bins_(scratch),
+        first_user_(first_user),
+        kept_(task.kept.of(first_user)),
+        capacity_(task.kept.capacity) {
     counts()[lane()] = 0;
     checked()[lane()] = 0;
     limits()[lane()] = task.bounds[first_user + lane()].limit;
@@ -87,14 +91,14 @@ class WarpSelection {
   /// Keeps an item whose score reaches the user's limit. By any lanes at once.
   __device__ void add(int user, std::int32_t item, float score) {
     const std::int32_t place = atomicAdd(&counts()[user], 1);
-    task_.kept.of(first_user_ + user)[place] = {score, item};
+    kept_[user * capacity_ + place] = {score, item};  // of 32 users: 32 bits are enough
   }
 
   /// After every tile, by the whole warp: users without room for another one are pruned; all of
   /// them where it was the last tile.
   __device__ void end_tile(bool last) {
     __syncwarp();
-    const bool full = counts()[lane()] > task_.kept.capacity - tile_items;
+    const bool full = counts()[lane()] > capacity_ - tile_items;
     std::uint32_t users = __ballot_sync(device::all_lanes, static_cast<int>(full || last));
     while (users != 0) {
       prune(__ffs(static_cast<int>(users)) - 1);
@@ -205,7 +209,7 @@ class WarpSelection {
   /// Raises the limit of a user as far as it is sure, and keeps what reaches it. By the warp.
   __device__ void prune(int slot) {
     const std::int64_t user = first_user_ + slot;
-    KeptItem* const kept = task_.kept.of(user);
+    KeptItem* const kept = kept_ + slot * capacity_;
     const int count = counts()[slot];
     if (count <= 0) {
       return;
@@ -230,7 +234,7 @@ class WarpSelection {
       stay += __popc(staying);
     }
     // Too many are too close to call: the user is given up.
-    const bool given_up = stay > task_.kept.capacity - tile_items;
+    const bool given_up = stay > capacity_ - tile_items;
     if (lane() == 0) {
       limits()[slot] = given_up ? INFINITY : limit;
       counts()[slot] = given_up ? unproven : stay;
@@ -242,10 +246,12 @@ class WarpSelection {
   const SelectTask& task_;
   std::uint32_t* bins_;
   std::int64_t first_user_;
+  KeptItem* kept_;  // of the first user
+  std::int32_t capacity_;
 };
 
 /// Starts copying stage `stage`: one chunk of one tile, and the biases of its items.
-template <int Chunk>
+template <int Chunk, bool Resident>
 __device__ __forceinline__ void start_stage(const PackedItems& items, std::uint32_t* target,
                                             std::int64_t stage) {
   using Shape = SelectShape<Chunk>;
@@ -256,7 +262,7 @@ __device__ __forceinline__ void start_stage(const PackedItems& items, std::uint3
     device::copy_16_bytes(target + 4 * (piece + thread), source + 4 * (piece + thread), true);
   }
   if (thread < tile_items / 4) {
-    const std::int64_t tile = stage / items.width.chunks;
+    const std::int64_t tile = Resident ? stage : stage / items.width.chunks;
     device::copy_16_bytes(target + Shape::factor_words + 4 * thread,
                           items.biases.data() + tile * tile_items + 4 * thread, true);
   }
@@ -374,7 +380,7 @@ __global__ void __launch_bounds__(SelectShape<Chunk>::threads, Resident&& Chunk 
 
   for (int stage = 0; stage < Shape::stages - 1; ++stage) {
     if (stage < stages) {
-      start_stage<Chunk>(task.items, pool + stage * Shape::stage_words, stage);
+      start_stage<Chunk, Resident>(task.items, pool + stage * Shape::stage_words, stage);
     }
     device::end_group_of_copies();
   }
@@ -387,7 +393,8 @@ __global__ void __launch_bounds__(SelectShape<Chunk>::threads, Resident&& Chunk 
     __syncthreads();  // this stage is there, and nobody reads the last one any more
     if (stage + Shape::stages - 1 < stages) {
       const int next = slot == 0 ? Shape::stages - 1 : slot - 1;
-      start_stage<Chunk>(task.items, pool + next * Shape::stage_words, stage + Shape::stages - 1);
+      start_stage<Chunk, Resident>(task.items, pool + next * Shape::stage_words,
+                                   stage + Shape::stages - 1);
     }
     device::end_group_of_copies();
     const std::uint32_t* const tile = pool + slot * Shape::stage_words;
