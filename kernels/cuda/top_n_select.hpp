@@ -116,6 +116,8 @@ class WarpSelection {
   }
 
  private:
+  static constexpr int ahead = 4;
+
   __device__ static float absent() { return -INFINITY; }
 
   __device__ static int lane() { return static_cast<int>(threadIdx.x % 32); }
@@ -123,32 +125,61 @@ class WarpSelection {
   __device__ int* checked() const { return counts() + warp_users; }
   __device__ float* limits() const { return reinterpret_cast<float*>(checked() + warp_users); }
 
-  __device__ bool has_seen(std::int64_t user, std::int32_t candidate) const {
-    std::int64_t first = task_.seen_offsets[user];
-    std::int64_t end = task_.seen_offsets[user + 1];
-    while (first < end) {
-      const std::int64_t middle = first + (end - first) / 2;
-      const std::int32_t value = task_.seen[middle];
-      if (value == candidate) {
-        return true;
+  /// Calls body(item) for `count` kept items, `ahead` per lane read at once; by all lanes as often,
+  /// with an absent item where there is none.
+  template <typename Body>
+  __device__ static void visit(const KeptItem* kept, int count, Body body) {
+    for (int first = 0; first < count; first += 32 * ahead) {
+      KeptItem items[ahead];
+#pragma unroll
+      for (int i = 0; i < ahead; ++i) {
+        const int index = first + 32 * i + lane();
+        items[i] = index < count ? kept[index] : KeptItem{absent(), 0};
       }
-      first = value < candidate ? middle + 1 : first;
-      end = value < candidate ? end : middle;
+      __syncwarp();  // what has been read may be overwritten
+#pragma unroll
+      for (int i = 0; i < ahead; ++i) {
+        body(items[i]);
+      }
     }
-    return false;
   }
 
   /// Takes out what was added since the last time and has been seen: its score becomes absent().
-  /// Returns how many are left.
+  /// Returns how many are left. The search takes as many steps for every lane, so that the reads
+  /// of several items are under way at once.
   __device__ int drop_seen(std::int64_t user, KeptItem* kept, int checked, int count) const {
     if (task_.seen_offsets.size() == 0) {
       return count;
     }
+    const std::int64_t first_seen = task_.seen_offsets[user];
+    const auto seen_items = static_cast<std::int32_t>(task_.seen_offsets[user + 1] - first_seen);
+    if (seen_items == 0) {
+      return count;
+    }
+    const std::int32_t* const seen = task_.seen.data() + first_seen;
     int dropped = 0;
-    for (int i = checked + lane(); i < count; i += 32) {
-      if (has_seen(user, task_.items.order[kept[i].item])) {
-        kept[i].score = absent();
-        ++dropped;
+    for (int first = checked + lane(); first - lane() < count; first += 32 * ahead) {
+      std::int32_t candidates[ahead];
+      std::int32_t places[ahead];
+#pragma unroll
+      for (int i = 0; i < ahead; ++i) {
+        const int index = first + 32 * i;
+        candidates[i] = index < count ? task_.items.order[kept[index].item] : -1;
+        places[i] = 0;
+      }
+      for (std::int32_t left = seen_items; left > 1; left -= left / 2) {
+#pragma unroll
+        for (int i = 0; i < ahead; ++i) {
+          const std::int32_t middle = places[i] + left / 2;
+          places[i] = seen[middle] <= candidates[i] ? middle : places[i];
+        }
+      }
+#pragma unroll
+      for (int i = 0; i < ahead; ++i) {
+        if (seen[places[i]] == candidates[i]) {
+          kept[first + 32 * i].score = absent();
+          ++dropped;
+        }
       }
     }
 #pragma unroll
@@ -168,13 +199,12 @@ class WarpSelection {
         bins_[i] = 0;
       }
       __syncwarp();
-      for (int i = lane(); i < count; i += 32) {
-        const float score = kept[i].score;
-        const std::uint32_t bits = ordered_bits(score);
-        if (score > absent() && (digit == 0 || bits >> (shift + 8) == prefix)) {
+      visit(kept, count, [&](KeptItem item) {
+        const std::uint32_t bits = ordered_bits(item.score);
+        if (item.score > absent() && (digit == 0 || bits >> (shift + 8) == prefix)) {
           atomicAdd(&bins_[bits >> shift & 255U], 1U);
         }
-      }
+      });
       __syncwarp();
       // Lane l sums the bins [248 − 8 l, 256 − 8 l): better scores come before.
       const int top = 255 - 8 * lane();
@@ -222,17 +252,14 @@ class WarpSelection {
       limit = raised > limit ? raised : limit;
     }
     int stay = 0;
-    for (int first = 0; first < count; first += 32) {
-      const int i = first + lane();
-      const KeptItem item = i < count ? kept[i] : KeptItem{absent(), 0};
+    visit(kept, count, [&](KeptItem item) {
       const bool stays = item.score > absent() && item.score >= limit;
-      // Everybody has read before anybody writes: no place behind those that were read.
       const std::uint32_t staying = __ballot_sync(device::all_lanes, static_cast<int>(stays));
-      if (stays) {
+      if (stays) {  // no place behind those that everybody has read
         kept[stay + __popc(staying & ((1U << lane()) - 1))] = item;
       }
       stay += __popc(staying);
-    }
+    });
     // Too many are too close to call: the user is given up.
     const bool given_up = stay > capacity_ - tile_items;
     if (lane() == 0) {

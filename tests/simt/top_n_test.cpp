@@ -263,8 +263,8 @@ INSTANTIATE_TEST_SUITE_P(Ranks, LargeTopItems, ::testing::Values(200, 256, 257, 
 class TopItemsOfACount : public Runtime, public ::testing::WithParamInterface<std::int32_t> {};
 
 TEST_P(TopItemsOfACount, AreExactHoweverOftenTheKeptOnesArePruned) {
-  // Of 1,531 items more are left unseen than most of these keep.
-  Problem problem = make_problem({.users = 2, .items = 1531, .rank = 7, .count = GetParam()});
+  // Of 1,101 items more are left unseen than most of these keep.
+  Problem problem = make_problem({.users = 2, .items = 1101, .rank = 7, .count = GetParam()});
   problem.seen.clear();
   EXPECT_EQ(device_answers(problem), best_of_all(problem));
   // By biases alone, as models without factors have them.
