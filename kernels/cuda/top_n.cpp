@@ -24,6 +24,7 @@ std::int64_t whole_tiles(std::int64_t items) { return blocks_of(items, tile_item
 /// What the host knows of the candidates before they are packed.
 struct CandidateOrder {
   std::vector<std::int32_t> order;  // those that are finite
+  std::vector<TileBounds> bounds;   // of its tiles
   float largest = 0;
   double largest_norm = 0;
   double largest_bias = 0;
@@ -48,6 +49,15 @@ CandidateOrder order_candidates(std::span<const RowSize> sizes, std::span<const 
       result.order.begin(), result.order.end(), [&](std::int32_t left, std::int32_t right) {
         return keys[static_cast<std::size_t>(left)] > keys[static_cast<std::size_t>(right)];
       });
+  for (std::size_t item = 0; item < result.order.size(); ++item) {
+    const auto row = static_cast<std::size_t>(result.order[item]);
+    if (item % tile_items == 0) {
+      result.bounds.push_back({sizes[row].norm, biases[row]});
+    }
+    TileBounds& tile = result.bounds.back();
+    tile.norm = std::max(tile.norm, sizes[row].norm);
+    tile.bias = std::max(tile.bias, biases[row]);
+  }
   return result;
 }
 
@@ -129,6 +139,7 @@ struct TopItems::State {
   DeviceBuffer<std::int32_t> order;
   DeviceBuffer<std::uint32_t> item_words;
   DeviceBuffer<float> biases;
+  DeviceBuffer<TileBounds> tile_bounds;
   DeviceBuffer<unsigned> rounding;
   DeviceBuffer<std::uint32_t> user_words;
   DeviceBuffer<UserBounds> bounds;
@@ -152,6 +163,7 @@ struct TopItems::State {
         order(items),
         item_words(packed_item_words(width, items)),
         biases(whole_tiles(items)),
+        tile_bounds(static_cast<std::int64_t>(measured.bounds.size())),
         rounding(1),
         user_words(packed_user_words(width, users)),
         bounds(whole_blocks(users)),
@@ -167,12 +179,16 @@ struct TopItems::State {
 
   void pack() {
     const Stream& stream = context.compute();
-    PinnedBuffer<std::int32_t> staging(items);
-    std::copy(measured.order.begin(), measured.order.end(), staging.span().begin());
+    PinnedBuffer<std::int32_t> staged_order(items);
+    PinnedBuffer<TileBounds> staged_bounds(tile_bounds.size());
+    std::copy(measured.order.begin(), measured.order.end(), staged_order.span().begin());
+    std::copy(measured.bounds.begin(), measured.bounds.end(), staged_bounds.span().begin());
     measured.order = {};
+    measured.bounds = {};
     clear(stream, rounding.span());
     if (items > 0) {
-      upload(stream, std::span<const std::int32_t>(staging.span()), order.span());
+      upload(stream, std::span<const std::int32_t>(staged_order.span()), order.span());
+      upload(stream, std::span<const TileBounds>(staged_bounds.span()), tile_bounds.span());
     }
     launch(stream, &pack_candidates<packing_threads>,
            {blocks_of(biases.size(), packing_threads / 32), packing_threads, 0}, candidates,
@@ -185,8 +201,15 @@ struct TopItems::State {
     // Floats that are not negative, written as their bits.
     const DeviceSpan<const float> largest(reinterpret_cast<const float*>(rounding.span().data()),
                                           1);
-    return {item_words.span(),     biases.span(),        order.span(), largest, width, scale,
-            measured.largest_norm, measured.largest_bias};
+    return {.words = item_words.span(),
+            .biases = biases.span(),
+            .bounds = tile_bounds.span(),
+            .order = order.span(),
+            .rounding = largest,
+            .width = width,
+            .scale = scale,
+            .largest_norm = measured.largest_norm,
+            .largest_bias = measured.largest_bias};
   }
 };
 
@@ -244,8 +267,10 @@ std::int64_t TopItems::bytes(std::int64_t candidates, std::int32_t rank, std::in
   const PackedWidth width = packed_width(rank);
   const auto had = static_cast<std::int32_t>(std::min<std::int64_t>(count, candidates));
   constexpr std::int64_t index = sizeof(std::int32_t);
-  const std::int64_t of_items = candidates * index + packed_item_words(width, candidates) * 4 +
-                                whole_tiles(candidates) * index + index;
+  const std::int64_t of_items =
+      candidates * index + packed_item_words(width, candidates) * 4 +
+      whole_tiles(candidates) * index + index +
+      blocks_of(candidates, tile_items) * std::int64_t{sizeof(TileBounds)};
   const std::int64_t of_user = KeptItems::capacity_for(had) * std::int64_t{sizeof(KeptItem)} +
                                std::int64_t{sizeof(UserBounds)};
   const std::int64_t of_answers =

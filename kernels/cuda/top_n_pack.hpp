@@ -157,10 +157,17 @@ __global__ void __launch_bounds__(Threads)
   }
 }
 
+/// Largest norm and bias among the items of a tile: no score is more than norm · user's + bias.
+struct alignas(16) TileBounds {
+  float norm;
+  float bias;
+};
+
 /// What is the same for all items of a TopItems.
 struct PackedItems {
   DeviceSpan<const std::uint32_t> words;
   DeviceSpan<const float> biases;        // NaN behind the last item, up to a whole tile
+  DeviceSpan<const TileBounds> bounds;   // [tiles]
   DeviceSpan<const std::int32_t> order;  // position among the candidates of each packed item
   DeviceSpan<const float> rounding;      // [1], largest ‖rounded − row‖
   PackedWidth width;
@@ -168,7 +175,7 @@ struct PackedItems {
   double largest_norm;
   double largest_bias;
 
-  __host__ __device__ std::int64_t tiles() const { return biases.size() / tile_items; }
+  __host__ __device__ std::int64_t tiles() const { return bounds.size(); }
 };
 
 /// A warp per packed item, up to a whole tile: words, biases [tiles · tile_items]; rounding [1],
@@ -198,6 +205,7 @@ __global__ void __launch_bounds__(Threads)
 struct UserBounds {
   float scale;
   float slack;          // an item so far below count others is worse than they are
+  float norm;           // 0 where none is to be looked at
   float limit;          // items below it are out: −∞, or ∞ where none is to be looked at
   std::int32_t status;  // answered, or unproven
 };
@@ -240,7 +248,7 @@ __global__ void __launch_bounds__(Threads)
       put(column, 0);
     }
     if (threadIdx.x % 32 == 0) {
-      bounds[user] = {0, 0, INFINITY, answered};
+      bounds[user] = {0, 0, 0, INFINITY, answered};
     }
     return;
   }
@@ -256,7 +264,7 @@ __global__ void __launch_bounds__(Threads)
     const bool trusted = largest < FLT_MAX / 4.0;
     bounds[user] = {static_cast<float>(1 / (scale * items.scale)),
                     static_cast<float>(score_slack(items, size.norm, error, constant)),
-                    finite && trusted ? -INFINITY : INFINITY,
+                    finite && trusted ? size.norm : 0.0F, finite && trusted ? -INFINITY : INFINITY,
                     finite && !trusted ? unproven : answered};
   }
 }

@@ -59,9 +59,10 @@ struct SelectShape {
   static constexpr int groups = tile_items / 8;  // of items in a tile
   static constexpr int stages = 3;
   static constexpr int factor_words = tile_items * Chunk / 2;
-  static constexpr int stage_words = factor_words + tile_items;
+  static constexpr int bound_words = sizeof(TileBounds) / 4;
+  static constexpr int stage_words = factor_words + tile_items + bound_words;
   static constexpr int bins = 256;
-  static constexpr int warp_words = bins + 3 * warp_users;
+  static constexpr int warp_words = bins + 5 * warp_users;
   static constexpr std::size_t shared_bytes =
       sizeof(float) * (stages * stage_words + warps * warp_words);
 };
@@ -78,13 +79,18 @@ class WarpSelection {
         capacity_(task.kept.capacity) {
     counts()[lane()] = 0;
     checked()[lane()] = 0;
-    limits()[lane()] = task.bounds[first_user + lane()].limit;
+    const UserBounds own = task.bounds[first_user + lane()];
+    limits()[lane()] = own.limit;
+    norms()[lane()] = own.norm;
+    slacks()[lane()] = own.slack;
     __syncwarp();
   }
 
-  /// Whether any user is to be looked at.
-  __device__ bool wanted() const {
-    return __any_sync(device::all_lanes, static_cast<int>(limits()[lane()] <= FLT_MAX)) != 0;
+  /// Whether any user's limit can be reached by an item of the tile (Cauchy and Schwarz; the slack
+  /// is more than what the tensor cores' scores and this one round).
+  __device__ bool reachable(TileBounds tile) const {
+    const float most = norms()[lane()] * tile.norm + tile.bias + slacks()[lane()];
+    return __any_sync(device::all_lanes, static_cast<int>(most >= limits()[lane()])) != 0;
   }
   __device__ float limit(int user) const { return limits()[user]; }
 
@@ -124,6 +130,8 @@ class WarpSelection {
   __device__ int* counts() const { return reinterpret_cast<int*>(bins_ + 256); }
   __device__ int* checked() const { return counts() + warp_users; }
   __device__ float* limits() const { return reinterpret_cast<float*>(checked() + warp_users); }
+  __device__ float* norms() const { return limits() + warp_users; }
+  __device__ float* slacks() const { return norms() + warp_users; }
 
   /// Calls body(item) for `count` kept items, `ahead` per lane read at once; by all lanes as often,
   /// with an absent item where there is none.
@@ -248,7 +256,7 @@ class WarpSelection {
     float limit = limits()[slot];
     __syncwarp();
     if (left >= task_.count) {
-      const float raised = reached_by(task_.count, kept, count) - task_.bounds[user].slack;
+      const float raised = reached_by(task_.count, kept, count) - slacks()[slot];
       limit = raised > limit ? raised : limit;
     }
     int stay = 0;
@@ -288,10 +296,13 @@ __device__ __forceinline__ void start_stage(const PackedItems& items, std::uint3
   for (int piece = 0; piece < Shape::factor_words / 4; piece += Shape::threads) {
     device::copy_16_bytes(target + 4 * (piece + thread), source + 4 * (piece + thread), true);
   }
+  const std::int64_t tile = Resident ? stage : stage / items.width.chunks;
   if (thread < tile_items / 4) {
-    const std::int64_t tile = Resident ? stage : stage / items.width.chunks;
     device::copy_16_bytes(target + Shape::factor_words + 4 * thread,
                           items.biases.data() + tile * tile_items + 4 * thread, true);
+  } else if (thread == tile_items / 4) {
+    device::copy_16_bytes(target + Shape::factor_words + tile_items, items.bounds.data() + tile,
+                          true);
   }
 }
 
@@ -315,6 +326,23 @@ __device__ __forceinline__ void multiply_group(float (&sums)[2][4],
     for (int m = 0; m < 2; ++m) {
       device::multiply_add_16x8x16(sums[m], left[m][2 * step + 1], second);
     }
+  }
+}
+
+/// The same for so many groups side by side; sums begin at 0 where the chunk is the `first`.
+template <int Chunk, int Groups>
+__device__ __forceinline__ void multiply_groups(float (&sums)[Groups][2][4], bool first,
+                                                const std::uint32_t (&left)[2][Chunk / 16][4],
+                                                const int4* right) {
+#pragma unroll
+  for (int group = 0; group < Groups; ++group) {
+    if (first) {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        sums[group][i / 4][i % 4] = 0;
+      }
+    }
+    multiply_group<Chunk>(sums[group], left, right + group * (Chunk / 32) * 32);
   }
 }
 
@@ -390,7 +418,6 @@ __global__ void __launch_bounds__(SelectShape<Chunk>::threads, Resident&& Chunk 
   const std::int64_t first_user = std::int64_t{blockIdx.x} * block_users + warp * warp_users;
   WarpSelection selection(
       task, pool + Shape::stages * Shape::stage_words + warp * Shape::warp_words, first_user);
-  const bool wanted = selection.wanted();
   const int chunks = Resident ? 1 : task.items.width.chunks;
   const std::int64_t stages = task.items.tiles() * chunks;
 
@@ -427,52 +454,39 @@ __global__ void __launch_bounds__(SelectShape<Chunk>::threads, Resident&& Chunk 
     const std::uint32_t* const tile = pool + slot * Shape::stage_words;
     const auto* const right = reinterpret_cast<const int4*>(tile) + lane;
     const auto* const biases = reinterpret_cast<const float*>(tile + Shape::factor_words);
+    const auto* const tile_bounds =
+        reinterpret_cast<const TileBounds*>(tile + Shape::factor_words + tile_items);
     slot = slot + 1 == Shape::stages ? 0 : slot + 1;
-    if (!wanted) {
-      continue;  // it has helped with the copies
-    }
+    if (selection.reachable(*tile_bounds)) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      bounds.limits[i] = selection.limit(lane / 4 + 8 * i);
-    }
-    if constexpr (Resident) {
+      for (int i = 0; i < 4; ++i) {
+        bounds.limits[i] = selection.limit(lane / 4 + 8 * i);
+      }
+      if constexpr (Resident) {
 #pragma unroll 1
-      for (int group = 0; group < Shape::groups; group += groups_at_once) {
+        for (int group = 0; group < Shape::groups; group += groups_at_once) {
+          multiply_groups<Chunk>(sums, true, left, right + group * Shape::steps * 32);
 #pragma unroll
-        for (int i = 0; i < groups_at_once; ++i) {
-#pragma unroll
-          for (int j = 0; j < 8; ++j) {
-            sums[i][j / 4][j % 4] = 0;
-          }
-          multiply_group<Chunk>(sums[i], left, right + (group + i) * Shape::steps * 32);
-        }
-#pragma unroll
-        for (int i = 0; i < groups_at_once; ++i) {
-          offer_group(selection, bounds, sums[i], biases + 8 * (group + i),
-                      first_item + 8 * (group + i));
-        }
-      }
-    } else {
-      load_left<Chunk>(left, task, first_user, chunk);
-#pragma unroll
-      for (int group = 0; group < Shape::groups; ++group) {
-        if (chunk == 0) {
-#pragma unroll
-          for (int j = 0; j < 8; ++j) {
-            sums[group][j / 4][j % 4] = 0;
+          for (int i = 0; i < groups_at_once; ++i) {
+            offer_group(selection, bounds, sums[i], biases + 8 * (group + i),
+                        first_item + 8 * (group + i));
           }
         }
-        multiply_group<Chunk>(sums[group], left, right + group * Shape::steps * 32);
-      }
-      if (++chunk < chunks) {
-        continue;
-      }
-      chunk = 0;
+      } else {
+        load_left<Chunk>(left, task, first_user, chunk);
+        multiply_groups<Chunk>(sums, chunk == 0, left, right);
+        if (chunk + 1 == chunks) {
 #pragma unroll
-      for (int group = 0; group < Shape::groups; ++group) {
-        offer_group(selection, bounds, sums[group], biases + 8 * group, first_item + 8 * group);
+          for (int group = 0; group < Shape::groups; ++group) {
+            offer_group(selection, bounds, sums[group], biases + 8 * group, first_item + 8 * group);
+          }
+        }
       }
     }
+    if (++chunk < chunks) {
+      continue;
+    }
+    chunk = 0;
     first_item += tile_items;
     selection.end_tile(stage + 1 == stages);
   }

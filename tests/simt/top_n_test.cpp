@@ -394,6 +394,22 @@ TEST_F(TopItemsAnyhow, AreExactForFactorsOfAnyMagnitude) {
   }
 }
 
+TEST_F(TopItemsAnyhow, AreExactWhereMostItemsAreOutOfReach) {
+  Problem problem = make_problem({.users = 40, .items = 650, .rank = 12, .count = 4});
+  for (std::int64_t item = 0; item < 650; ++item) {
+    const float size = item % 20 == 0 ? 1.0F : 0.05F;  // a tile of large ones, then small ones
+    std::for_each_n(problem.items.row(item), 12, [&](float& factor) { factor *= size; });
+    problem.items.biases[static_cast<std::size_t>(item)] *= size / 4;
+  }
+  for (std::int64_t user = 0; user < 40; ++user) {  // among them users whom norms tell nothing
+    std::for_each_n(problem.users.row(user), 12,
+                    [&](float& factor) { factor *= user % 8 == 7 ? 0.01F : 2.0F; });
+  }
+  EXPECT_EQ(device_answers(problem), best_of_all(problem));
+  problem.users.factors.assign(problem.users.factors.size(), 0.0F);  // biases alone decide
+  EXPECT_EQ(device_answers(problem), best_of_all(problem));
+}
+
 TEST_F(TopItemsAnyhow, GiveUpUsersWhoseScoresFloatCannotHold) {
   Problem problem = make_problem({.users = 3, .items = 70, .rank = 2, .count = 4});
   problem.users.row(1)[0] = 3e38F;
