@@ -23,7 +23,8 @@ struct RankShape {
   static constexpr std::size_t shared_bytes(std::int32_t capacity, std::int32_t stride) {
     const auto sorted = static_cast<std::size_t>(places(capacity));
     return sorted * (sizeof(double) + sizeof(std::int32_t)) +
-           sizeof(float) * (threads * tile_stride + static_cast<std::size_t>(stride));
+           sizeof(double) * static_cast<std::size_t>(stride) +
+           sizeof(float) * threads * tile_stride;
   }
 };
 
@@ -41,13 +42,12 @@ struct RankTask {
   DeviceSpan<std::int32_t> found;      // [users], or unproven
 };
 
-/// ⟨user, candidate⟩ in double, one candidate per thread, -1 for none. By the whole block: rows
-/// come through shared memory, a few columns at a time, so that they are read side by side.
-__device__ inline double dot_of_thread(const DeviceTable<const float>& candidates,
-                                       const float* user, std::int32_t candidate, float* tile) {
+/// ⟨user, candidate⟩ in double, one candidate per lane, -1 for none. By a warp, whose `tile` of the
+/// shared memory rows come through, a few columns at a time, so that they are read side by side.
+__device__ inline double dot_of_lane(const DeviceTable<const float>& candidates, const double* user,
+                                     std::int32_t candidate, float* tile) {
   using Shape = RankShape;
   const int lane = static_cast<int>(threadIdx.x % 32);
-  float* const rows = tile + (threadIdx.x - static_cast<unsigned>(lane)) * Shape::tile_stride;
   double sum = 0;
   for (std::int32_t first = 0; first < candidates.rank; first += Shape::columns) {
     __syncwarp();  // nobody reads the last columns any more
@@ -56,17 +56,23 @@ __device__ inline double dot_of_thread(const DeviceTable<const float>& candidate
       const int row = 8 * piece + lane / 4;  // four lanes copy the 64 bytes of one row
       const std::int32_t source = __shfl_sync(device::all_lanes, candidate, row);
       const int column = lane % 4 * 4;
-      device::copy_16_bytes(rows + row * Shape::tile_stride + column,
+      device::copy_16_bytes(tile + row * Shape::tile_stride + column,
                             candidates.row(source < 0 ? 0 : source) + first + column, source >= 0);
     }
     device::end_group_of_copies();
     device::wait_for_copies<0>();
     __syncwarp();
-    const float* const own = rows + lane * Shape::tile_stride;
-    const std::int32_t columns =
-        candidates.rank - first < Shape::columns ? candidates.rank - first : Shape::columns;
-    for (std::int32_t j = 0; j < columns; ++j) {
-      sum += static_cast<double>(user[first + j]) * static_cast<double>(own[j]);
+    const auto* const own = reinterpret_cast<const float4*>(tile + lane * Shape::tile_stride);
+#pragma unroll
+    for (int j = 0; j < Shape::columns; j += 4) {
+      const float4 four = own[j / 4];
+      const float values[4] = {four.x, four.y, four.z, four.w};
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        if (first + j + i < candidates.rank) {
+          sum += user[first + j + i] * static_cast<double>(values[i]);
+        }
+      }
     }
   }
   return sum;
@@ -79,7 +85,7 @@ __device__ inline void sort_ranked(double* scores, std::int32_t* positions, int 
       __syncthreads();
       for (int pair = static_cast<int>(threadIdx.x); pair < places / 2;
            pair += RankShape::threads) {
-        const int low = pair / distance * 2 * distance + pair % distance;
+        const int low = 2 * (pair & ~(distance - 1)) + (pair & (distance - 1));
         const int high = low + distance;
         const bool in_order = scores[low] != scores[high] ? scores[low] > scores[high]
                                                           : positions[low] < positions[high];
@@ -113,9 +119,10 @@ __global__ void __launch_bounds__(Shape::threads) rank_items(RankTask task) {
   }
   const int most = Shape::places(task.kept.capacity);
   const int places = Shape::places(count);
-  float* const tile = reinterpret_cast<float*>(scores + most);
-  float* const factors = tile + Shape::threads * Shape::tile_stride;
-  auto* const positions = reinterpret_cast<std::int32_t*>(factors + task.users.stride);
+  double* const factors = scores + most;
+  float* const tile = reinterpret_cast<float*>(factors + task.users.stride);
+  auto* const positions =
+      reinterpret_cast<std::int32_t*>(tile + Shape::threads * Shape::tile_stride);
   for (int j = thread; j < task.users.rank; j += Shape::threads) {
     factors[j] = task.users.row(user)[j];
   }
@@ -125,7 +132,11 @@ __global__ void __launch_bounds__(Shape::threads) rank_items(RankTask task) {
   for (int first = 0; first < places; first += Shape::threads) {
     const int i = first + thread;
     const std::int32_t candidate = i < count ? task.order[kept[i].item] : -1;
-    const double dot = dot_of_thread(task.candidates, factors, candidate, tile);
+    const int warp = thread / 32;
+    const bool any = first + 32 * warp < count;
+    const double dot = any ? dot_of_lane(task.candidates, factors, candidate,
+                                         tile + 32 * warp * Shape::tile_stride)
+                           : 0;
     if (i < places) {
       const bool there = candidate >= 0;
       const double bias = there ? task.candidates.biases[candidate] : 0;
