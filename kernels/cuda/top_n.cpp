@@ -124,6 +124,13 @@ LaunchShape select_shape(PackedWidth width, std::int64_t users) {
   return {blocks_of(users, block_users), SelectShape<32>::threads, bytes()};
 }
 
+/// Where a block of the device cannot hold stages of whole rows, they pass in chunks.
+PackedWidth width_on(const Context& context, std::int32_t rank) {
+  const PackedWidth width = packed_width(rank);
+  const bool fits = select_shape(width, 1).shared_bytes <= context.most_shared_bytes();
+  return fits ? width : PackedWidth{streamed_chunk, width.columns() / streamed_chunk};
+}
+
 }  // namespace
 
 struct TopItems::State {
@@ -157,7 +164,7 @@ struct TopItems::State {
         count(static_cast<std::int32_t>(std::min<std::int64_t>(asked, table.rows()))),
         most_users(users),
         measured(measure_and_order(device, table)),
-        width(packed_width(table.rank)),
+        width(width_on(device, table.rank)),
         scale(packing_scale(measured.largest)),
         items(static_cast<std::int64_t>(measured.order.size())),
         order(items),

@@ -408,7 +408,18 @@ TEST_F(TopItemsAnyhow, AreExactWhereMostItemsAreOutOfReach) {
                     [&](float& factor) { factor *= user % 8 == 7 ? 0.01F : 2.0F; });
   }
   EXPECT_EQ(device_answers(problem), best_of_all(problem));
-  problem.users.factors.assign(problem.users.factors.size(), 0.0F);  // biases alone decide
+}
+
+TEST_F(TopItemsAnyhow, AreExactWhereNormsMislead) {
+  // Items of large norms and no biases come first, but biases alone decide.
+  Problem problem = make_problem({.users = 2, .items = 650, .rank = 12, .count = 4});
+  problem.users.factors.assign(problem.users.factors.size(), 0.0F);
+  for (std::int64_t item = 0; item < 650; ++item) {
+    const bool large = item % 3 == 0;
+    std::for_each_n(problem.items.row(item), 12,
+                    [&](float& factor) { factor *= large ? 2.0F : 0.01F; });
+    problem.items.biases[static_cast<std::size_t>(item)] *= large ? 0.01F : 1.0F;
+  }
   EXPECT_EQ(device_answers(problem), best_of_all(problem));
 }
 
