@@ -67,19 +67,23 @@ struct SelectShape {
       sizeof(float) * (stages * stage_words + warps * warp_words);
 };
 
+/// The first of the 32 users of the calling warp.
+__device__ inline std::int64_t first_user_of_warp() {
+  return std::int64_t{blockIdx.x} * block_users + threadIdx.x / 32 * warp_users;
+}
+
 /// The 32 users of a warp: their limits and what they keep.
 class WarpSelection {
  public:
   /// scratch: SelectShape::warp_words of shared memory, the warp's own.
-  __device__ WarpSelection(const SelectTask& task, std::uint32_t* scratch, std::int64_t first_user)
+  __device__ WarpSelection(const SelectTask& task, std::uint32_t* scratch)
       : task_(task),
         bins_(scratch),
-        first_user_(first_user),
-        kept_(task.kept.of(first_user)),
+        kept_(task.kept.of(first_user_of_warp())),
         capacity_(task.kept.capacity) {
     counts()[lane()] = 0;
     checked()[lane()] = 0;
-    const UserBounds own = task.bounds[first_user + lane()];
+    const UserBounds own = task.bounds[first_user_of_warp() + lane()];
     limits()[lane()] = own.limit;
     norms()[lane()] = own.norm;
     slacks()[lane()] = own.slack;
@@ -114,7 +118,7 @@ class WarpSelection {
 
   /// Writes how many each user keeps.
   __device__ void finish() {
-    const std::int64_t user = first_user_ + lane();
+    const std::int64_t user = first_user_of_warp() + lane();
     if (user < task_.counts.size()) {
       const bool proven = task_.bounds[user].status == answered && counts()[lane()] >= 0;
       task_.counts[user] = proven ? counts()[lane()] : unproven;
@@ -246,7 +250,7 @@ class WarpSelection {
 
   /// Raises the limit of a user as far as it is sure, and keeps what reaches it. By the warp.
   __device__ void prune(int slot) {
-    const std::int64_t user = first_user_ + slot;
+    const std::int64_t user = first_user_of_warp() + slot;
     KeptItem* const kept = kept_ + slot * capacity_;
     const int count = counts()[slot];
     if (count <= 0) {
@@ -280,7 +284,6 @@ class WarpSelection {
 
   const SelectTask& task_;
   std::uint32_t* bins_;
-  std::int64_t first_user_;
   KeptItem* kept_;  // of the first user
   std::int32_t capacity_;
 };
@@ -411,15 +414,16 @@ __global__ void __launch_bounds__(SelectShape<Chunk>::threads, Resident&& Chunk 
     select_items(SelectTask task) {
   ALSATIAN_SHARED_MEMORY(std::uint32_t, pool);
   using Shape = SelectShape<Chunk>;
-  constexpr int groups_at_once = Chunk <= 64 ? 4 : 2;
+  constexpr int groups_at_once = Chunk <= 64 ? 4 : Chunk == 128 ? 1 : 2;  // as registers allow
   constexpr int carried_groups = Resident ? groups_at_once : Shape::groups;
   const int lane = static_cast<int>(threadIdx.x % 32);
   const int warp = static_cast<int>(threadIdx.x / 32);
-  const std::int64_t first_user = std::int64_t{blockIdx.x} * block_users + warp * warp_users;
-  WarpSelection selection(
-      task, pool + Shape::stages * Shape::stage_words + warp * Shape::warp_words, first_user);
+  const std::int64_t first_user = first_user_of_warp();
+  WarpSelection selection(task,
+                          pool + Shape::stages * Shape::stage_words + warp * Shape::warp_words);
   const int chunks = Resident ? 1 : task.items.width.chunks;
-  const std::int64_t stages = task.items.tiles() * chunks;
+  // Of 2³¹ items: fewer than 2³¹ stages.
+  const auto stages = static_cast<std::int32_t>(task.items.tiles() * chunks);
 
   LaneBounds bounds;
 #pragma unroll
@@ -440,9 +444,8 @@ __global__ void __launch_bounds__(SelectShape<Chunk>::threads, Resident&& Chunk 
   }
   int slot = 0;
   int chunk = 0;
-  std::int32_t first_item = 0;
 #pragma unroll 1
-  for (std::int64_t stage = 0; stage < stages; ++stage) {
+  for (std::int32_t stage = 0; stage < stages; ++stage) {
     device::wait_for_copies<Shape::stages - 2>();
     __syncthreads();  // this stage is there, and nobody reads the last one any more
     if (stage + Shape::stages - 1 < stages) {
@@ -469,13 +472,14 @@ __global__ void __launch_bounds__(SelectShape<Chunk>::threads, Resident&& Chunk 
 #pragma unroll
           for (int i = 0; i < groups_at_once; ++i) {
             offer_group(selection, bounds, sums[i], biases + 8 * (group + i),
-                        first_item + 8 * (group + i));
+                        stage * tile_items + 8 * (group + i));
           }
         }
       } else {
         load_left<Chunk>(left, task, first_user, chunk);
         multiply_groups<Chunk>(sums, chunk == 0, left, right);
         if (chunk + 1 == chunks) {
+          const std::int32_t first_item = stage / chunks * tile_items;
 #pragma unroll
           for (int group = 0; group < Shape::groups; ++group) {
             offer_group(selection, bounds, sums[group], biases + 8 * group, first_item + 8 * group);
@@ -487,7 +491,6 @@ __global__ void __launch_bounds__(SelectShape<Chunk>::threads, Resident&& Chunk 
       continue;
     }
     chunk = 0;
-    first_item += tile_items;
     selection.end_tile(stage + 1 == stages);
   }
   device::wait_for_copies<0>();
