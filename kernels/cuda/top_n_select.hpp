@@ -111,7 +111,7 @@ class WarpSelection {
     const bool full = counts()[lane()] > capacity_ - tile_items;
     std::uint32_t users = __ballot_sync(device::all_lanes, static_cast<int>(full || last));
     while (users != 0) {
-      prune(__ffs(static_cast<int>(users)) - 1);
+      prune(__ffs(static_cast<int>(users)) - 1, last);
       users &= users - 1;
     }
   }
@@ -249,7 +249,7 @@ class WarpSelection {
   }
 
   /// Raises the limit of a user as far as it is sure, and keeps what reaches it. By the warp.
-  __device__ void prune(int slot) {
+  __device__ void prune(int slot, bool last) {
     const std::int64_t user = first_user_of_warp() + slot;
     KeptItem* const kept = kept_ + slot * capacity_;
     const int count = counts()[slot];
@@ -273,7 +273,7 @@ class WarpSelection {
       stay += __popc(staying);
     });
     // Too many are too close to call: the user is given up.
-    const bool given_up = stay > capacity_ - tile_items;
+    const bool given_up = !last && stay > capacity_ - tile_items;
     if (lane() == 0) {
       limits()[slot] = given_up ? INFINITY : limit;
       counts()[slot] = given_up ? unproven : stay;

@@ -5,6 +5,7 @@
 #include "tests/simt/schedules.hpp"
 #include "tests/support/reference_problems.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,6 +17,8 @@
 
 namespace alsatian::cuda {
 namespace {
+
+using ::testing::HasSubstr;
 
 struct Table {
   std::int32_t rank = 0;
@@ -355,6 +358,11 @@ TEST_F(TopItemsAnyhow, GiveUpUsersForWhomTooManyAreTooClose) {
   EXPECT_EQ(found[0], expected[0]);
   EXPECT_EQ(found[1], std::vector<Ranked>{unproven_user});
   EXPECT_EQ(found[2], expected[2]);
+  // All that there is may be too close, as long as there is room for it.
+  problem = make_problem({.users = 2, .items = 190, .rank = 0, .count = 2});
+  problem.seen.clear();
+  problem.items.biases.assign(190, 1.0F);
+  EXPECT_EQ(device_answers(problem), best_of_all(problem));
 }
 
 TEST_F(TopItemsAnyhow, NeverHaveScoresThatAreNotFinite) {
@@ -546,7 +554,7 @@ TEST_F(TopItemsAnyhow, RefuseWhatTheyWereNotMadeFor) {
   EXPECT_THROW(top.answer({users.table(), {}, {}, 0}), std::invalid_argument);
 }
 
-TEST_F(TopItemsAnyhow, LeakNothingWhicheverCallFails) {
+TEST_F(TopItemsAnyhow, ReportEveryFailedCallAndLeakNothing) {
   const Problem problem = make_problem({.users = 3, .items = 9, .rank = 4, .count = 2});
   device_answers(problem);
   const std::int64_t calls = simt::calls_made();
@@ -556,6 +564,9 @@ TEST_F(TopItemsAnyhow, LeakNothingWhicheverCallFails) {
     simt::fail_call(number, cudaErrorLaunchFailure);
     try {
       device_answers(problem);
+      // Calls of destructors cannot be reported: they come after the result is there.
+      EXPECT_THAT(simt::failed_call(), ::testing::AnyOf(HasSubstr("Free"), HasSubstr("Destroy"),
+                                                        HasSubstr("Synchronize")));
     } catch (const DeviceError& error) {
       ++thrown;
       EXPECT_EQ(error.code(), cudaErrorLaunchFailure);
