@@ -1,0 +1,78 @@
+// Kernels over long vectors: a body per element, alone or with a sum in double in a fixed order.
+// A body is a struct of views with operator()(index), so that each operation is a few lines.
+#pragma once
+
+#include "kernels/cuda/sums.hpp"
+
+#include <cstdint>
+
+namespace alsatian::cuda {
+
+/// body(j) for every j of the pieces.
+template <typename Body>
+__global__ void __launch_bounds__(sum_threads) for_each_element(Body body, WarpPieces pieces) {
+  const std::int64_t end = pieces.own_end();
+  for (std::int64_t j = pieces.own_first() + lane_of_warp(); j < end; j += 32) {
+    body(j);
+  }
+}
+
+/// parts [blocks]: Σ body(j) over a block's pieces.
+template <typename Body>
+__global__ void __launch_bounds__(sum_threads)
+    sum_elements(Body body, WarpPieces pieces, DeviceSpan<double> parts) {
+  const std::int64_t end = pieces.own_end();
+  double sums[1] = {};
+  for (std::int64_t j = pieces.own_first() + lane_of_warp(); j < end; j += 32) {
+    sums[0] += body(j);
+  }
+  store_block_sums(sums, parts);
+}
+
+/// Launches of the two, with the memory that sums take; only sums come back.
+class VectorSums {
+ public:
+  explicit VectorSums(const Context& context)
+      : context_(context), parts_(most_sum_blocks), sums_(count), fetched_(count) {
+    clear(context.compute(), sums_.span());
+  }
+
+  /// Sums that can wait for one fetch().
+  static constexpr std::int64_t count = 2;
+
+  static std::int64_t bytes() { return (most_sum_blocks + count) * std::int64_t{sizeof(double)}; }
+
+  template <typename Body>
+  void for_each(std::int64_t size, const Body& body) {
+    const WarpPieces pieces = WarpPieces::of(size, least);
+    launch(context_.compute(), &for_each_element<Body>, {pieces.blocks, sum_threads}, body, pieces);
+  }
+
+  /// Enqueues sum number `place` = Σ body(j) over [0, size).
+  template <typename Body>
+  void sum(std::int64_t place, std::int64_t size, const Body& body) {
+    const WarpPieces pieces = WarpPieces::of(size, least);
+    const DeviceSpan<double> parts = parts_.span().subspan(0, pieces.blocks);
+    launch(context_.compute(), &sum_elements<Body>,
+           {pieces.blocks, sum_threads, sum_shared_bytes<1>}, body, pieces, parts);
+    launch(context_.compute(), &add_parts<1>, {1, sum_threads, sum_shared_bytes<1>}, parts,
+           sums_.span().subspan(place, 1));
+  }
+
+  /// Waits for the sums, and adds the first `places`.
+  double fetch(std::int64_t places = count) {
+    download(context_.compute(), DeviceSpan<const double>(sums_.span()), fetched_.span());
+    context_.compute().synchronize();
+    return places == 1 ? fetched_.span()[0] : fetched_.span()[0] + fetched_.span()[1];
+  }
+
+ private:
+  static constexpr std::int64_t least = 128;  // elements of a warp
+
+  const Context& context_;
+  DeviceBuffer<double> parts_;
+  DeviceBuffer<double> sums_;
+  PinnedBuffer<double> fetched_;
+};
+
+}  // namespace alsatian::cuda
