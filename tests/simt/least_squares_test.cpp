@@ -588,6 +588,45 @@ TEST_F(DeviceLeastSquaresStep, OfRankZeroIsTheLast) {
   }
 }
 
+TEST_F(DeviceLeastSquaresStep, OfRankZeroSolvesInDoubleToTheEnd) {
+  const PlantedProblem planted = awkward_problem();
+  const Context context(0);
+  const RowSegments rows[2] = {make_segments(planted.by_user.offsets, short_part),
+                               make_segments(planted.by_item.offsets, short_part)};
+  const RatingsOnDevice ratings[2] = {{context, planted.by_user_float},
+                                      {context, planted.by_item_float}};
+  std::vector<DeviceBuffer<RowSegment>> segments;
+  std::vector<DeviceBuffer<SegmentedRow>> cut_rows;
+  std::vector<DeviceBuffer<double>> memory;
+  std::vector<BiasSide> sides;
+  for (const int side : {0, 1}) {
+    segments.push_back(to_device(context, rows[side].segments));
+    cut_rows.push_back(to_device(context, rows[side].cut_rows));
+    const std::int64_t size = ratings[side].ratings().rows();
+    memory.emplace_back(BiasVectors::count * size + rows[side].parts);
+    const auto part = [&](int i) { return memory.back().span().subspan(i * size, size); };
+    sides.push_back(
+        {ratings[side].ratings(),
+         segments.back().span(),
+         cut_rows.back().span(),
+         memory.back().span().subspan(BiasVectors::count * size, rows[side].parts),
+         {part(0), part(1), part(2), part(3), part(4), part(5), part(6), part(7), part(8)}});
+  }
+  VectorSums sums(context);
+  EXPECT_LE(BiasSolve(context, sums, sides[0], sides[1]).run(usual), 1e-12);
+  // The same in the reference's gradient: its sums round differently in the last places.
+  const reference::Problem problem = reference_problem(planted, usual);
+  reference::Parameters solution{{41, 0}, {37, 0}};
+  const double first = norm(reference::gradient(problem, solution));
+  for (const int side : {0, 1}) {
+    const std::vector<double> biases =
+        from_device(context, DeviceSpan<const double>(sides[side].vectors.biases));
+    reference::SideParameters& target = side == 0 ? solution.users : solution.items;
+    std::copy(biases.begin(), biases.end(), target.biases.data());
+  }
+  EXPECT_LE(norm(reference::gradient(problem, solution)), 2e-12 * first);
+}
+
 TEST_F(DeviceLeastSquaresStep, OfRankZeroWithoutBiasesHasNothingToDo) {
   const PlantedProblem planted = awkward_problem();
   Data data(planted, start_parameters(planted, 0), options_of(false));
