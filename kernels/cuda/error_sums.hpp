@@ -14,6 +14,10 @@
 
 namespace alsatian::cuda {
 
+/// Blocks of penalties that share a multiprocessor: with 64 registers for a thread none are
+/// spilled.
+inline constexpr int blocks_of_penalties = 4;
+
 /// Ratings with the rows that they belong to: by `offsets` [users + 1] where they are compressed
 /// rows of users, else by a list `users` in which −1 is unknown, as it is in `items`.
 struct JudgedRatings {
@@ -150,7 +154,7 @@ __global__ void __launch_bounds__(sum_threads)
 
 /// parts [blocks]: ½ Σ s(n)(λ‖w‖² + λ_b b²) over a block's rows. Squares and sums in double.
 template <int Lanes>
-__global__ void __launch_bounds__(sum_threads)
+__global__ void __launch_bounds__(sum_threads, blocks_of_penalties)
     sum_penalties(DeviceTable<const float> side, DeviceSpan<const std::int64_t> offsets,
                   Regularization regularization, WarpPieces pieces, DeviceSpan<double> parts) {
   const std::int64_t end = pieces.own_end();

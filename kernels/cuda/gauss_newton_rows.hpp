@@ -64,6 +64,9 @@ struct GatherShape {
   static constexpr int groups = 32 / lanes;
   /// Ratings of a group whose loads are on their way at once; many pieces are enough by themselves.
   static constexpr int at_once = pieces <= 3 ? 4 : 1;
+  /// Blocks of a multiprocessor that the registers leave room for: without it, the compiler spills
+  /// a word here and there for one block more.
+  static constexpr int least_blocks = pieces == 1 ? 7 : pieces <= 4 ? 3 : 2;
 };
 
 inline constexpr int gather_threads = 128;
@@ -293,7 +296,7 @@ __device__ __forceinline__ void finish_row(const GaussNewtonTask& task, std::int
 
 /// One warp per segment: whole rows are written, parts go to `parts`.
 template <typename Shape, bool Product>
-__global__ void __launch_bounds__(gather_threads)
+__global__ void __launch_bounds__(gather_threads, Shape::least_blocks)
     gather_rows(GaussNewtonTask task, DeviceSpan<const RowSegment> segments, PartSums parts) {
   const std::int64_t index =
       std::int64_t{blockIdx.x} * gather_warps + threadIdx.x / device::warp_lanes;

@@ -634,7 +634,7 @@ TEST_F(DeviceLeastSquaresStep, OfRankZeroWithoutBiasesHasNothingToDo) {
 }
 
 TEST_F(DeviceLeastSquaresStep, NamesTheCallAndLeaksNothingWhicheverCallFails) {
-  const PlantedProblem planted = planted_problem({.users = 5, .items = 4, .rank = 1});
+  const PlantedProblem planted = planted_problem({.users = 4, .items = 3, .rank = 1});
   LeastSquaresOptions options = options_of();
   options.inner_steps = 1;
   options.part_ratings = 2;
@@ -647,8 +647,8 @@ TEST_F(DeviceLeastSquaresStep, NamesTheCallAndLeaksNothingWhicheverCallFails) {
     work();
     const std::int64_t calls = simt::calls_made();
     int thrown = 0;
-    // Rank 0 makes many calls that differ in nothing.
-    for (std::int64_t number = 1; number <= calls; number += number < 110 ? 1 : 53) {
+    // Rank 0 begins with the same calls, and then makes many that differ in nothing.
+    for (std::int64_t number = 1; number <= calls; number += rank == 0 ? 23 : 1) {
       simt::reset_device();
       simt::fail_call(number, cudaErrorLaunchFailure);
       try {
@@ -662,7 +662,7 @@ TEST_F(DeviceLeastSquaresStep, NamesTheCallAndLeaksNothingWhicheverCallFails) {
       }
       EXPECT_EQ(simt::leaks(), "") << "after call " << number << ", " << simt::failed_call();
     }
-    EXPECT_GE(thrown, 80);
+    EXPECT_GE(thrown, rank == 0 ? 5 : 80);
   }
 }
 
