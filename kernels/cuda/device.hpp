@@ -90,6 +90,28 @@ __device__ __forceinline__ std::uint32_t to_tf32(float value) {
 #endif
 }
 
+/// `value` in IEEE binary16, to nearest with ties to even.
+__device__ __forceinline__ std::uint16_t to_half(float value) {
+#if defined(ALSATIAN_SIMT)
+  return simt::to_half(value);
+#else
+  std::uint16_t bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+  return bits;
+#endif
+}
+
+/// The number that these bits of IEEE binary16 stand for.
+__device__ __forceinline__ float from_half(std::uint16_t bits) {
+#if defined(ALSATIAN_SIMT)
+  return simt::from_half(bits);
+#else
+  float value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
+  return value;
+#endif
+}
+
 /// D += A·B by one warp: D [16, 8] in float, A [16, 8] and B [8, 8] in TF32. Element held by lane
 /// l, with g = l / 4 and t = l % 4 (PTX ISA, mma.m16n8k8, .tf32):
 /// a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4)   b: (t, g), (t + 4, g)

@@ -26,6 +26,8 @@ enum class RandomStream : std::uint32_t {
   generate_user = 11,
   generate_item = 12,
   generate_title = 13,
+  chunk_order = 14,
+  rounding = 15,
 };
 
 struct Random4 {

@@ -31,6 +31,9 @@ struct alignas(16) float4 {
 struct int2 {
   int x, y;
 };
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
 struct alignas(16) int4 {
   int x, y, z, w;
 };
@@ -71,6 +74,14 @@ inline void __syncthreads(::alsatian::simt::Place place = ::alsatian::simt::Plac
 }
 
 namespace alsatian::simt {
+
+/// IEEE binary16, to nearest with ties to even.
+inline std::uint16_t to_half(float value) {
+  return std::bit_cast<std::uint16_t>(static_cast<_Float16>(value));
+}
+inline float from_half(std::uint16_t bits) {
+  return static_cast<float>(std::bit_cast<_Float16>(bits));
+}
 
 template <typename Value>
 concept LaneValue = std::is_trivially_copyable_v<Value> && sizeof(Value) <= most_lane_bytes;
@@ -169,6 +180,10 @@ inline void __syncwarp(std::uint32_t mask = 0xFFFFFFFFU,
 
 template <typename Value>
 Value __ldg(const Value* address) {
+  return *address;
+}
+template <typename Value>
+Value __ldcg(const Value* address) {
   return *address;
 }
 template <typename Value>

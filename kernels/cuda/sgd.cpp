@@ -1,0 +1,336 @@
+// Launches of sgd_rows.hpp for the numbers of pieces that are compiled in: ranks up to 128, 256 and
+// 1024.
+#include "kernels/cuda/sgd.hpp"
+
+#include "kernels/cuda/sgd_rows.hpp"
+#include "kernels/math/regularization.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+namespace alsatian::cuda {
+namespace {
+
+/// The position of the calling thread in a range.
+__device__ __forceinline__ std::int64_t position_in_range() {
+  return std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+}
+
+__global__ void take_biases(DeviceSpan<const float> biases, DeviceSpan<SgdRow> rows) {
+  if (const std::int64_t row = position_in_range(); row < rows.size()) {
+    rows[row].bias = biases[row];
+  }
+}
+__global__ void give_biases(DeviceSpan<const SgdRow> rows, DeviceSpan<float> biases) {
+  if (const std::int64_t row = position_in_range(); row < rows.size()) {
+    biases[row] = rows[row].bias;
+  }
+}
+
+/// To nearest: what came from halves goes back to the same ones.
+__global__ void take_factors(DeviceSpan<const float> factors, DeviceSpan<Half> halves) {
+  const std::int64_t index = 4 * position_in_range();
+  if (index < halves.size()) {
+    const float4 values = load_4(factors.data() + index);
+    uint2 bits;
+    bits.x = device::to_half(values.x) | std::uint32_t{device::to_half(values.y)} << 16;
+    bits.y = device::to_half(values.z) | std::uint32_t{device::to_half(values.w)} << 16;
+    *reinterpret_cast<uint2*>(halves.data() + index) = bits;
+  }
+}
+__global__ void give_factors(DeviceSpan<const Half> halves, DeviceSpan<float> factors) {
+  const std::int64_t index = 4 * position_in_range();
+  if (index < halves.size()) {
+    *reinterpret_cast<float4*>(factors.data() + index) = load_4(halves.data() + index);
+  }
+}
+
+constexpr std::int32_t piece_columns = 4 * static_cast<std::int32_t>(device::warp_lanes);
+constexpr std::int32_t most_pieces = 8;
+constexpr std::int64_t staging_elements = std::int64_t{4} << 20;
+
+/// Calls body(std::integral_constant<int, Pieces>) with enough pieces for a row of `stride`.
+template <typename Body>
+void with_pieces(std::int32_t stride, Body&& body) {
+  if (stride <= piece_columns) {
+    body(std::integral_constant<int, 1>());
+  } else if (stride <= 2 * piece_columns) {
+    body(std::integral_constant<int, 2>());
+  } else {
+    body(std::integral_constant<int, most_pieces>());
+  }
+}
+
+/// Copies in pieces, so that little pinned memory does for any length; waits.
+template <typename T>
+void upload_in_pieces(const Stream& stream, View<const T> from, DeviceSpan<T> to) {
+  PinnedBuffer<T> staging(std::min(from.size(), staging_elements));
+  for (std::int64_t first = 0; first < from.size(); first += staging.size()) {
+    const std::int64_t count = std::min(staging.size(), from.size() - first);
+    const auto piece = staging.span().first(static_cast<std::size_t>(count));
+    std::copy_n(from.data() + first, count, piece.begin());
+    upload(stream, std::span<const T>(piece), to.subspan(first, count));
+    stream.synchronize();  // the next piece takes the staging memory
+  }
+}
+
+template <typename T>
+DeviceBuffer<T> uploaded(const Stream& stream, View<const T> from) {
+  DeviceBuffer<T> buffer(from.size());
+  upload_in_pieces(stream, from, buffer.span());
+  return buffer;
+}
+
+void check_schedule(const SgdScheduleView& schedule, View<const std::int64_t> user_offsets,
+                    View<const std::int64_t> item_offsets, std::int32_t rank) {
+  const std::int64_t grid = schedule.grid;
+  const std::int64_t observations = schedule.ratings.size();
+  if (grid < 1 || schedule.block_offsets.size() != grid * grid + 1) {
+    throw std::invalid_argument("an SGD schedule needs grid·grid + 1 block offsets");
+  }
+  if (schedule.users.size() != observations || schedule.items.size() != observations ||
+      schedule.block_offsets[grid * grid] != observations) {
+    throw std::invalid_argument("an SGD schedule needs a user and an item for every rating");
+  }
+  if (user_offsets.empty() || item_offsets.empty()) {
+    throw std::invalid_argument("stochastic gradient descent needs the offsets of both sides");
+  }
+  if (rank < 0 || rank > most_pieces * piece_columns) {
+    throw std::invalid_argument("no kernel of stochastic gradient descent for this rank");
+  }
+}
+
+LaunchShape one_thread_each(std::int64_t count) {
+  constexpr unsigned threads = 256;
+  return {(count + threads - 1) / threads, threads};
+}
+
+/// One side's rows and, for halves, its factors.
+struct Side {
+  const Context& context;
+  std::vector<std::int64_t> counts;
+  DeviceBuffer<SgdRow> rows;
+  DeviceBuffer<Half> halves;
+
+  Side(const Context& device, View<const std::int64_t> offsets, std::int32_t rank,
+       SgdStorage storage)
+      : context(device),
+        rows(offsets.size() - 1),
+        halves(storage == SgdStorage::halves ? rows.size() * padded_rank(rank) : 0) {
+    for (std::int64_t row = 0; row < rows.size(); ++row) {
+      counts.push_back(offsets[row + 1] - offsets[row]);
+    }
+  }
+
+  std::vector<SgdRow> downloaded() const {
+    PinnedBuffer<SgdRow> staging(rows.size());
+    download(context.compute(), rows.span(), staging.span());
+    context.compute().synchronize();
+    return {staging.span().begin(), staging.span().end()};
+  }
+  void set(const std::vector<SgdRow>& values) {
+    upload_in_pieces(context.compute(), View<const SgdRow>(values), rows.span());
+  }
+  void set_scaling(std::vector<SgdRow> values, double scaling) {
+    for (std::size_t row = 0; row < values.size(); ++row) {
+      values[row].share =
+          static_cast<float>(observation_share(static_cast<double>(counts[row]), scaling));
+    }
+    set(values);
+  }
+
+  SgdSums sums() const {
+    SgdSums result;
+    for (const SgdRow& row : downloaded()) {
+      result.factors.push_back(row.factor_sum);
+      result.biases.push_back(row.bias_sum);
+    }
+    return result;
+  }
+  void set_sums(const SgdSums& sums) {
+    if (sums.factors.size() != counts.size() || sums.biases.size() != counts.size()) {
+      throw std::invalid_argument("AdaGrad's sums need one number for every row");
+    }
+    std::vector<SgdRow> values = downloaded();
+    for (std::size_t row = 0; row < values.size(); ++row) {
+      values[row].factor_sum = sums.factors[row];
+      values[row].bias_sum = sums.biases[row];
+    }
+    set(values);
+  }
+
+  void check(const DeviceTable<float>& table, std::int32_t rank) const {
+    if (table.rows() != rows.size() || table.rank != rank || table.stride != padded_rank(rank)) {
+      throw std::invalid_argument("a table has another shape than the schedule was made for");
+    }
+  }
+
+  template <typename Storage>
+  SgdSide<Storage> begin(const DeviceTable<float>& table) {
+    launch(context.compute(), &take_biases, one_thread_each(rows.size()), table.biases,
+           rows.span());
+    if constexpr (std::is_same_v<Storage, Half>) {
+      launch(context.compute(), &take_factors, one_thread_each(halves.size() / 4), table.factors,
+             halves.span());
+      return {halves.span().data(), rows.span().data(), table.stride};
+    } else {
+      return {table.factors.data(), rows.span().data(), table.stride};
+    }
+  }
+  void end(const DeviceTable<float>& table) const {
+    launch(context.compute(), &give_biases, one_thread_each(rows.size()), rows.span(),
+           table.biases);
+    launch(context.compute(), &give_factors, one_thread_each(halves.size() / 4), halves.span(),
+           table.factors);
+  }
+};
+
+}  // namespace
+
+struct SgdEpochs::State {
+  const Context& context;
+  SgdOptions options;
+  std::int32_t rank;
+  std::int32_t grid;
+  std::int64_t hogwild_warps;
+  DeviceBuffer<std::int64_t> block_offsets;
+  DeviceBuffer<std::int32_t> user_ids;
+  DeviceBuffer<std::int32_t> item_ids;
+  DeviceBuffer<float> ratings;
+  Side users;
+  Side items;
+
+  State(const Context& device, const SgdScheduleView& schedule,
+        View<const std::int64_t> user_offsets, View<const std::int64_t> item_offsets,
+        std::int32_t factors, const SgdOptions& how)
+      : context(device),
+        options(how),
+        rank(factors),
+        grid(schedule.grid),
+        hogwild_warps(std::min({warps_without_crowding(user_offsets, how.most_meetings),
+                                warps_without_crowding(item_offsets, how.most_meetings),
+                                std::int64_t{device.processors()} * how.warps_per_processor})),
+        block_offsets(uploaded(device.compute(), schedule.block_offsets)),
+        user_ids(uploaded(device.compute(), schedule.users)),
+        item_ids(uploaded(device.compute(), schedule.items)),
+        ratings(uploaded(device.compute(), schedule.ratings)),
+        users(device, user_offsets, factors, how.storage),
+        items(device, item_offsets, factors, how.storage) {}
+
+  template <typename Storage>
+  SgdTask<Storage> begin(const DeviceTable<float>& user_table, const DeviceTable<float>& item_table,
+                         const SgdStep& step, std::uint32_t epoch) {
+    return {.users = users.begin<Storage>(user_table),
+            .items = items.begin<Storage>(item_table),
+            .ratings = {user_ids.span().data(), item_ids.span().data(), ratings.span().data()},
+            .likelihood = static_cast<std::uint32_t>(step.likelihood.index()),
+            .factor_regularization = step.factor_regularization,
+            .bias_regularization = step.bias_regularization,
+            .mean = step.mean,
+            .learning_rate = step.learning_rate,
+            .rank_share = rank > 0 ? 1.0F / static_cast<float>(rank) : 0.0F,
+            .adagrad = step.adagrad,
+            .biases = step.biases,
+            .seed = options.seed,
+            .epoch = epoch};
+  }
+
+  /// Calls launch_all(task, std::integral_constant<int, Pieces>) between what begins and ends an
+  /// epoch.
+  template <typename LaunchAll>
+  void epoch(const DeviceTable<float>& user_table, const DeviceTable<float>& item_table,
+             const SgdStep& step, std::uint32_t number, LaunchAll&& launch_all) {
+    users.check(user_table, rank);
+    items.check(item_table, rank);
+    with_pieces(user_table.stride, [&](auto pieces) {
+      if (options.storage == SgdStorage::halves) {
+        launch_all(begin<Half>(user_table, item_table, step, number), pieces);
+      } else {
+        launch_all(begin<float>(user_table, item_table, step, number), pieces);
+      }
+    });
+    users.end(user_table);
+    items.end(item_table);
+  }
+};
+
+SgdEpochs::SgdEpochs(const Context& context, const SgdScheduleView& schedule,
+                     View<const std::int64_t> user_offsets, View<const std::int64_t> item_offsets,
+                     double scaling, std::int32_t rank, const SgdOptions& options) {
+  check_schedule(schedule, user_offsets, item_offsets, rank);
+  state_ = std::make_unique<State>(context, schedule, user_offsets, item_offsets, rank, options);
+  for (Side* const side : {&state_->users, &state_->items}) {
+    side->set_scaling(std::vector<SgdRow>(side->counts.size(), SgdRow{0, 1, 1, 0}), scaling);
+  }
+}
+
+SgdEpochs::~SgdEpochs() = default;
+
+void SgdEpochs::blocked_epoch(const DeviceTable<float>& users, const DeviceTable<float>& items,
+                              const SgdStep& step, std::span<const std::int32_t> stages,
+                              std::uint32_t epoch) {
+  for (const std::int32_t stage : stages) {
+    if (stage < 0 || stage >= state_->grid) {
+      throw std::invalid_argument("an SGD stage is out of range");
+    }
+  }
+  state_->epoch(users, items, step, epoch,
+                [&]<typename Storage>(const SgdTask<Storage>& task, auto pieces) {
+                  for (const std::int32_t stage : stages) {
+                    launch(state_->context.compute(), &sgd_stage<Storage, pieces()>,
+                           {state_->grid, sgd_threads}, task,
+                           std::as_const(state_->block_offsets).span(), state_->grid, stage);
+                  }
+                });
+}
+
+void SgdEpochs::hogwild_epoch(const DeviceTable<float>& users, const DeviceTable<float>& items,
+                              const SgdStep& step, std::uint32_t epoch) {
+  state_->epoch(users, items, step, epoch,
+                [&]<typename Storage>(const SgdTask<Storage>& task, auto pieces) {
+                  launch(state_->context.compute(), &sgd_chunks<Storage, pieces()>,
+                         {state_->hogwild_warps, sgd_threads}, task, state_->ratings.size(),
+                         state_->options.chunk_ratings);
+                });
+}
+
+SgdSums SgdEpochs::user_sums() const { return state_->users.sums(); }
+SgdSums SgdEpochs::item_sums() const { return state_->items.sums(); }
+void SgdEpochs::set_user_sums(const SgdSums& sums) { state_->users.set_sums(sums); }
+void SgdEpochs::set_item_sums(const SgdSums& sums) { state_->items.set_sums(sums); }
+
+void SgdEpochs::set_scaling(double scaling) {
+  for (Side* const side : {&state_->users, &state_->items}) {
+    side->set_scaling(side->downloaded(), scaling);
+  }
+}
+
+std::int64_t SgdEpochs::hogwild_warps() const { return state_->hogwild_warps; }
+
+std::int64_t SgdEpochs::bytes(std::int64_t users, std::int64_t items, std::int64_t observations,
+                              std::int32_t grid, std::int32_t rank, SgdStorage storage) {
+  const std::int64_t half_columns = storage == SgdStorage::halves ? padded_rank(rank) : 0;
+  const auto row_bytes = static_cast<std::int64_t>(sizeof(SgdRow)) +
+                         half_columns * static_cast<std::int64_t>(sizeof(Half));
+  return (std::int64_t{grid} * grid + 1) * std::int64_t{sizeof(std::int64_t)} +
+         observations * std::int64_t{2 * sizeof(std::int32_t) + sizeof(float)} +
+         (users + items) * row_bytes;
+}
+
+std::int64_t warps_without_crowding(View<const std::int64_t> offsets, double most_meetings) {
+  const auto total = static_cast<double>(offsets[offsets.size() - 1]);
+  double meeting = 0;  // the chance that two ratings drawn at random are of the same row
+  for (std::int64_t row = 0; row + 1 < offsets.size(); ++row) {
+    const double share = static_cast<double>(offsets[row + 1] - offsets[row]) / total;
+    meeting += share * share;
+  }
+  if (!(meeting > 0)) {
+    return 1;
+  }
+  return 1 + static_cast<std::int64_t>(std::min(most_meetings / meeting, 1e6));
+}
+
+}  // namespace alsatian::cuda
