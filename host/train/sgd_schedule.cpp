@@ -14,13 +14,12 @@
 namespace alsatian {
 namespace {
 
-/// About 2000 ratings a block: enough to be worth a task, few enough to mix.
-std::int32_t grid_size(std::int64_t observations, std::int64_t users, std::int64_t items) {
-  constexpr double ratings_per_block = 2000;
-  constexpr std::int64_t largest_grid = 64;
+std::int32_t grid_size(const SgdGrid& kind, std::int64_t observations, std::int64_t users,
+                       std::int64_t items) {
   const auto wanted = static_cast<std::int64_t>(
-      std::ceil(std::sqrt(static_cast<double>(observations) / ratings_per_block)));
-  const std::int64_t most = std::max<std::int64_t>(std::min({users, items, largest_grid}), 1);
+      std::ceil(std::sqrt(static_cast<double>(observations) / kind.ratings_per_block)));
+  const std::int64_t most =
+      std::max<std::int64_t>(std::min({users, items, std::int64_t{kind.largest}}), 1);
   return static_cast<std::int32_t>(std::clamp<std::int64_t>(wanted, 1, most));
 }
 
@@ -99,10 +98,10 @@ void fill_blocks(const CompressedMatrix& by_user, std::span<const std::int32_t> 
 }  // namespace
 
 SgdSchedule make_sgd_schedule(const CompressedMatrix& by_user, std::int32_t items,
-                              std::uint64_t seed) {
+                              std::uint64_t seed, const SgdGrid& kind) {
   const auto observations = static_cast<std::int64_t>(by_user.values.size());
   SgdSchedule schedule;
-  schedule.grid = grid_size(observations, by_user.rows(), items);
+  schedule.grid = grid_size(kind, observations, by_user.rows(), items);
   const auto grid = static_cast<std::size_t>(schedule.grid);
   const auto user_order = random_order(by_user.rows(), seed, RandomStream::user_order, 0);
   const auto item_order = random_order(items, seed, RandomStream::item_order, 0);

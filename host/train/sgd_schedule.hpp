@@ -22,10 +22,22 @@ struct SgdSchedule {
   SgdScheduleView view() const { return {grid, block_offsets, users, items, ratings}; }
 };
 
-/// Depends on the ratings and the seed alone. Rows are cut into parts of about equal numbers of
-/// ratings; the grid grows with the number of ratings, up to 64.
+/// How finely ratings are cut: the grid grows with their number.
+struct SgdGrid {
+  double ratings_per_block = 2000;
+  std::int32_t largest = 64;
+};
+/// Enough to be worth a task of a thread, few enough to mix.
+inline constexpr SgdGrid grid_for_threads{};
+/// A device runs the blocks of a stage on one warp each.
+inline constexpr SgdGrid grid_for_warps{.ratings_per_block = 24, .largest = 1024};
+/// One block: users in random order, the ratings of each together.
+inline constexpr SgdGrid single_block{.largest = 1};
+
+/// Depends on the ratings, the seed and the kind of grid alone. Rows are cut into parts of about
+/// equal numbers of ratings.
 SgdSchedule make_sgd_schedule(const CompressedMatrix& by_user, std::int32_t items,
-                              std::uint64_t seed);
+                              std::uint64_t seed, const SgdGrid& grid = grid_for_threads);
 
 /// The stages of an epoch in the order to run them: a permutation of 0 … grid − 1.
 std::vector<std::int32_t> stage_order(std::int32_t grid, int epoch, std::uint64_t seed);
