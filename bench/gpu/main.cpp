@@ -1,7 +1,10 @@
 // Measures a GPU and the project's kernels on it; needs nothing but a driver.
-// Usage: gpu_bench RESULT.json [ceilings|als SHAPE K REPEATS]...
+// Usage: gpu_bench RESULT.json [ceilings | als SHAPE K REPEATS | mle K | ls K | top-n K]...
 #include "bench/gpu/als.hpp"
 #include "bench/gpu/ceilings.hpp"
+#include "bench/gpu/least_squares.hpp"
+#include "bench/gpu/sgd.hpp"
+#include "bench/gpu/top_n.hpp"
 
 #include <cstdlib>
 #include <fstream>
@@ -36,6 +39,54 @@ void write(const std::string& path, const Figures& figures) {
   out << "\n]}\n";
 }
 
+bool benchmark_mle(const cuda::Context& context, std::int32_t rank, Figures& figures) {
+  const double difference = largest_sgd_difference(context);
+  figures.add("mle largest difference from a serial epoch", difference * 1e6, "1e-6");
+  SgdBenchmarkOptions options;
+  options.ranks = {rank};
+  for (const SgdBenchmark& one : benchmark_sgd(context, {}, options)) {
+    const std::string name =
+        "mle ml-25m k=" + std::to_string(rank) + (one.hogwild ? " hogwild" : " blocks") +
+        (one.halves ? " halves" : " floats") + " " + std::to_string(one.warps) + " warps ";
+    figures.add(name + "epoch", one.seconds_per_epoch * 1e3, "ms");
+    figures.add(name + "bytes", one.bytes_per_second * 1e-12, "TB/s");
+    figures.add(name + "rmse", one.rmse, "");
+  }
+  return difference < 1e-3;
+}
+
+bool benchmark_ls(const cuda::Context& context, std::int32_t rank, Figures& figures) {
+  const bool right = check_least_squares(context, 0) && check_least_squares(context, rank);
+  const LeastSquaresTimes times = benchmark_least_squares(context, {.rank = rank});
+  const std::string name = "ls ml-25m k=" + std::to_string(rank) + " ";
+  figures.add(name + "gradient", times.gradient_seconds * 1e3, "ms");
+  figures.add(name + "product", times.product_seconds * 1e3, "ms");
+  figures.add(name + "step", times.step_seconds * 1e3, "ms");
+  figures.add(name + "products of that step", times.step_inner_steps, "");
+  figures.add(name + "training errors", times.errors_seconds * 1e3, "ms");
+  return right;
+}
+
+bool benchmark_recommendations(const cuda::Context& context, std::int32_t rank, Figures& figures) {
+  TopItemsShape shape;
+  shape.rank = rank;
+  const TopItemsTimes times = benchmark_top_n(context, shape);
+  const std::string name = "top-n ml-25m k=" + std::to_string(rank) + " ";
+  figures.add(name + "100 items for all users", times.median_milliseconds, "ms");
+  figures.add(name + "construction", times.construction_milliseconds, "ms");
+  figures.add(name + "users left to the host", static_cast<double>(times.unproven_users), "");
+  figures.add(name + "wrong users", static_cast<double>(times.wrong_users), "");
+  return times.wrong_users == 0;
+}
+
+using RankBenchmark = bool (*)(const cuda::Context&, std::int32_t, Figures&);
+
+const std::map<std::string, RankBenchmark>& of_one_rank() {
+  static const std::map<std::string, RankBenchmark> benchmarks = {
+      {"mle", &benchmark_mle}, {"ls", &benchmark_ls}, {"top-n", &benchmark_recommendations}};
+  return benchmarks;
+}
+
 int run(const std::vector<std::string>& arguments) {
   const cuda::Context context(0);
   Figures figures;
@@ -49,8 +100,13 @@ int run(const std::vector<std::string>& arguments) {
                             std::atoi(arguments[at + 3].c_str()), figures) &&
               right;
       at += 3;
+    } else if (at + 1 < arguments.size() && of_one_rank().contains(arguments[at])) {
+      const auto benchmark = of_one_rank().at(arguments[at]);
+      right = benchmark(context, std::atoi(arguments[at + 1].c_str()), figures) && right;
+      ++at;
     } else {
-      std::cerr << "usage: gpu_bench RESULT.json [ceilings|als SHAPE K REPEATS]...\n";
+      std::cerr << "usage: gpu_bench RESULT.json [ceilings | als SHAPE K REPEATS | mle K | ls K | "
+                   "top-n K]...\n";
       return 64;
     }
     write(arguments[0], figures);
