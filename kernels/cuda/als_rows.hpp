@@ -76,7 +76,7 @@ __device__ bool solve_row(const AlsTask& task, const RowMemory<K>& memory, std::
   } else if (threadIdx.x == 0) {
     task.solved_biases[row] = 0;
   }
-  solve_transposed(matrix, vectors.inverse_diagonal, vectors.products, K);
+  solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.products, K);
   for (int j = static_cast<int>(threadIdx.x); j < K; j += RowShape<K>::threads) {
     task.solved[row * K + j] = vectors.products[j];
   }

@@ -134,9 +134,9 @@ __global__ void solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> ro
   if (!factored) {
     return;
   }
-  solve_transposed(matrix, vectors.inverse_diagonal, vectors.products, order);
+  solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.products, order);
   if (task.biases) {
-    solve_transposed(matrix, vectors.inverse_diagonal, vectors.sums, order);
+    solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.sums, order);
     if (threadIdx.x < device::warp_lanes) {
       float dual = 0;
       float ones = 0;

@@ -93,7 +93,7 @@ __device__ __forceinline__ std::uint32_t to_tf32(float value) {
 /// `value` in IEEE binary16, to nearest with ties to even.
 __device__ __forceinline__ std::uint16_t to_half(float value) {
 #if defined(ALSATIAN_SIMT)
-  return simt::to_half(value);
+  return static_cast<std::uint16_t>(simt::to_half(value));
 #else
   std::uint16_t bits;
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
@@ -104,7 +104,7 @@ __device__ __forceinline__ std::uint16_t to_half(float value) {
 /// The number that these bits of IEEE binary16 stand for.
 __device__ __forceinline__ float from_half(std::uint16_t bits) {
 #if defined(ALSATIAN_SIMT)
-  return simt::from_half(bits);
+  return simt::of_half(bits);
 #else
   float value;
   asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));

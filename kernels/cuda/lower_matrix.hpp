@@ -32,76 +32,103 @@ struct SolveVectors {
   float* inverse_diagonal;  // of the factor
 };
 
-/// One warp factors the diagonal block of panel [first, first + 16) and forward-solves the two
-/// right-hand sides within it. Lane r < 16 holds row r of the block, lanes 16 and 17 the sides.
-/// False, in all lanes, at the first pivot that is at most least_pivot or not a number.
-__device__ inline bool factor_diagonal(LowerMatrix matrix, SolveVectors vectors, int first,
-                                       float least_pivot) {
-  constexpr int order = LowerMatrix::group;
-  const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
-  float* const source = lane == order       ? vectors.products + first
-                        : lane == order + 1 ? vectors.sums + first
-                                            : matrix.row(first + lane % order) + first;
-  float values[order];
+/// 16 floats of shared memory, aligned to 16 bytes, in registers.
+struct PanelRow {
+  static constexpr int width = LowerMatrix::group;
+  float values[width] = {};
+
+  __device__ void load(const float* source) {
+    const auto* const vectors = reinterpret_cast<const float4*>(source);
 #pragma unroll
-  for (int column = 0; column < order; ++column) {
-    values[column] = source[column];
-  }
-#pragma unroll
-  for (int pivot = 0; pivot < order; ++pivot) {
-    const float square = __shfl_sync(device::all_lanes, values[pivot], pivot);
-    if (!(square > least_pivot)) {
-      return false;
-    }
-    const float inverse = rsqrtf(square);  // to 2 units in the last place
-    values[pivot] *= inverse;
-    if (lane == pivot) {
-      vectors.inverse_diagonal[first + pivot] = inverse;
-    }
-#pragma unroll
-    for (int column = pivot + 1; column < order; ++column) {
-      values[column] -= values[pivot] * __shfl_sync(device::all_lanes, values[pivot], column);
+    for (int i = 0; i < width / 4; ++i) {
+      const float4 four = vectors[i];
+      values[4 * i] = four.x;
+      values[4 * i + 1] = four.y;
+      values[4 * i + 2] = four.z;
+      values[4 * i + 3] = four.w;
     }
   }
-  if (lane < order + 2) {
+  __device__ void store(float* target) const {
+    auto* const vectors = reinterpret_cast<float4*>(target);
 #pragma unroll
-    for (int column = 0; column < order; ++column) {
-      source[column] = values[column];  // above the diagonal: never read
+    for (int i = 0; i < width / 4; ++i) {
+      vectors[i] =
+          make_float4(values[4 * i], values[4 * i + 1], values[4 * i + 2], values[4 * i + 3]);
     }
+  }
+};
+
+/// A warp's copy of the diagonal block of a panel: lane r < 16 holds row r, lanes 16 and 17 the
+/// right-hand sides. Every warp that has rows below factors its own copy, so that nobody waits.
+struct DiagonalBlock {
+  PanelRow own;
+  float inverse_diagonal = 0;  // of row lane % 16
+
+  __device__ static float* source(LowerMatrix matrix, SolveVectors vectors, int first) {
+    const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+    return lane == 16   ? vectors.products + first
+           : lane == 17 ? vectors.sums + first
+                        : matrix.row(first + lane % 16) + first;
+  }
+
+  /// Factors the block and solves `below`, the panel's part of a row further down, along with it.
+  /// False, in all lanes, at the first pivot that is at most least_pivot or not a number.
+  __device__ bool factor(PanelRow& below, float least_pivot) {
+    const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+#pragma unroll
+    for (int pivot = 0; pivot < PanelRow::width; ++pivot) {
+      const float square = __shfl_sync(device::all_lanes, own.values[pivot], pivot);
+      if (!(square > least_pivot)) {
+        return false;
+      }
+      const float inverse = rsqrtf(square);  // to two units in the last place
+      own.values[pivot] *= inverse;
+      below.values[pivot] *= inverse;
+      inverse_diagonal = lane % 16 == pivot ? inverse : inverse_diagonal;
+#pragma unroll
+      for (int column = pivot + 1; column < PanelRow::width; ++column) {
+        const float other = __shfl_sync(device::all_lanes, own.values[pivot], column);
+        own.values[column] -= own.values[pivot] * other;
+        below.values[column] -= below.values[pivot] * other;
+      }
+    }
+    return true;
+  }
+};
+
+/// Factors the panel of columns [first, first + 16), a thread for each row below the diagonal
+/// block, and takes it out of the right-hand sides below. The block itself and the right-hand
+/// sides beside it stay as they were: `block` of warp 0 has them. A warp without rows does nothing.
+__device__ inline bool factor_panel(LowerMatrix matrix, SolveVectors vectors, int first, int order,
+                                    float least_pivot, DiagonalBlock& block) {
+  const int row = first + PanelRow::width + static_cast<int>(threadIdx.x);
+  const bool there = row < order;
+  const int first_of_warp = row - static_cast<int>(threadIdx.x % device::warp_lanes);
+  if (threadIdx.x >= device::warp_lanes && first_of_warp >= order) {
+    return true;
+  }
+  block.own.load(DiagonalBlock::source(matrix, vectors, first));
+  PanelRow below;
+  if (there) {
+    below.load(matrix.row(row) + first);
+  }
+  if (!block.factor(below, least_pivot)) {
+    return false;
+  }
+  float product = 0;
+  float sum = 0;
+#pragma unroll
+  for (int column = 0; column < PanelRow::width; ++column) {
+    const float value = below.values[column];
+    product += value * __shfl_sync(device::all_lanes, block.own.values[column], 16);
+    sum += value * __shfl_sync(device::all_lanes, block.own.values[column], 17);
+  }
+  if (there) {
+    below.store(matrix.row(row) + first);
+    vectors.products[row] -= product;
+    vectors.sums[row] -= sum;
   }
   return true;
-}
-
-/// Rows below the diagonal block of the panel, a thread each: solved for, and taken out of the
-/// right-hand sides.
-__device__ inline void solve_below(LowerMatrix matrix, SolveVectors vectors, int first, int order) {
-  constexpr int width = LowerMatrix::group;
-  for (int row = first + width + static_cast<int>(threadIdx.x); row < order;
-       row += static_cast<int>(blockDim.x)) {
-    float* const target = matrix.row(row) + first;
-    float values[width];
-    float product = vectors.products[row];
-    float sum = vectors.sums[row];
-#pragma unroll
-    for (int column = 0; column < width; ++column) {
-      const float* const diagonal = matrix.row(first + column) + first;
-      float value = target[column];
-#pragma unroll
-      for (int known = 0; known < column; ++known) {
-        value -= values[known] * diagonal[known];
-      }
-      value *= vectors.inverse_diagonal[first + column];
-      values[column] = value;
-      product -= value * vectors.products[first + column];
-      sum -= value * vectors.sums[first + column];
-    }
-#pragma unroll
-    for (int column = 0; column < width; ++column) {
-      target[column] = values[column];
-    }
-    vectors.products[row] = product;
-    vectors.sums[row] = sum;
-  }
 }
 
 /// What is right of the panel, less the product of the panel with its transpose: 16 × 8 tiles of
@@ -137,61 +164,72 @@ __device__ inline void update_trailing(LowerMatrix matrix, int first, int groups
 
 /// Factors the lower half A = LLᵀ in place and replaces products and sums by L⁻¹ times them.
 /// order: a multiple of 16. All threads of the block call it; false, in all of them, where a pivot
-/// is at most least_pivot or not a number. `verdict` is a word of shared memory.
+/// is at most least_pivot or not a number. `verdict` is a word of shared memory. The threads are as
+/// many as the rows below the first panel, or more.
 __device__ inline bool factor_lower(LowerMatrix matrix, SolveVectors vectors, int order,
                                     float least_pivot, int* verdict) {
+  const int lane = static_cast<int>(threadIdx.x);
   for (int first = 0; first < order; first += LowerMatrix::group) {
-    if (threadIdx.x < device::warp_lanes) {
-      const bool factored = factor_diagonal(matrix, vectors, first, least_pivot);
-      if (threadIdx.x == 0) {
-        *verdict = static_cast<int>(factored);
-      }
+    DiagonalBlock block;
+    const bool factored = factor_panel(matrix, vectors, first, order, least_pivot, block);
+    if (threadIdx.x == 0) {
+      *verdict = static_cast<int>(factored);
     }
     __syncthreads();
     if (*verdict == 0) {
       return false;
     }
-    solve_below(matrix, vectors, first, order);
-    __syncthreads();
+    // Only now has every warp read the block.
+    if (lane < LowerMatrix::group + 2) {
+      block.own.store(DiagonalBlock::source(matrix, vectors, first));
+    }
+    if (lane < LowerMatrix::group) {
+      vectors.inverse_diagonal[first + lane] = block.inverse_diagonal;
+    }
     update_trailing(matrix, first, order / LowerMatrix::group);
     __syncthreads();
   }
   return true;
 }
 
-/// Replaces `values` [order] by L⁻ᵀ times them. All threads of the block call it.
-__device__ inline void solve_transposed(LowerMatrix matrix, const float* inverse_diagonal,
-                                        float* values, int order) {
-  constexpr int width = LowerMatrix::group;
-  const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
-  for (int first = order - width; first >= 0; first -= width) {
-    if (threadIdx.x < device::warp_lanes) {
-      const int own = lane % width;
-      float value = values[first + own];
-      float solved = 0;
+/// Replaces `values` [order] by L⁻ᵀ times them; order ≤ Most. One warp does it, a lane for every
+/// 32nd value; all threads of the block call it, and see the result.
+template <int Most>
+__device__ void solve_transposed(LowerMatrix matrix, const float* inverse_diagonal, float* values,
+                                 int order) {
+  constexpr int words = (Most + 31) / 32;
+  if (threadIdx.x < device::warp_lanes) {
+    const int lane = static_cast<int>(threadIdx.x);
+    float left[words];
+    float inverses[words];
 #pragma unroll
-      for (int column = width - 1; column >= 0; --column) {
-        const float known =
-            __shfl_sync(device::all_lanes, value, column) * inverse_diagonal[first + column];
-        solved = own == column ? known : solved;
-        value -= own < column ? matrix.row(first + column)[first + own] * known : 0.0F;
+    for (int word = 0; word < words; ++word) {
+      const int row = 32 * word + lane;
+      left[word] = row < order ? values[row] : 0.0F;
+      inverses[word] = row < order ? inverse_diagonal[row] : 0.0F;
+    }
+#pragma unroll
+    for (int word = words - 1; word >= 0; --word) {
+      const int last = order - 32 * word < 32 ? order - 32 * word - 1 : 31;
+#pragma unroll 8
+      for (int solved = last; solved >= 0; --solved) {
+        // The rows of the solved value's column are a row of the lower half.
+        const float* const row = matrix.row(32 * word + solved);
+        const float known = __shfl_sync(device::all_lanes, left[word] * inverses[word], solved);
+#pragma unroll
+        for (int above = 0; above < word; ++above) {
+          left[above] -= row[32 * above + lane] * known;
+        }
+        left[word] = lane == solved  ? known
+                     : lane < solved ? left[word] - row[32 * word + lane] * known
+                                     : left[word];
       }
-      if (lane < width) {
-        values[first + lane] = solved;
+      if (32 * word + lane < order) {
+        values[32 * word + lane] = left[word];
       }
     }
-    __syncthreads();
-    for (int row = static_cast<int>(threadIdx.x); row < first;
-         row += static_cast<int>(blockDim.x)) {
-      float value = values[row];
-#pragma unroll
-      for (int column = 0; column < width; ++column) {
-        value -= matrix.row(first + column)[row] * values[first + column];
-      }
-      values[row] = value;
-    }
-    __syncthreads();
   }
+  __syncthreads();
 }
 
 }  // namespace alsatian::cuda

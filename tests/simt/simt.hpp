@@ -75,14 +75,6 @@ inline void __syncthreads(::alsatian::simt::Place place = ::alsatian::simt::Plac
 
 namespace alsatian::simt {
 
-/// IEEE binary16, to nearest with ties to even.
-inline std::uint16_t to_half(float value) {
-  return std::bit_cast<std::uint16_t>(static_cast<_Float16>(value));
-}
-inline float from_half(std::uint16_t bits) {
-  return static_cast<float>(std::bit_cast<_Float16>(bits));
-}
-
 template <typename Value>
 concept LaneValue = std::is_trivially_copyable_v<Value> && sizeof(Value) <= most_lane_bytes;
 
