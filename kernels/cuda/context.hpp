@@ -26,6 +26,8 @@ class Stream {
   cudaStream_t get() const { return stream_; }
   /// Waits on the host until all work has run; throws what went wrong with it.
   void synchronize() const { check(cudaStreamSynchronize(stream_)); }
+  /// The same for destructors: what went wrong is told by a later call.
+  void wait() const noexcept { cudaStreamSynchronize(stream_); }
 
  private:
   cudaStream_t stream_ = nullptr;
@@ -44,6 +46,8 @@ class Event {
   void hold_back(const Stream& stream) const {
     check(cudaStreamWaitEvent(stream.get(), event_, 0));
   }
+  /// Waits on the host until the recorded point is reached; not at all where none was recorded.
+  void synchronize() const { check(cudaEventSynchronize(event_)); }
   /// Device seconds between two recorded points; waits for both.
   static double seconds_between(const Event& from, const Event& to) {
     float milliseconds = 0;

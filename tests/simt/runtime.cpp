@@ -327,6 +327,8 @@ const char* cudaGetErrorName(cudaError_t error) {
       return "cudaErrorInsufficientDriver";
     case cudaErrorNoDevice:
       return "cudaErrorNoDevice";
+    case cudaErrorNoKernelImageForDevice:
+      return "cudaErrorNoKernelImageForDevice";
     case cudaErrorInvalidResourceHandle:
       return "cudaErrorInvalidResourceHandle";
     case cudaErrorIllegalAddress:
@@ -340,7 +342,7 @@ const char* cudaGetErrorString(cudaError_t error) { return cudaGetErrorName(erro
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = 13000;
+  *version = device().model.driver_version;
   return count("cudaDriverGetVersion");
 }
 cudaError_t cudaGetDeviceCount(int* number) {
@@ -349,6 +351,18 @@ cudaError_t cudaGetDeviceCount(int* number) {
   }
   *number = device().model.devices;
   return device().model.count_error;
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int number) {
+  if (number >= device().model.devices) {
+    return cudaErrorInvalidValue;
+  }
+  const DeviceModel& model = device().model;
+  *properties = {};
+  std::strcpy(properties->name, "stand-in");
+  properties->totalGlobalMem = model.memory_bytes;
+  properties->major = model.compute_capability_major;
+  properties->minor = model.compute_capability_minor;
+  return count("cudaGetDeviceProperties");
 }
 cudaError_t cudaSetDevice(int number) {
   const cudaError_t error = count("cudaSetDevice");

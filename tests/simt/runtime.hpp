@@ -20,6 +20,7 @@ enum cudaError_t {
   cudaErrorInvalidConfiguration = 9,
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
+  cudaErrorNoKernelImageForDevice = 209,
   cudaErrorInvalidResourceHandle = 400,
   cudaErrorIllegalAddress = 700,
   cudaErrorLaunchFailure = 719,
@@ -38,6 +39,14 @@ enum cudaDeviceAttr {
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 inline constexpr unsigned cudaStreamNonBlocking = 1;
 inline constexpr unsigned cudaEventDefault = 0;
+#define CUDART_VERSION 13000
+
+struct cudaDeviceProp {
+  char name[256];
+  std::size_t totalGlobalMem;
+  int major;
+  int minor;
+};
 
 namespace alsatian::simt {
 struct Stream;
@@ -60,6 +69,7 @@ const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetLastError();
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
@@ -87,6 +97,7 @@ namespace alsatian::simt {
 struct DeviceModel {
   int devices = 1;
   cudaError_t count_error = cudaSuccess;  // what cudaGetDeviceCount says
+  int driver_version = CUDART_VERSION;    // 0: there is no driver
   std::size_t memory_bytes = std::size_t{1} << 30;
   int processors = 4;  // few, so that small problems take several waves
   int compute_capability_major = 9;

@@ -1,0 +1,463 @@
+// Owns what training keeps on the device, and hands it to the kernels' launchers.
+#include "kernels/cuda/engine.hpp"
+
+#include "kernels/cuda/bias_rows.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace alsatian::cuda {
+namespace {
+
+void require(bool holds, const char* what) {
+  if (!holds) {
+    throw std::invalid_argument(what);
+  }
+}
+
+void check_rank(std::int32_t rank) {
+  require(rank >= 0 && rank <= Engine::largest_rank, "the rank has no kernels");
+}
+
+/// Rows are solved by the dual where that is the cheaper way; it divides by λ.
+BinLimits bins_of(BinLimits limits, const Regularization& regularization) {
+  const bool divides = static_cast<float>(regularization.factors) > 0;
+  limits.most_short_ratings = divides ? std::numeric_limits<std::int32_t>::max() : 0;
+  return limits;
+}
+
+std::vector<RowRidge> ridges_of(View<const std::int64_t> offsets,
+                                const Regularization& regularization) {
+  std::vector<RowRidge> ridges;
+  ridges.reserve(static_cast<std::size_t>(std::max<std::int64_t>(0, offsets.size() - 1)));
+  for (std::int64_t row = 0; row + 1 < offsets.size(); ++row) {
+    const auto ridge =
+        row_ridge<float>(static_cast<double>(offsets[row + 1] - offsets[row]), regularization);
+    ridges.push_back({ridge.factors, ridge.biases});
+  }
+  return ridges;
+}
+
+std::int64_t ratings_bytes(std::int64_t rows, std::int64_t observations) {
+  return (rows + 1) * std::int64_t{sizeof(std::int64_t)} +
+         observations * std::int64_t{sizeof(std::int32_t) + sizeof(float)};
+}
+
+std::int64_t table_bytes(std::int64_t rows, std::int32_t rank) {
+  return rows * (std::int64_t{padded_rank(rank)} + 1) * std::int64_t{sizeof(float)};
+}
+
+/// Of the bins, and of the ridges.
+std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> offsets,
+                             const EngineSpec& spec, const EngineLimits& limits) {
+  const std::int64_t ridges = (offsets.size() - 1) * std::int64_t{sizeof(RowRidge)};
+  if (spec.rank == 0) {
+    return ridges;
+  }
+  const BinLimits cuts = limits_at(context, spec.rank, bins_of(limits.bins, spec.regularization));
+  return ridges + AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts), spec.rank);
+}
+
+std::int64_t total_of(const std::vector<PlanPart>& parts) {
+  std::int64_t total = 0;
+  for (const PlanPart& part : parts) {
+    total += part.bytes;
+  }
+  return total;
+}
+
+std::int64_t observations_of(View<const std::int64_t> offsets) {
+  return offsets.size() > 0 ? offsets[offsets.size() - 1] : 0;
+}
+
+std::string bytes_text(std::int64_t needed, std::int64_t free) {
+  return std::to_string(needed) + " bytes of device memory are needed, " + std::to_string(free) +
+         " are free";
+}
+
+/// A device that runs out although the plan fitted says what was planned.
+template <typename Body>
+void with_sizes(std::int64_t needed, std::int64_t free, Body&& body) {
+  try {
+    body();
+  } catch (const NotEnoughMemory&) {
+    throw;
+  } catch (const OutOfDeviceMemory& error) {
+    throw NotEnoughMemory(error.what(), needed, free);
+  }
+}
+
+void check_offsets(const CsrView<float>& ratings, std::int64_t columns) {
+  const View<const std::int64_t> offsets = ratings.offsets;
+  require(offsets.size() > 0 && offsets[0] == 0 && std::is_sorted(offsets.begin(), offsets.end()),
+          "offsets do not rise from 0");
+  require(observations_of(offsets) == ratings.columns.size() &&
+              ratings.columns.size() == ratings.values.size(),
+          "offsets, columns and values do not fit together");
+  require(std::all_of(ratings.columns.begin(), ratings.columns.end(),
+                      [&](std::int32_t column) { return column >= 0 && column < columns; }),
+          "a column is out of range");
+}
+
+/// Enqueues filling rows that lie `stride` apart: source(row) gives `columns` numbers, or null for
+/// a row of zeros. What pads the rows becomes 0.
+template <typename Source>
+void send_rows(Staging& staging, DeviceSpan<float> to, std::int64_t stride, std::int64_t columns,
+               Source&& source) {
+  if (to.size() == 0) {
+    return;
+  }
+  staging.send(to, stride, [&](std::span<float> part, std::int64_t first) {
+    std::fill(part.begin(), part.end(), 0.0F);
+    const std::int64_t first_row = first / stride;
+    const auto rows = static_cast<std::int64_t>(part.size()) / stride;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      if (const float* const from = source(first_row + r)) {
+        std::copy_n(from, columns, part.data() + r * stride);
+      }
+    }
+  });
+}
+
+/// Waits for rows that lie `stride` apart: target(row) is where the first `columns` of each go.
+template <typename Target>
+void receive_rows(Staging& staging, DeviceSpan<const float> from, std::int64_t stride,
+                  std::int64_t columns, Target&& target) {
+  if (from.size() == 0) {
+    return;
+  }
+  staging.receive(from, stride, [&](std::span<const float> part, std::int64_t first) {
+    const std::int64_t first_row = first / stride;
+    const auto rows = static_cast<std::int64_t>(part.size()) / stride;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      std::copy_n(part.data() + r * stride, columns, target(first_row + r));
+    }
+  });
+}
+
+}  // namespace
+
+/// One side: its ratings, its parameters, and how its rows are solved.
+struct Engine::Rows {
+  std::vector<std::int64_t> host_offsets;
+  DeviceBuffer<std::int64_t> offsets;
+  DeviceBuffer<std::int32_t> columns;
+  DeviceBuffer<float> values;
+  DeviceTableBuffer parameters;
+  DeviceBuffer<RowRidge> ridges;   // als
+  std::unique_ptr<AlsSide> solve;  // als, but for rank 0
+
+  /// `observations`: how many are kept on the device; mle needs no ratings of the items.
+  Rows(View<const std::int64_t> row_offsets, std::int64_t observations, std::int32_t rank)
+      : host_offsets(row_offsets.begin(), row_offsets.end()),
+        offsets(row_offsets.size()),
+        columns(observations),
+        values(observations),
+        parameters(row_offsets.size() - 1, rank) {}
+
+  View<const std::int64_t> host() const { return host_offsets; }
+  std::int64_t rows() const { return offsets.size() - 1; }
+  DeviceRatings ratings() const { return {offsets.span(), columns.span(), values.span()}; }
+  DeviceTable<const float> table() const { return std::as_const(parameters).table(); }
+
+  void prepare_solving(const Context& context, Staging& staging, const EngineSpec& spec,
+                       const EngineLimits& limits) {
+    if (ridges.size() != rows()) {
+      ridges = DeviceBuffer<RowRidge>(rows());
+    }
+    const std::vector<RowRidge> all = ridges_of(host(), spec.regularization);
+    staging.send(View<const RowRidge>(all), ridges.span());
+    if (spec.rank > 0 && !solve) {
+      solve = std::make_unique<AlsSide>(context, host(), spec.rank,
+                                        bins_of(limits.bins, spec.regularization));
+    }
+  }
+
+  void half_sweep(const Context& context, const EngineSpec& spec,
+                  const DeviceTable<const float>& opposite,
+                  DeviceSpan<unsigned long long> repaired) {
+    const DeviceTable<float> own = parameters.table();
+    const AlsTask task{.offsets = std::as_const(offsets).span(),
+                       .columns = std::as_const(columns).span(),
+                       .ratings = std::as_const(values).span(),
+                       .opposite = opposite.factors,
+                       .opposite_biases = opposite.biases,
+                       .ridges = std::as_const(ridges).span(),
+                       .solved = own.factors,
+                       .solved_biases = own.biases,
+                       .repaired = repaired,
+                       .rank = spec.rank,
+                       .biases = spec.biases};
+    if (solve) {
+      solve->half_sweep(task);
+    } else if (spec.biases) {
+      solve_biases(context, task);
+    }
+  }
+};
+
+/// The held-out sets, one after the other.
+struct Engine::Lists {
+  std::vector<std::int64_t> offsets;  // [sets + 1]
+  DeviceBuffer<std::int32_t> users;
+  DeviceBuffer<std::int32_t> items;
+  DeviceBuffer<float> ratings;
+
+  explicit Lists(const std::vector<RatingList>& sets) : offsets{0} {
+    for (const RatingList& set : sets) {
+      require(set.users.size() == set.ratings.size() && set.items.size() == set.ratings.size(),
+              "a held-out set has not as many users, items and ratings");
+      offsets.push_back(offsets.back() + set.ratings.size());
+    }
+    users = DeviceBuffer<std::int32_t>(offsets.back());
+    items = DeviceBuffer<std::int32_t>(offsets.back());
+    ratings = DeviceBuffer<float>(offsets.back());
+  }
+
+  void send(Staging& staging, const std::vector<RatingList>& sets) {
+    for (std::size_t index = 0; index < sets.size(); ++index) {
+      const std::int64_t first = offsets[index];
+      const std::int64_t count = offsets[index + 1] - first;
+      staging.send(sets[index].users, users.span().subspan(first, count));
+      staging.send(sets[index].items, items.span().subspan(first, count));
+      staging.send(sets[index].ratings, ratings.span().subspan(first, count));
+    }
+  }
+};
+
+bool Engine::has(Algorithm algorithm) { return algorithm == Algorithm::als; }
+
+Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
+    : spec_(problem.spec), limits_(limits), context_(0) {
+  check_rank(spec_.rank);
+  require(has(spec_.algorithm), "the algorithm has no kernels");
+  check_offsets(problem.by_user, problem.by_item.rows());
+  check_offsets(problem.by_item, problem.by_user.rows());
+  require(problem.by_user.observations() == problem.by_item.observations(),
+          "the two orientations hold different ratings");
+  std::int64_t held_out = 0;
+  for (const RatingList& set : problem.held_out) {
+    held_out += set.ratings.size();
+  }
+  planned_ = total_of(plan(
+      context_,
+      {spec_, problem.by_user.offsets, problem.by_item.offsets, held_out, problem.schedule.grid},
+      limits_));
+  free_at_start_ = static_cast<std::int64_t>(context_.memory().free);
+  if (planned_ > free_at_start_) {
+    throw NotEnoughMemory(bytes_text(planned_, free_at_start_), planned_, free_at_start_);
+  }
+  with_sizes(planned_, free_at_start_, [&] {
+    const bool both = spec_.algorithm != Algorithm::mle;
+    const std::int64_t observations = problem.by_user.observations();
+    staging_ = std::make_unique<Staging>(context_, limits_.staging_bytes);
+    users_ = std::make_unique<Rows>(problem.by_user.offsets, observations, spec_.rank);
+    items_ = std::make_unique<Rows>(problem.by_item.offsets, both ? observations : 0, spec_.rank);
+    held_out_ = std::make_unique<Lists>(problem.held_out);
+    errors_ = std::make_unique<Errors>(context_);
+    const auto send = [&](const CsrView<float>& from, Rows& to) {
+      staging_->send(from.offsets, to.offsets.span());
+      if (to.columns.size() > 0) {
+        staging_->send(from.columns, to.columns.span());
+        staging_->send(from.values, to.values.span());
+      }
+    };
+    send(problem.by_user, *users_);
+    send(problem.by_item, *items_);
+    held_out_->send(*staging_, problem.held_out);
+    if (spec_.algorithm == Algorithm::als) {
+      repaired_ = DeviceBuffer<unsigned long long>(1);
+      fetched_repaired_ = PinnedBuffer<unsigned long long>(1);
+      users_->prepare_solving(context_, *staging_, spec_, limits_);
+      items_->prepare_solving(context_, *staging_, spec_, limits_);
+    }
+    set_factors(Side::users, problem.users);
+    set_factors(Side::items, problem.items);
+  });
+}
+
+Engine::~Engine() { context_.compute().wait(); }
+
+std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& shape,
+                                   const EngineLimits& limits) {
+  const EngineSpec& spec = shape.spec;
+  check_rank(spec.rank);
+  require(shape.user_offsets.size() > 0 && shape.item_offsets.size() > 0,
+          "a problem without offsets");
+  const std::int64_t users = shape.user_offsets.size() - 1;
+  const std::int64_t items = shape.item_offsets.size() - 1;
+  const std::int64_t observations = observations_of(shape.user_offsets);
+  const bool both = spec.algorithm != Algorithm::mle;
+  std::vector<PlanPart> parts{
+      {"ratings_by_user", ratings_bytes(users, observations)},
+      {"ratings_by_item", ratings_bytes(items, both ? observations : 0)},
+      {"held_out_ratings", shape.held_out * std::int64_t{2 * sizeof(std::int32_t) + sizeof(float)}},
+      {"factors", table_bytes(users, spec.rank) + table_bytes(items, spec.rank)},
+      {"sums", Errors::bytes()},
+  };
+  if (spec.algorithm == Algorithm::als) {
+    parts.push_back({"row_solves", row_solve_bytes(context, shape.user_offsets, spec, limits) +
+                                       row_solve_bytes(context, shape.item_offsets, spec, limits) +
+                                       std::int64_t{sizeof(unsigned long long)}});
+  }
+  return parts;
+}
+
+Engine::Rows& Engine::rows_of(Side side) { return side == Side::users ? *users_ : *items_; }
+const Engine::Rows& Engine::opposite_of(Side side) const {
+  return side == Side::users ? *items_ : *users_;
+}
+
+std::int64_t Engine::als_half_sweep(Side side) {
+  require(spec_.algorithm == Algorithm::als, "the problem was made for another algorithm");
+  clear(context_.compute(), repaired_.span());
+  rows_of(side).half_sweep(context_, spec_, opposite_of(side).table(), repaired_.span());
+  download(context_.compute(), std::as_const(repaired_).span(), fetched_repaired_.span());
+  context_.compute().synchronize();
+  return static_cast<std::int64_t>(fetched_repaired_.span()[0]);
+}
+
+void Engine::sgd_epoch(double, View<const std::int32_t>) {
+  throw std::invalid_argument("mle has no kernels");
+}
+
+Engine::Step Engine::least_squares_step() { throw std::invalid_argument("ls has no kernels"); }
+
+ScoreTask Engine::score_task() const {
+  return {users_->table(), items_->table(), spec_.mean, spec_.likelihood};
+}
+
+Objective Engine::objective() {
+  return errors_->objective(score_task(), users_->ratings(), items_->ratings().offsets,
+                            spec_.regularization);
+}
+
+ErrorSums Engine::held_out_errors(std::int64_t index) {
+  const std::vector<std::int64_t>& offsets = held_out_->offsets;
+  require(index >= 0 && index + 1 < static_cast<std::int64_t>(offsets.size()),
+          "there is no such held-out set");
+  const std::int64_t first = offsets[static_cast<std::size_t>(index)];
+  const std::int64_t count = offsets[static_cast<std::size_t>(index) + 1] - first;
+  return errors_->listed_errors(score_task(),
+                                std::as_const(held_out_->users).span().subspan(first, count),
+                                std::as_const(held_out_->items).span().subspan(first, count),
+                                std::as_const(held_out_->ratings).span().subspan(first, count));
+}
+
+std::optional<std::int64_t> Engine::first_non_finite_row(Side side) {
+  return errors_->first_non_finite_row(rows_of(side).table());
+}
+
+void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView<float>& solved) {
+  const Rows& opposite = opposite_of(side);
+  check_offsets(ratings, opposite.rows());
+  require(solved.rows == ratings.rows(), "there are not as many rows to write as to solve");
+  const std::int64_t needed = ratings_bytes(ratings.rows(), ratings.observations()) +
+                              table_bytes(ratings.rows(), spec_.rank) +
+                              row_solve_bytes(context_, ratings.offsets, spec_, limits_) +
+                              std::int64_t{sizeof(unsigned long long)};
+  const auto free = static_cast<std::int64_t>(context_.memory().free);
+  if (needed > free) {
+    throw NotEnoughMemory(bytes_text(needed, free), needed, free);
+  }
+  with_sizes(needed, free, [&] {
+    Rows rows(ratings.offsets, ratings.observations(), spec_.rank);
+    DeviceBuffer<unsigned long long> repaired(1);
+    staging_->send(ratings.offsets, rows.offsets.span());
+    staging_->send(ratings.columns, rows.columns.span());
+    staging_->send(ratings.values, rows.values.span());
+    rows.prepare_solving(context_, *staging_, spec_, limits_);
+    staging_->finish();
+    clear(context_.compute(), rows.parameters.table().factors);
+    clear(context_.compute(), rows.parameters.table().biases);
+    clear(context_.compute(), repaired.span());
+    rows.half_sweep(context_, spec_, opposite.table(), repaired.span());
+    context_.compute().synchronize();
+    receive_table(rows.table(), solved);
+  });
+}
+
+void Engine::set_regularization(const Regularization& regularization) {
+  const bool same_bins = bins_of(limits_.bins, regularization).most_short_ratings ==
+                         bins_of(limits_.bins, spec_.regularization).most_short_ratings;
+  spec_.regularization = regularization;
+  if (spec_.algorithm != Algorithm::als) {
+    return;
+  }
+  for (Rows* const rows : {users_.get(), items_.get()}) {
+    if (!same_bins) {
+      rows->solve.reset();
+    }
+    rows->prepare_solving(context_, *staging_, spec_, limits_);
+  }
+  staging_->finish();
+}
+
+void Engine::send_table(const DeviceTable<float>& table, const SideView<const float>& from,
+                        View<const std::int64_t> offsets) {
+  require(from.rows == table.rows() && from.rank == table.rank,
+          "the factors have another shape than those on the device");
+  const auto rated = [&](std::int64_t row) { return offsets[row + 1] > offsets[row]; };
+  send_rows(*staging_, table.factors, table.stride, table.rank,
+            [&](std::int64_t row) { return rated(row) ? from.row(row) : nullptr; });
+  send_rows(*staging_, table.biases, 1, 1, [&](std::int64_t row) {
+    return spec_.biases && rated(row) ? from.biases + row : nullptr;
+  });
+  staging_->finish();
+}
+
+void Engine::receive_table(const DeviceTable<const float>& table, const SideView<float>& to) {
+  require(to.rows == table.rows() && to.rank == table.rank,
+          "the factors have another shape than those on the device");
+  receive_rows(*staging_, table.factors, table.stride, table.rank,
+               [&](std::int64_t row) { return to.row(row); });
+  staging_->receive(table.biases, View<float>(to.biases, to.rows));
+}
+
+void Engine::factors(Side side, const SideView<float>& to) {
+  receive_table(rows_of(side).table(), to);
+}
+
+void Engine::set_factors(Side side, const SideView<const float>& from) {
+  Rows& rows = rows_of(side);
+  send_table(rows.parameters.table(), from, rows.host());
+}
+
+std::vector<StateArray> Engine::state_arrays() {
+  std::vector<StateArray> arrays;
+  const auto add_table = [&](const char* factors, const char* biases, Rows& side) {
+    const DeviceTable<float> table = side.parameters.table();
+    arrays.push_back({factors, table.rows(), table.rank, table.stride, table.factors});
+    arrays.push_back({biases, table.rows(), 1, 1, table.biases});
+  };
+  add_table("user_factors", "user_biases", *users_);
+  add_table("item_factors", "item_biases", *items_);
+  return arrays;
+}
+
+void Engine::state(std::size_t index, void* values) {
+  const StateArray array = state_arrays().at(index);
+  if (double* const* const host = std::get_if<double*>(&array.place)) {
+    std::copy_n(*host, array.size(), static_cast<double*>(values));
+    return;
+  }
+  auto* const to = static_cast<float*>(values);
+  receive_rows(*staging_, DeviceSpan<const float>(std::get<DeviceSpan<float>>(array.place)),
+               array.stride, array.columns,
+               [&](std::int64_t row) { return to + row * array.columns; });
+}
+
+void Engine::set_state(std::size_t index, const void* values) {
+  const StateArray array = state_arrays().at(index);
+  if (double* const* const host = std::get_if<double*>(&array.place)) {
+    std::copy_n(static_cast<const double*>(values), array.size(), *host);
+    return;
+  }
+  const auto* const from = static_cast<const float*>(values);
+  send_rows(*staging_, std::get<DeviceSpan<float>>(array.place), array.stride, array.columns,
+            [&](std::int64_t row) { return from + row * array.columns; });
+  staging_->finish();
+}
+
+}  // namespace alsatian::cuda

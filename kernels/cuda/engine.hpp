@@ -1,0 +1,172 @@
+// A training problem on the device: data uploaded once, verbs over it, factors downloaded once.
+// What the module's table hands out; everything it computes is in the headers beside it.
+#pragma once
+
+#include "kernels/cuda/als.hpp"
+#include "kernels/cuda/errors.hpp"
+#include "kernels/cuda/staging.hpp"
+#include "kernels/math/likelihood.hpp"
+#include "kernels/math/regularization.hpp"
+#include "kernels/math/views.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace alsatian::cuda {
+
+enum class Side { users, items };
+enum class Algorithm { als, mle, ls };
+
+struct EngineSpec {
+  Algorithm algorithm = Algorithm::als;
+  Likelihood likelihood;
+  std::int32_t rank = 0;
+  bool biases = true;
+  Regularization regularization;
+  double mean = 0;
+  bool adagrad = true;   // mle
+  int inner_steps = 50;  // ls
+};
+
+/// Ratings one by one; −1 is an unknown row.
+struct RatingList {
+  View<const std::int32_t> users;
+  View<const std::int32_t> items;
+  View<const float> ratings;
+};
+
+/// All of a problem, on the host; nothing of it is needed after the engine's constructor.
+struct EngineProblem {
+  EngineSpec spec;
+  CsrView<float> by_user;
+  CsrView<float> by_item;
+  SgdScheduleView schedule;
+  std::vector<RatingList> held_out;
+  SideView<const float> users;
+  SideView<const float> items;
+};
+
+/// What decides how much memory a problem takes.
+struct EngineShape {
+  EngineSpec spec;
+  View<const std::int64_t> user_offsets;
+  View<const std::int64_t> item_offsets;
+  std::int64_t held_out = 0;  // ratings
+  std::int32_t grid = 0;
+};
+
+/// Sizes that do not change results; small in tests.
+struct EngineLimits {
+  BinLimits bins;                                      // its most_short_ratings is not used
+  std::int64_t staging_bytes = std::int64_t{8} << 20;  // of either half
+};
+
+struct PlanPart {
+  const char* name;
+  std::int64_t bytes;
+};
+
+/// More device memory is needed than is free, or an allocation failed although the plan fitted.
+class NotEnoughMemory : public OutOfDeviceMemory {
+ public:
+  NotEnoughMemory(const std::string& what, std::int64_t needed_bytes, std::int64_t free_bytes)
+      : OutOfDeviceMemory(cudaErrorMemoryAllocation, what),
+        needed(needed_bytes),
+        free(free_bytes) {}
+  std::int64_t needed;
+  std::int64_t free;
+};
+
+/// An array of what training goes on from, on the device or on the host.
+struct StateArray {
+  const char* name;
+  std::int64_t rows;
+  std::int64_t columns;
+  std::int64_t stride;  // numbers apart are two rows
+  std::variant<DeviceSpan<float>, double*> place;
+
+  std::int64_t size() const { return rows * columns; }
+};
+
+/// Trains on the first device. Verbs wait for the device; none but solve_rows and
+/// set_regularization allocates. Methods throw DeviceError, and std::invalid_argument for what the
+/// caller got wrong.
+class Engine {
+ public:
+  static constexpr std::int32_t largest_rank = largest_fused_rank;
+  static bool has(Algorithm algorithm);
+
+  /// Uploads the problem. Throws NotEnoughMemory before the first allocation where the plan does
+  /// not fit.
+  explicit Engine(const EngineProblem& problem, const EngineLimits& limits = {});
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Bytes of device memory that the constructor allocates, by what for.
+  static std::vector<PlanPart> plan(const Context& context, const EngineShape& shape,
+                                    const EngineLimits& limits = {});
+
+  std::int32_t rank() const { return spec_.rank; }
+
+  /// Replaces every row of one side by the exact minimiser of F with the other fixed; returns how
+  /// many pivots were repaired.
+  std::int64_t als_half_sweep(Side side);
+  /// Visits every rating once. stages: the order of the epoch's stages.
+  void sgd_epoch(double learning_rate, View<const std::int32_t> stages);
+  struct Step {
+    bool accepted = false;
+    double objective = 0;
+    int inner_steps = 0;
+    double damping = 0;
+  };
+  Step least_squares_step();
+
+  Objective objective();
+  ErrorSums held_out_errors(std::int64_t index);
+  std::optional<std::int64_t> first_non_finite_row(Side side);
+
+  /// Fold-in: exact rows for ratings that need not be in training, by the kernels of als.
+  void solve_rows(Side side, const CsrView<float>& ratings, const SideView<float>& solved);
+  void set_regularization(const Regularization& regularization);
+
+  void factors(Side side, const SideView<float>& to);
+  /// Rows without ratings are taken as 0, as are biases of a model without.
+  void set_factors(Side side, const SideView<const float>& from);
+
+  std::vector<StateArray> state_arrays();
+  /// Of the array's size and type: float or double.
+  void state(std::size_t index, void* values);
+  void set_state(std::size_t index, const void* values);
+
+ private:
+  struct Rows;
+  struct Lists;
+
+  Rows& rows_of(Side side);
+  const Rows& opposite_of(Side side) const;
+  ScoreTask score_task() const;
+  void send_table(const DeviceTable<float>& table, const SideView<const float>& from,
+                  View<const std::int64_t> offsets);
+  void receive_table(const DeviceTable<const float>& table, const SideView<float>& to);
+
+  EngineSpec spec_;
+  EngineLimits limits_;
+  Context context_;
+  std::int64_t free_at_start_ = 0;
+  std::int64_t planned_ = 0;
+  std::unique_ptr<Staging> staging_;
+  std::unique_ptr<Rows> users_;
+  std::unique_ptr<Rows> items_;
+  std::unique_ptr<Lists> held_out_;
+  std::unique_ptr<Errors> errors_;
+  DeviceBuffer<unsigned long long> repaired_;
+  PinnedBuffer<unsigned long long> fetched_repaired_;
+};
+
+}  // namespace alsatian::cuda

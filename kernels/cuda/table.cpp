@@ -1,0 +1,328 @@
+// The module's table: the engine's verbs behind C functions that let no exception out.
+#include "kernels/cuda/table.h"
+
+#include "kernels/cuda/engine.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <string_view>
+#include <type_traits>
+
+/// What the program holds a pointer to.
+struct AlsatianCudaEngine {
+  explicit AlsatianCudaEngine(const alsatian::cuda::EngineProblem& problem) : engine(problem) {}
+  alsatian::cuda::Engine engine;
+};
+
+namespace alsatian::cuda {
+namespace {
+
+using Status = AlsatianCudaStatus;
+
+std::int32_t fail(Status* status, AlsatianCudaCode code, std::string_view what,
+                  std::int64_t needed = 0, std::int64_t free = 0) {
+  if (status != nullptr) {
+    status->code = code;
+    status->needed_bytes = needed;
+    status->free_bytes = free;
+    const std::size_t length = std::min(what.size(), sizeof(status->message) - 1);
+    std::memcpy(status->message, what.data(), length);
+    status->message[length] = '\0';
+  }
+  return code;
+}
+
+AlsatianCudaCode code_of(cudaError_t error) {
+  switch (error) {
+    case cudaErrorNoDevice:
+    case cudaErrorNoKernelImageForDevice:
+      return ALSATIAN_CUDA_NO_DEVICE;
+    case cudaErrorInsufficientDriver:
+      return ALSATIAN_CUDA_INSUFFICIENT_DRIVER;
+    default:
+      return ALSATIAN_CUDA_DEVICE_ERROR;
+  }
+}
+
+/// Calls body() and turns whatever it throws into a code.
+template <typename Body>
+std::int32_t guarded(Status* status, Body&& body) noexcept {
+  try {
+    body();
+    return ALSATIAN_CUDA_OK;
+  } catch (const NotEnoughMemory& error) {
+    return fail(status, ALSATIAN_CUDA_OUT_OF_MEMORY, error.what(), error.needed, error.free);
+  } catch (const OutOfDeviceMemory& error) {
+    return fail(status, ALSATIAN_CUDA_OUT_OF_MEMORY, error.what());
+  } catch (const DeviceError& error) {
+    return fail(status, code_of(error.code()), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(status, ALSATIAN_CUDA_OUT_OF_MEMORY, "the host has no memory left");
+  } catch (const std::exception& error) {
+    return fail(status, ALSATIAN_CUDA_INVALID_ARGUMENT, error.what());
+  } catch (...) {
+    return fail(status, ALSATIAN_CUDA_DEVICE_ERROR, "an unknown exception");
+  }
+}
+
+View<const std::int64_t> view_of(const AlsatianInt64s& span) { return {span.data, span.size}; }
+View<const std::int32_t> view_of(const AlsatianInt32s& span) { return {span.data, span.size}; }
+View<const float> view_of(const AlsatianFloats& span) { return {span.data, span.size}; }
+CsrView<float> view_of(const AlsatianCudaRatings& ratings) {
+  return {view_of(ratings.offsets), view_of(ratings.columns), view_of(ratings.values)};
+}
+RatingList view_of(const AlsatianCudaList& list) {
+  return {view_of(list.users), view_of(list.items), view_of(list.ratings)};
+}
+SideView<const float> view_of(const AlsatianCudaRows& rows, std::int32_t rank) {
+  return {rows.factors, rows.biases, rows.rows, rank, rank};
+}
+SideView<float> view_of(const AlsatianCudaRowsOut& rows, std::int32_t rank) {
+  return {rows.factors, rows.biases, rows.rows, rank, rank};
+}
+Regularization to_regularization(const AlsatianCudaRegularization& given) {
+  return {.factors = given.factors, .biases = given.biases, .scaling = given.scaling};
+}
+
+template <std::size_t Index = 0>
+Likelihood likelihood_at(std::int32_t index) {
+  if constexpr (Index < std::variant_size_v<Likelihood>) {
+    if (index == static_cast<std::int32_t>(Index)) {
+      return std::variant_alternative_t<Index, Likelihood>();
+    }
+    return likelihood_at<Index + 1>(index);
+  } else {
+    throw std::invalid_argument("there is no such likelihood");
+  }
+}
+
+Algorithm to_algorithm(std::int32_t algorithm) {
+  switch (algorithm) {
+    case ALSATIAN_CUDA_ALS:
+      return Algorithm::als;
+    case ALSATIAN_CUDA_MLE:
+      return Algorithm::mle;
+    case ALSATIAN_CUDA_LS:
+      return Algorithm::ls;
+    default:
+      throw std::invalid_argument("there is no such algorithm");
+  }
+}
+
+Side to_side(std::int32_t side) {
+  if (side != ALSATIAN_CUDA_USERS && side != ALSATIAN_CUDA_ITEMS) {
+    throw std::invalid_argument("there is no such side");
+  }
+  return side == ALSATIAN_CUDA_USERS ? Side::users : Side::items;
+}
+
+EngineSpec to_spec(const AlsatianCudaSpec& spec) {
+  return {.algorithm = to_algorithm(spec.algorithm),
+          .likelihood = likelihood_at(spec.likelihood),
+          .rank = spec.rank,
+          .biases = spec.biases != 0,
+          .regularization = to_regularization(spec.regularization),
+          .mean = spec.mean,
+          .adagrad = spec.adagrad != 0,
+          .inner_steps = spec.inner_steps};
+}
+
+AlsatianCudaErrorSums to_sums(const ErrorSums& sums) {
+  return {sums.count, sums.squared_error, sums.absolute_error, sums.loss};
+}
+
+/// What the table points to; a namespace, as kernels have some of the names.
+namespace entries {
+
+std::int32_t devices(AlsatianCudaDevices* found, Status* status) {
+  return guarded(status, [&] {
+    *found = {};
+    check(cudaDriverGetVersion(&found->driver_version));
+    int count = 0;
+    check(cudaGetDeviceCount(&count));
+    if (count == 0) {
+      check(cudaErrorNoDevice);
+    }
+    for (int index = 0; index < std::min(count, ALSATIAN_CUDA_MOST_DEVICES); ++index) {
+      cudaDeviceProp properties = {};
+      check(cudaGetDeviceProperties(&properties, index));
+      AlsatianCudaDevice& device = found->devices[index];
+      std::copy(std::begin(properties.name), std::end(properties.name), device.name);
+      device.name[sizeof(device.name) - 1] = '\0';
+      device.memory_bytes = static_cast<std::int64_t>(properties.totalGlobalMem);
+      device.capability_major = properties.major;
+      device.capability_minor = properties.minor;
+    }
+    found->count = count;
+  });
+}
+
+std::int32_t plan(const AlsatianCudaShape* shape, AlsatianCudaPlan* plan, Status* status) {
+  return guarded(status, [&] {
+    const Context context(0);
+    const std::vector<PlanPart> parts =
+        Engine::plan(context, {.spec = to_spec(shape->spec),
+                               .user_offsets = view_of(shape->user_offsets),
+                               .item_offsets = view_of(shape->item_offsets),
+                               .held_out = shape->held_out,
+                               .grid = shape->grid});
+    *plan = {};
+    for (const PlanPart& part : parts) {
+      plan->parts[plan->count++] = {part.name, part.bytes};
+      plan->total_bytes += part.bytes;
+    }
+    plan->free_bytes = static_cast<std::int64_t>(context.memory().free);
+  });
+}
+
+std::int32_t create(const AlsatianCudaProblem* given, AlsatianCudaEngine** engine, Status* status) {
+  return guarded(status, [&] {
+    *engine = nullptr;
+    const std::int32_t rank = given->spec.rank;
+    EngineProblem problem{
+        .spec = to_spec(given->spec),
+        .by_user = view_of(given->by_user),
+        .by_item = view_of(given->by_item),
+        .schedule = {given->grid, view_of(given->block_offsets), view_of(given->schedule.users),
+                     view_of(given->schedule.items), view_of(given->schedule.ratings)},
+        .held_out = {},
+        .users = view_of(given->users, rank),
+        .items = view_of(given->items, rank)};
+    for (std::int64_t index = 0; index < given->held_out_sets; ++index) {
+      problem.held_out.push_back(view_of(given->held_out[index]));
+    }
+    *engine = std::make_unique<AlsatianCudaEngine>(problem).release();
+  });
+}
+
+void destroy(AlsatianCudaEngine* engine) { const std::unique_ptr<AlsatianCudaEngine> gone(engine); }
+
+std::int32_t als_half_sweep(AlsatianCudaEngine* engine, std::int32_t side,
+                            std::int64_t* repaired_pivots, Status* status) {
+  return guarded(status, [&] { *repaired_pivots = engine->engine.als_half_sweep(to_side(side)); });
+}
+
+std::int32_t sgd_epoch(AlsatianCudaEngine* engine, double learning_rate, AlsatianInt32s stages,
+                       Status* status) {
+  return guarded(status, [&] { engine->engine.sgd_epoch(learning_rate, view_of(stages)); });
+}
+
+std::int32_t least_squares_step(AlsatianCudaEngine* engine, AlsatianCudaStep* step,
+                                Status* status) {
+  return guarded(status, [&] {
+    const Engine::Step taken = engine->engine.least_squares_step();
+    *step = {taken.accepted ? 1 : 0, taken.inner_steps, taken.objective, taken.damping};
+  });
+}
+
+std::int32_t objective(AlsatianCudaEngine* engine, AlsatianCudaObjective* objective,
+                       Status* status) {
+  return guarded(status, [&] {
+    const Objective found = engine->engine.objective();
+    *objective = {found.value(), to_sums(found.errors)};
+  });
+}
+
+std::int32_t held_out_errors(AlsatianCudaEngine* engine, std::int64_t index,
+                             AlsatianCudaErrorSums* sums, Status* status) {
+  return guarded(status, [&] { *sums = to_sums(engine->engine.held_out_errors(index)); });
+}
+
+std::int32_t first_non_finite_row(AlsatianCudaEngine* engine, std::int32_t side, std::int64_t* row,
+                                  Status* status) {
+  return guarded(status,
+                 [&] { *row = engine->engine.first_non_finite_row(to_side(side)).value_or(-1); });
+}
+
+std::int32_t solve_rows(AlsatianCudaEngine* engine, std::int32_t side,
+                        const AlsatianCudaRatings* ratings, const AlsatianCudaRowsOut* solved,
+                        Status* status) {
+  return guarded(status, [&] {
+    engine->engine.solve_rows(to_side(side), view_of(*ratings),
+                              view_of(*solved, engine->engine.rank()));
+  });
+}
+
+std::int32_t set_regularization(AlsatianCudaEngine* engine,
+                                const AlsatianCudaRegularization* regularization, Status* status) {
+  return guarded(status,
+                 [&] { engine->engine.set_regularization(to_regularization(*regularization)); });
+}
+
+std::int32_t factors(AlsatianCudaEngine* engine, std::int32_t side, const AlsatianCudaRowsOut* rows,
+                     Status* status) {
+  return guarded(status, [&] {
+    engine->engine.factors(to_side(side), view_of(*rows, engine->engine.rank()));
+  });
+}
+
+std::int32_t set_factors(AlsatianCudaEngine* engine, std::int32_t side,
+                         const AlsatianCudaRows* rows, Status* status) {
+  return guarded(status, [&] {
+    engine->engine.set_factors(to_side(side), view_of(*rows, engine->engine.rank()));
+  });
+}
+
+std::int32_t state_arrays(AlsatianCudaEngine* engine, AlsatianCudaArrays* arrays, Status* status) {
+  return guarded(status, [&] {
+    *arrays = {};
+    for (const StateArray& array : engine->engine.state_arrays()) {
+      arrays->arrays[arrays->count++] = {
+          array.name, std::holds_alternative<double*>(array.place) ? 1 : 0, array.size()};
+    }
+  });
+}
+
+std::int32_t state(AlsatianCudaEngine* engine, std::int32_t index, void* values, Status* status) {
+  return guarded(status, [&] { engine->engine.state(static_cast<std::size_t>(index), values); });
+}
+
+std::int32_t set_state(AlsatianCudaEngine* engine, std::int32_t index, const void* values,
+                       Status* status) {
+  return guarded(status,
+                 [&] { engine->engine.set_state(static_cast<std::size_t>(index), values); });
+}
+
+}  // namespace entries
+
+std::uint32_t algorithms() {
+  std::uint32_t bits = 0;
+  for (const std::int32_t algorithm : {ALSATIAN_CUDA_ALS, ALSATIAN_CUDA_MLE, ALSATIAN_CUDA_LS}) {
+    bits |= Engine::has(to_algorithm(algorithm)) ? 1U << algorithm : 0U;
+  }
+  return bits;
+}
+
+}  // namespace
+}  // namespace alsatian::cuda
+
+const AlsatianCudaTable* alsatian_cuda_table(std::int32_t version) {
+  namespace cuda = alsatian::cuda;
+  static const AlsatianCudaTable table{
+      .version = ALSATIAN_CUDA_TABLE_VERSION,
+      .runtime_version = CUDART_VERSION,
+      .largest_rank = cuda::Engine::largest_rank,
+      .algorithms = cuda::algorithms(),
+      .devices = cuda::entries::devices,
+      .plan = cuda::entries::plan,
+      .create = cuda::entries::create,
+      .destroy = cuda::entries::destroy,
+      .als_half_sweep = cuda::entries::als_half_sweep,
+      .sgd_epoch = cuda::entries::sgd_epoch,
+      .least_squares_step = cuda::entries::least_squares_step,
+      .objective = cuda::entries::objective,
+      .held_out_errors = cuda::entries::held_out_errors,
+      .first_non_finite_row = cuda::entries::first_non_finite_row,
+      .solve_rows = cuda::entries::solve_rows,
+      .set_regularization = cuda::entries::set_regularization,
+      .factors = cuda::entries::factors,
+      .set_factors = cuda::entries::set_factors,
+      .state_arrays = cuda::entries::state_arrays,
+      .state = cuda::entries::state,
+      .set_state = cuda::entries::set_state,
+  };
+  return version == ALSATIAN_CUDA_TABLE_VERSION ? &table : nullptr;
+}

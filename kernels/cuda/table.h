@@ -1,0 +1,247 @@
+// What the CUDA module offers to the program: one exported function, which returns a table of
+// functions over plain memory. The only header of kernels/cuda that host code includes; readable as
+// C, and without CUDA. No exception crosses it: what goes wrong is a code, two sizes and a message.
+#pragma once
+
+#include <stdint.h>
+
+// NOLINTBEGIN: C has neither namespaces nor enum classes
+
+/* Raised whenever anything below changes; a module and a program of two versions do not mix. */
+#define ALSATIAN_CUDA_TABLE_VERSION 1
+
+typedef enum AlsatianCudaCode {
+  ALSATIAN_CUDA_OK = 0,
+  ALSATIAN_CUDA_NO_DEVICE = 1,           /* no GPU, or none that the module was built for */
+  ALSATIAN_CUDA_INSUFFICIENT_DRIVER = 2, /* none, or too old */
+  ALSATIAN_CUDA_OUT_OF_MEMORY = 3,       /* needed_bytes and free_bytes say how much */
+  ALSATIAN_CUDA_DEVICE_ERROR = 4,        /* a call of the CUDA runtime or a kernel failed */
+  ALSATIAN_CUDA_INVALID_ARGUMENT = 5     /* the caller's mistake */
+} AlsatianCudaCode;
+
+/* Filled by every function below that fails, and left alone by others. */
+typedef struct AlsatianCudaStatus {
+  int32_t code;
+  int64_t needed_bytes; /* of device memory, by what was to be done; 0 where that is not known */
+  int64_t free_bytes;   /* of device memory, before it began */
+  char message[512];    /* ends with 0 */
+} AlsatianCudaStatus;
+
+/* Memory of the caller, which outlives the call and no more. */
+typedef struct AlsatianInt64s {
+  const int64_t* data;
+  int64_t size;
+} AlsatianInt64s;
+typedef struct AlsatianInt32s {
+  const int32_t* data;
+  int64_t size;
+} AlsatianInt32s;
+typedef struct AlsatianFloats {
+  const float* data;
+  int64_t size;
+} AlsatianFloats;
+
+/* Ratings in compressed rows; columns rise within a row. */
+typedef struct AlsatianCudaRatings {
+  AlsatianInt64s offsets; /* [rows + 1] */
+  AlsatianInt32s columns; /* [observations] */
+  AlsatianFloats values;  /* [observations] */
+} AlsatianCudaRatings;
+
+/* Ratings one by one; -1 is an unknown user or item. */
+typedef struct AlsatianCudaList {
+  AlsatianInt32s users;
+  AlsatianInt32s items;
+  AlsatianFloats ratings;
+} AlsatianCudaList;
+
+/* Parameters of one side: factors [rows, rank] row-major, biases [rows]. */
+typedef struct AlsatianCudaRows {
+  const float* factors;
+  const float* biases;
+  int64_t rows;
+} AlsatianCudaRows;
+typedef struct AlsatianCudaRowsOut {
+  float* factors;
+  float* biases;
+  int64_t rows;
+} AlsatianCudaRowsOut;
+
+typedef enum AlsatianCudaSide {
+  ALSATIAN_CUDA_USERS = 0,
+  ALSATIAN_CUDA_ITEMS = 1
+} AlsatianCudaSide;
+typedef enum AlsatianCudaAlgorithm {
+  ALSATIAN_CUDA_ALS = 0,
+  ALSATIAN_CUDA_MLE = 1,
+  ALSATIAN_CUDA_LS = 2
+} AlsatianCudaAlgorithm;
+
+typedef struct AlsatianCudaRegularization {
+  double factors;
+  double biases;
+  double scaling;
+} AlsatianCudaRegularization;
+
+typedef struct AlsatianCudaSpec {
+  int32_t algorithm;  /* AlsatianCudaAlgorithm */
+  int32_t likelihood; /* place in the closed list of kernels/math/likelihood.hpp */
+  int32_t rank;
+  int32_t biases; /* 0 or 1, as all flags below */
+  AlsatianCudaRegularization regularization;
+  double mean;         /* of the scores */
+  int32_t adagrad;     /* mle */
+  int32_t inner_steps; /* ls: most steps of conjugate gradients in a step */
+} AlsatianCudaSpec;
+
+/* What decides how much memory a problem takes. */
+typedef struct AlsatianCudaShape {
+  AlsatianCudaSpec spec;
+  AlsatianInt64s user_offsets;
+  AlsatianInt64s item_offsets;
+  int64_t held_out; /* ratings in all held-out sets together */
+  int32_t grid;     /* mle: of the schedule */
+} AlsatianCudaShape;
+
+/* All ratings standardised. */
+typedef struct AlsatianCudaProblem {
+  AlsatianCudaSpec spec;
+  AlsatianCudaRatings by_user;
+  AlsatianCudaRatings by_item;
+  /* mle: the order of visits, as SgdScheduleView; empty otherwise. */
+  int32_t grid;
+  AlsatianInt64s block_offsets;
+  AlsatianCudaList schedule;
+  const AlsatianCudaList* held_out;
+  int64_t held_out_sets;
+  AlsatianCudaRows users; /* start values; those of rows without ratings are taken as 0 */
+  AlsatianCudaRows items;
+} AlsatianCudaProblem;
+
+typedef struct AlsatianCudaDevice {
+  char name[256];
+  int64_t memory_bytes;
+  int32_t capability_major;
+  int32_t capability_minor;
+} AlsatianCudaDevice;
+#define ALSATIAN_CUDA_MOST_DEVICES 16
+typedef struct AlsatianCudaDevices {
+  int32_t count;
+  int32_t driver_version; /* 1000·major + 10·minor of the newest CUDA that the driver knows; 0: none */
+  AlsatianCudaDevice devices[ALSATIAN_CUDA_MOST_DEVICES];
+} AlsatianCudaDevices;
+
+#define ALSATIAN_CUDA_MOST_PARTS 16
+typedef struct AlsatianCudaPlanPart {
+  const char* name; /* snake_case, without unit */
+  int64_t bytes;
+} AlsatianCudaPlanPart;
+typedef struct AlsatianCudaPlan {
+  int32_t count;
+  AlsatianCudaPlanPart parts[ALSATIAN_CUDA_MOST_PARTS];
+  int64_t total_bytes;
+  int64_t free_bytes;
+} AlsatianCudaPlan;
+
+typedef struct AlsatianCudaErrorSums {
+  int64_t count;
+  double squared_error;
+  double absolute_error;
+  double loss;
+} AlsatianCudaErrorSums;
+typedef struct AlsatianCudaObjective {
+  double value;
+  AlsatianCudaErrorSums train;
+} AlsatianCudaObjective;
+typedef struct AlsatianCudaStep {
+  int32_t accepted;
+  int32_t inner_steps;
+  double objective;
+  double damping;
+} AlsatianCudaStep;
+
+/* What training goes on from: `size` floats, or doubles where is_double. */
+#define ALSATIAN_CUDA_MOST_ARRAYS 16
+typedef struct AlsatianCudaArray {
+  const char* name;
+  int32_t is_double;
+  int64_t size;
+} AlsatianCudaArray;
+typedef struct AlsatianCudaArrays {
+  int32_t count;
+  AlsatianCudaArray arrays[ALSATIAN_CUDA_MOST_ARRAYS];
+} AlsatianCudaArrays;
+
+/* A problem on the device, and everything that trains it. One thread at a time. */
+typedef struct AlsatianCudaEngine AlsatianCudaEngine;
+
+/* Every function that returns int32_t returns an AlsatianCudaCode and has waited for the device.
+   After a device error the engine is good for nothing but destroy. */
+typedef struct AlsatianCudaTable {
+  int32_t version;         /* ALSATIAN_CUDA_TABLE_VERSION */
+  int32_t runtime_version; /* of CUDA, as driver_version: the oldest driver that will do */
+  int32_t largest_rank;    /* of any algorithm */
+  uint32_t algorithms;     /* bit AlsatianCudaAlgorithm is set where there are kernels for it */
+
+  /* Never fails for want of a device or a driver: count is 0, and the status says why. */
+  int32_t (*devices)(AlsatianCudaDevices* devices, AlsatianCudaStatus* status);
+
+  /* What create would allocate for a problem of this shape. */
+  int32_t (*plan)(const AlsatianCudaShape* shape, AlsatianCudaPlan* plan,
+                  AlsatianCudaStatus* status);
+  /* Copies the problem to the first device. Fails before it allocates where the plan is larger
+     than the free memory. */
+  int32_t (*create)(const AlsatianCudaProblem* problem, AlsatianCudaEngine** engine,
+                    AlsatianCudaStatus* status);
+  void (*destroy)(AlsatianCudaEngine* engine);
+
+  int32_t (*als_half_sweep)(AlsatianCudaEngine* engine, int32_t side, int64_t* repaired_pivots,
+                            AlsatianCudaStatus* status);
+  /* stages: the order of the epoch's stages, a permutation of 0 … grid − 1. */
+  int32_t (*sgd_epoch)(AlsatianCudaEngine* engine, double learning_rate, AlsatianInt32s stages,
+                       AlsatianCudaStatus* status);
+  int32_t (*least_squares_step)(AlsatianCudaEngine* engine, AlsatianCudaStep* step,
+                                AlsatianCudaStatus* status);
+
+  int32_t (*objective)(AlsatianCudaEngine* engine, AlsatianCudaObjective* objective,
+                       AlsatianCudaStatus* status);
+  int32_t (*held_out_errors)(AlsatianCudaEngine* engine, int64_t index, AlsatianCudaErrorSums* sums,
+                             AlsatianCudaStatus* status);
+  /* row: -1 where all are finite. */
+  int32_t (*first_non_finite_row)(AlsatianCudaEngine* engine, int32_t side, int64_t* row,
+                                  AlsatianCudaStatus* status);
+
+  /* Rows that minimise F (Gaussian) for these ratings, with the other side fixed; training's own
+     are left alone. Rows without ratings become 0. */
+  int32_t (*solve_rows)(AlsatianCudaEngine* engine, int32_t side,
+                        const AlsatianCudaRatings* ratings, const AlsatianCudaRowsOut* solved,
+                        AlsatianCudaStatus* status);
+  int32_t (*set_regularization)(AlsatianCudaEngine* engine,
+                                const AlsatianCudaRegularization* regularization,
+                                AlsatianCudaStatus* status);
+
+  int32_t (*factors)(AlsatianCudaEngine* engine, int32_t side, const AlsatianCudaRowsOut* rows,
+                     AlsatianCudaStatus* status);
+  int32_t (*set_factors)(AlsatianCudaEngine* engine, int32_t side, const AlsatianCudaRows* rows,
+                         AlsatianCudaStatus* status);
+
+  int32_t (*state_arrays)(AlsatianCudaEngine* engine, AlsatianCudaArrays* arrays,
+                          AlsatianCudaStatus* status);
+  /* values: memory for the size and type of the array at `index`. */
+  int32_t (*state)(AlsatianCudaEngine* engine, int32_t index, void* values,
+                   AlsatianCudaStatus* status);
+  int32_t (*set_state)(AlsatianCudaEngine* engine, int32_t index, const void* values,
+                       AlsatianCudaStatus* status);
+} AlsatianCudaTable;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+/* The table, or null where the module has another version. */
+__attribute__((visibility("default"))) const AlsatianCudaTable* alsatian_cuda_table(
+    int32_t version);
+#ifdef __cplusplus
+}
+#endif
+
+// NOLINTEND
