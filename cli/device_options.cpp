@@ -44,12 +44,7 @@ DeviceOptions checked_device(const DeviceChoice& choice) {
                 "this machine or this build does not have it",
                 fmt::format("the best here is --isa {}", isa_name(best_isa())));
   }
-  if (choice.kind == Kind::cuda) {
-    if (const auto reason = cuda_unavailable()) {
-      throw Error(ExitCode::device_unavailable, "--device cuda", *reason,
-                  "use --device cpu, or --device auto, which takes a GPU where there is one");
-    }
-  }
+  if (choice.kind == Kind::cuda) require_cuda();
   return {choice.kind, choice.isa};
 }
 

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <string_view>
 #include <sys/resource.h>
@@ -157,15 +156,6 @@ void check_memory(const Dataset& dataset, const ModelSpec& spec, bool double_pre
               fits > 0 ? fmt::format("try --k {}", fits)
                        : "use a machine with more memory, or raise the limit (--max-memory, ulimit "
                          "-v)");
-}
-
-std::string human_bytes(std::int64_t bytes) {
-  constexpr std::string_view units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  if (bytes < 1024) return fmt::format("{} bytes", bytes);
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (value /= 1024; value >= 1024 && unit + 1 < std::size(units); value /= 1024) ++unit;
-  return fmt::format("{:.1f} {}", value, units[unit]);
 }
 
 }  // namespace alsatian

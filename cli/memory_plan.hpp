@@ -34,7 +34,4 @@ std::int64_t available_memory();
 void check_memory(const Dataset& dataset, const ModelSpec& spec, bool double_precision,
                   std::int64_t available_bytes);
 
-/// "1.5 GiB", "24 bytes".
-std::string human_bytes(std::int64_t bytes);
-
 }  // namespace alsatian

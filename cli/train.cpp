@@ -43,6 +43,7 @@ class TrainCommand {
         split_(make_split(options.split, options.model.seed)) {
     trainer_.device = checked_device(options.device);
     trainer_.evaluate_every = options.evaluate_every;
+    chooses_cuda(chosen_.spec, trainer_.device);  // before anything is read
     double_precision_ = trainer_.device.kind == DeviceOptions::Kind::reference;
   }
 
@@ -75,8 +76,19 @@ class TrainCommand {
     for (const MemoryPart& part : memory.parts) table.row({part.name + "_bytes", part.bytes});
     table.row({"total_bytes", memory.total_bytes});
     table.row({"available_bytes", available_bytes()});
+    if (chooses_cuda(chosen_.spec, trainer_.device)) plan_device(dataset, table);
     table.finish();
     output_.flush();
+  }
+
+  void plan_device(const Dataset& dataset, Table& table) const {
+    const DevicePlan device = plan_cuda(dataset, chosen_.spec);
+    table.row({"device", cuda_device()});
+    for (const DevicePlan::Part& part : device.parts) {
+      table.row({"device_" + part.name + "_bytes", part.bytes});
+    }
+    table.row({"device_total_bytes", device.total_bytes});
+    table.row({"device_free_bytes", device.free_bytes});
   }
 
   void train_once(RawRatings ratings) {

@@ -16,7 +16,7 @@ void print_version() {
   output.write(fmt::format("compiler           {} ({})\n", ALSATIAN_COMPILER, ALSATIAN_BUILD_TYPE));
   const auto reason = cuda_unavailable();
   output.write(fmt::format("cuda               {}\n",
-                           reason ? fmt::format("not available: {}", *reason) : "found"));
+                           reason ? fmt::format("not available: {}", *reason) : cuda_device()));
   std::string sets;
   for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512}) {
     sets += fmt::format("{}{}{}", sets.empty() ? "" : ", ", isa_name(isa),

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <iterator>
 
 namespace alsatian {
 namespace {
@@ -76,6 +77,15 @@ std::string printable(std::string_view value) {
   std::string shown;
   while (!value.empty()) shown += take_character(value, "");
   return shown;
+}
+
+std::string human_bytes(std::int64_t bytes) {
+  constexpr std::string_view units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return fmt::format("{} bytes", bytes);
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (value /= 1024; value >= 1024 && unit + 1 < std::size(units); value /= 1024) ++unit;
+  return fmt::format("{:.1f} {}", value, units[unit]);
 }
 
 }  // namespace alsatian

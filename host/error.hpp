@@ -2,6 +2,7 @@
 // Libraries throw; only cli/main.cpp turns an Error into text and an exit code.
 #pragma once
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -54,5 +55,8 @@ inline constexpr Quoted quoted;
 
 /// A path or id as it stands in the PLACE of an error: control characters escaped, not quoted.
 std::string printable(std::string_view value);
+
+/// A size as errors and logs show it: "1.5 GiB", "24 bytes".
+std::string human_bytes(std::int64_t bytes);
 
 }  // namespace alsatian

@@ -2,6 +2,7 @@
 #include "host/train/backend.hpp"
 
 #include "host/error.hpp"
+#include "host/train/cuda_backend.hpp"
 
 #include <fmt/format.h>
 
@@ -63,7 +64,15 @@ ChosenBackend make_backend(TrainingProblem problem, const DeviceOptions& device)
   if (const auto reason = cuda_unavailable()) {
     return {make_cpu_backend(std::move(problem), device), fmt::format("no GPU: {}", *reason)};
   }
-  return {make_cuda_backend(std::move(problem), device), "a GPU was found"};
+  const AlsatianCudaTable& table = *load_cuda_module().table;
+  try {
+    return {make_cuda_backend(problem, table), "a GPU was found"};
+  } catch (const Error& error) {
+    // What the GPU cannot do, the CPU can; a GPU that fails is no reason to go on without it.
+    if (error.code() != ExitCode::usage && error.code() != ExitCode::out_of_memory) throw;
+    return {make_cpu_backend(std::move(problem), device),
+            fmt::format("not on the GPU: {}: {}", error.place(), error.what())};
+  }
 }
 
 }  // namespace alsatian

@@ -145,9 +145,32 @@ ChosenBackend make_backend(TrainingProblem problem, const DeviceOptions& device)
 
 std::unique_ptr<Backend> make_reference_backend(TrainingProblem problem);
 std::unique_ptr<Backend> make_cpu_backend(TrainingProblem problem, const DeviceOptions& device);
-/// Throws Error 69 with the reason where there is no GPU, no driver or no CUDA module.
+
+/// Throws Error 69 with the reason where there is no GPU, no driver or no CUDA module, 64 where
+/// there are no kernels for the spec, 71 with sizes where the problem does not fit its memory.
 std::unique_ptr<Backend> make_cuda_backend(TrainingProblem problem, const DeviceOptions& device);
-/// Why make_cuda_backend would fail; nothing where it would not.
+/// Throws Error 69 as make_cuda_backend.
+void require_cuda();
+/// Why require_cuda would throw; nothing where it would not.
 std::optional<std::string> cuda_unavailable();
+/// The GPU that make_cuda_backend takes: "NVIDIA H200, 141 GB". Throws as require_cuda.
+std::string cuda_device();
+
+/// Whether make_backend would take the GPU, as far as its memory allows. Throws what
+/// make_cuda_backend would where it was asked for.
+bool chooses_cuda(const ModelSpec& spec, const DeviceOptions& device);
+
+/// Device memory that a CUDA backend takes, by what for.
+struct DevicePlan {
+  struct Part {
+    std::string name;  // snake_case, without unit
+    std::int64_t bytes = 0;
+  };
+  std::vector<Part> parts;
+  std::int64_t total_bytes = 0;
+  std::int64_t free_bytes = 0;
+};
+/// Throws Error 69 as make_cuda_backend.
+DevicePlan plan_cuda(const Dataset& dataset, const ModelSpec& spec);
 
 }  // namespace alsatian

@@ -1,31 +1,421 @@
-// The CUDA backend: this version has none, and says what that means where a GPU is asked for.
-// The file is the same in every build; the program itself never links CUDA.
-#include "host/error.hpp"
-#include "host/train/backend.hpp"
+// Adapts the CUDA module's table to Backend. The file is the same in every build; the program
+// itself never links CUDA.
+#include "host/train/cuda_backend.hpp"
 
-#include <dlfcn.h>
-#include <memory>
+#include "kernels/cpu/als.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <variant>
 
 namespace alsatian {
 namespace {
 
-bool driver_present() {
-  const auto close = [](void* library) { dlclose(library); };
-  const std::unique_ptr<void, decltype(close)> driver(dlopen("libcuda.so.1", RTLD_LAZY), close);
-  return driver != nullptr;
+template <typename Span, typename T>
+Span span_of(const std::vector<T>& values) {
+  return {values.data(), static_cast<std::int64_t>(values.size())};
 }
+
+AlsatianCudaRatings to_ratings(const CompressedMatrix& ratings) {
+  return {span_of<AlsatianInt64s>(ratings.offsets), span_of<AlsatianInt32s>(ratings.columns),
+          span_of<AlsatianFloats>(ratings.values)};
+}
+
+template <typename Ratings>
+AlsatianCudaList to_list(const Ratings& ratings) {
+  return {span_of<AlsatianInt32s>(ratings.users), span_of<AlsatianInt32s>(ratings.items),
+          span_of<AlsatianFloats>(ratings.ratings)};
+}
+
+AlsatianCudaRows to_rows(const SideFactors& side) {
+  return {side.factors.data(), side.biases.data(), side.rows};
+}
+AlsatianCudaRowsOut to_rows_out(SideFactors& side) {
+  return {side.factors.data(), side.biases.data(), side.rows};
+}
+
+AlsatianCudaRegularization to_regularization(const Regularization& regularization) {
+  return {regularization.factors, regularization.biases, regularization.scaling};
+}
+
+std::int32_t to_side(Side side) {
+  return side == Side::users ? ALSATIAN_CUDA_USERS : ALSATIAN_CUDA_ITEMS;
+}
+
+std::int32_t to_algorithm(const Algorithm& algorithm) {
+  if (std::holds_alternative<Als>(algorithm)) return ALSATIAN_CUDA_ALS;
+  if (std::holds_alternative<Mle>(algorithm)) return ALSATIAN_CUDA_MLE;
+  return ALSATIAN_CUDA_LS;
+}
+
+AlsatianCudaSpec to_spec(const ModelSpec& spec, double mean) {
+  AlsatianCudaSpec result{.algorithm = to_algorithm(spec.algorithm),
+                          .likelihood = static_cast<std::int32_t>(spec.likelihood.index()),
+                          .rank = spec.rank,
+                          .biases = spec.biases ? 1 : 0,
+                          .regularization = to_regularization(spec.regularization),
+                          .mean = mean,
+                          .adagrad = 0,
+                          .inner_steps = 0};
+  if (const auto* mle = std::get_if<Mle>(&spec.algorithm)) {
+    result.adagrad = mle->optimizer == Optimizer::adagrad ? 1 : 0;
+  }
+  if (const auto* choice = std::get_if<LeastSquares>(&spec.algorithm)) {
+    result.inner_steps = choice->inner_steps;
+  }
+  return result;
+}
+
+ErrorSums to_error_sums(const AlsatianCudaErrorSums& sums) {
+  return {.count = sums.count,
+          .squared_error = sums.squared_error,
+          .absolute_error = sums.absolute_error,
+          .loss = sums.loss};
+}
+
+AlsatianCudaPlan plan_of(const AlsatianCudaTable& table, const AlsatianCudaShape& shape) {
+  AlsatianCudaPlan plan{};
+  call_cuda(table, table.plan, &shape, &plan);
+  return plan;
+}
+
+/// Throws Error 71 with both sizes and the largest k that fits.
+void check_device_memory(const AlsatianCudaTable& table, AlsatianCudaShape shape) {
+  const AlsatianCudaPlan plan = plan_of(table, shape);
+  if (plan.total_bytes <= plan.free_bytes) return;
+  const std::int32_t rank = shape.spec.rank;
+  std::int32_t fits = -1;
+  std::int32_t too_large = rank;
+  while (too_large - fits > 1) {
+    shape.spec.rank = fits + (too_large - fits) / 2;
+    const bool inside = plan_of(table, shape).total_bytes <= plan.free_bytes;
+    (inside ? fits : too_large) = shape.spec.rank;
+  }
+  throw Error(ExitCode::out_of_memory, fmt::format("--k {}", rank),
+              fmt::format("training needs {} of the GPU's memory, {} are free there; {}",
+                          human_bytes(plan.total_bytes), human_bytes(plan.free_bytes),
+                          fits >= 0 ? fmt::format("the largest k that fits is {}", fits)
+                                    : "no k fits, the ratings alone are too many"),
+              fits > 0 ? fmt::format("try --k {}, or --device cpu", fits) : "use --device cpu");
+}
+
+AlsatianCudaShape shape_of(const TrainingProblem& problem) {
+  AlsatianCudaShape shape{.spec = to_spec(problem.spec, problem.scale.score_mean),
+                          .user_offsets = span_of<AlsatianInt64s>(problem.by_user.offsets),
+                          .item_offsets = span_of<AlsatianInt64s>(problem.by_item.offsets),
+                          .held_out = 0,
+                          .grid = problem.schedule.grid};
+  for (const HeldOut& set : problem.held_out) {
+    shape.held_out += static_cast<std::int64_t>(set.ratings.size());
+  }
+  return shape;
+}
+
+struct DestroyEngine {
+  const AlsatianCudaTable* table;
+  void operator()(AlsatianCudaEngine* engine) const { table->destroy(engine); }
+};
+using EnginePointer = std::unique_ptr<AlsatianCudaEngine, DestroyEngine>;
+
+EnginePointer create_engine(const AlsatianCudaTable& table, const TrainingProblem& problem) {
+  std::vector<AlsatianCudaList> held_out;
+  for (const HeldOut& set : problem.held_out) held_out.push_back(to_list(set));
+  const AlsatianCudaProblem given{
+      .spec = to_spec(problem.spec, problem.scale.score_mean),
+      .by_user = to_ratings(problem.by_user),
+      .by_item = to_ratings(problem.by_item),
+      .grid = problem.schedule.grid,
+      .block_offsets = span_of<AlsatianInt64s>(problem.schedule.block_offsets),
+      .schedule = to_list(problem.schedule),
+      .held_out = held_out.data(),
+      .held_out_sets = static_cast<std::int64_t>(held_out.size()),
+      .users = to_rows(problem.start.users),
+      .items = to_rows(problem.start.items)};
+  AlsatianCudaEngine* engine = nullptr;
+  call_cuda(table, table.create, &given, &engine);
+  return EnginePointer(engine, {&table});
+}
+
+class CudaBackend final : public Backend {
+ public:
+  CudaBackend(const TrainingProblem& problem, const CudaModule& module)
+      : table_(*module.table),
+        device_(device_text(module.device)),
+        spec_(problem.spec),
+        users_(problem.by_user.rows()),
+        items_(problem.by_item.rows()),
+        grid_(problem.schedule.grid),
+        engine_(create_engine(table_, problem)) {}
+
+  std::string description() const override { return fmt::format("cuda ({})", device_); }
+
+  HalfSweepReport als_half_sweep(Side side) override {
+    HalfSweepReport report;
+    call(table_.als_half_sweep, to_side(side), &report.repaired_pivots);
+    return report;
+  }
+
+  void sgd_epoch(double learning_rate, int epoch) override {
+    const std::vector<std::int32_t> stages = stage_order(grid_, epoch, spec_.seed);
+    call(table_.sgd_epoch, learning_rate, span_of<AlsatianInt32s>(stages));
+  }
+
+  LeastSquaresReport least_squares_step() override {
+    AlsatianCudaStep step{};
+    call(table_.least_squares_step, &step);
+    return {.accepted = step.accepted != 0,
+            .objective = step.objective,
+            .inner_steps = step.inner_steps,
+            .damping = step.damping};
+  }
+
+  Objective objective() override {
+    AlsatianCudaObjective objective{};
+    call(table_.objective, &objective);
+    return {objective.value, to_error_sums(objective.train)};
+  }
+
+  ErrorSums held_out_errors(std::size_t index) override {
+    AlsatianCudaErrorSums sums{};
+    call(table_.held_out_errors, static_cast<std::int64_t>(index), &sums);
+    return to_error_sums(sums);
+  }
+
+  std::optional<BadRow> first_non_finite_row() override {
+    for (const Side side : {Side::users, Side::items}) {
+      std::int64_t row = -1;
+      call(table_.first_non_finite_row, to_side(side), &row);
+      if (row >= 0) return BadRow{side, row};
+    }
+    return std::nullopt;
+  }
+
+  /// On the device, but where a prior is given: those rows are solved by the kernels of the CPU,
+  /// from the device's factors.
+  SideFactors solve_rows(Side side, const CompressedMatrix& ratings,
+                         const RowPrior& prior) override {
+    check_row_solve(spec_, rows_of(side == Side::users ? Side::items : Side::users), ratings,
+                    prior);
+    if (!prior.precision.empty() || prior.means != nullptr) {
+      return solve_with_prior(side, ratings, prior);
+    }
+    SideFactors solved(ratings.rows(), spec_.rank);
+    const AlsatianCudaRatings given = to_ratings(ratings);
+    const AlsatianCudaRowsOut target = to_rows_out(solved);
+    call(table_.solve_rows, to_side(side), &given, &target);
+    return solved;
+  }
+
+  void set_regularization(const Regularization& regularization) override {
+    spec_.regularization = regularization;
+    const AlsatianCudaRegularization given = to_regularization(regularization);
+    call(table_.set_regularization, &given);
+  }
+
+  Factors factors() const override { return {download(Side::users), download(Side::items)}; }
+
+  void set_factors(const Factors& factors) override {
+    const AlsatianCudaRows users = checked_rows(factors.users, users_);
+    const AlsatianCudaRows items = checked_rows(factors.items, items_);
+    call(table_.set_factors, to_side(Side::users), &users);
+    call(table_.set_factors, to_side(Side::items), &items);
+  }
+
+  BackendState state() override {
+    BackendState state = empty_state();
+    for (std::size_t index = 0; index < state.arrays.size(); ++index) {
+      std::visit(
+          [&](auto& values) {
+            call(table_.state, static_cast<std::int32_t>(index), static_cast<void*>(values.data()));
+          },
+          state.arrays[index].values);
+    }
+    return state;
+  }
+
+  void restore(const BackendState& state) override {
+    // Into memory of the host first, which checks all arrays before the first of them is sent.
+    BackendState checked = empty_state();
+    std::vector<StatePlace> places;
+    for (BackendState::Array& array : checked.arrays) {
+      StatePlace place{.name = array.name};
+      std::visit(
+          [&](auto& values) {
+            place.first = values.data();
+            place.rows = static_cast<std::int64_t>(values.size());
+          },
+          array.values);
+      places.push_back(place);
+    }
+    restore_state(state, places);
+    for (std::size_t index = 0; index < checked.arrays.size(); ++index) {
+      std::visit(
+          [&](const auto& values) {
+            call(table_.set_state, static_cast<std::int32_t>(index),
+                 static_cast<const void*>(values.data()));
+          },
+          checked.arrays[index].values);
+    }
+  }
+
+ private:
+  template <typename Function, typename... Arguments>
+  void call(Function* function, Arguments... arguments) const {
+    call_cuda(table_, function, engine_.get(), arguments...);
+  }
+
+  std::int64_t rows_of(Side side) const { return side == Side::users ? users_ : items_; }
+
+  SideFactors download(Side side) const {
+    SideFactors result(rows_of(side), spec_.rank);
+    const AlsatianCudaRowsOut target = to_rows_out(result);
+    call(table_.factors, to_side(side), &target);
+    return result;
+  }
+
+  AlsatianCudaRows checked_rows(const SideFactors& side, std::int64_t rows) const {
+    if (side.rows != rows || side.rank != spec_.rank) {
+      throw Error(ExitCode::internal, "set_factors",
+                  "the factors have another shape than those of the backend",
+                  "report this as a bug, with the command");
+    }
+    return to_rows(side);
+  }
+
+  SideFactors solve_with_prior(Side side, const CompressedMatrix& ratings,
+                               const RowPrior& prior) const {
+    const SideFactors opposite = download(side == Side::users ? Side::items : Side::users);
+    cpu::FactorTable fixed(opposite.rows, spec_.rank);
+    fixed.assign(opposite.factors, opposite.biases);
+    SideView<const float> means;
+    if (prior.means != nullptr) {
+      const SideFactors& given = *prior.means;
+      means = {given.factors.data(), given.biases.data(), given.rows, given.rank, given.rank};
+    }
+    const cpu::PaddedPrior padded(spec_.rank, spec_.biases, prior.precision, means);
+    const cpu::AlsPrior shown = padded.view();
+    const CsrView<float> rows{ratings.offsets, ratings.columns, ratings.values};
+    cpu::FactorTable solved(ratings.rows(), spec_.rank);
+    const cpu::AlsTask task{.ratings = rows,
+                            .opposite = std::as_const(fixed).view(),
+                            .solved = solved.view(),
+                            .regularization = spec_.regularization,
+                            .biases = spec_.biases,
+                            .solver_steps = 0,
+                            .prior = &shown};
+    cpu::als_half_sweep(cpu::kernels(best_isa()), task, cpu::longest_first(rows));
+    SideFactors result(ratings.rows(), spec_.rank);
+    solved.copy_to(result.factors, result.biases);
+    return result;
+  }
+
+  /// Arrays of the right names, types and sizes.
+  BackendState empty_state() const {
+    AlsatianCudaArrays arrays{};
+    call(table_.state_arrays, &arrays);
+    BackendState state;
+    for (std::int32_t index = 0; index < arrays.count; ++index) {
+      const AlsatianCudaArray& array = arrays.arrays[index];
+      const auto size = static_cast<std::size_t>(array.size);
+      if (array.is_double != 0) {
+        state.arrays.push_back({array.name, std::vector<double>(size)});
+      } else {
+        state.arrays.push_back({array.name, std::vector<float>(size)});
+      }
+    }
+    return state;
+  }
+
+  const AlsatianCudaTable& table_;
+  std::string device_;
+  ModelSpec spec_;
+  std::int64_t users_;
+  std::int64_t items_;
+  std::int32_t grid_;
+  EnginePointer engine_;
+};
 
 }  // namespace
 
-std::optional<std::string> cuda_unavailable() {
-  std::string reason = "this version of alsatian has no CUDA kernels";
-  if (!driver_present()) reason += ", and no NVIDIA driver was found";
-  return reason;
+std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpec& spec) {
+  if ((table.algorithms >> to_algorithm(spec.algorithm) & 1U) == 0) {
+    return Error(
+        ExitCode::usage, "--device cuda",
+        fmt::format("there are no kernels for --model {} yet", algorithm_name(spec.algorithm)),
+        "use --device cpu");
+  }
+  const auto* als = std::get_if<Als>(&spec.algorithm);
+  if (als != nullptr && als->solver == Solver::conjugate_gradient) {
+    return Error(ExitCode::usage, "--device cuda", "solves rows by --solver cholesky alone",
+                 "leave out --solver, or use --device cpu");
+  }
+  if (spec.rank > table.largest_rank) {
+    return Error(ExitCode::usage, fmt::format("--k {}", spec.rank),
+                 fmt::format("--device cuda takes a k from 0 to {}", table.largest_rank),
+                 fmt::format("try --k {}, or --device cpu", table.largest_rank));
+  }
+  return std::nullopt;
 }
 
-std::unique_ptr<Backend> make_cuda_backend(TrainingProblem, const DeviceOptions&) {
-  throw Error(ExitCode::device_unavailable, "--device cuda", *cuda_unavailable(),
-              "use --device cpu, or --device auto to take what is there");
+std::unique_ptr<Backend> make_cuda_backend(const TrainingProblem& problem,
+                                           const AlsatianCudaTable& table) {
+  if (auto refusal = cuda_refusal(table, problem.spec)) throw *refusal;
+  const CudaModule module = open_cuda_table(table);
+  check_device_memory(table, shape_of(problem));
+  return std::make_unique<CudaBackend>(problem, module);
+}
+
+std::unique_ptr<Backend> make_cuda_backend(TrainingProblem problem, const DeviceOptions&) {
+  return make_cuda_backend(problem, *load_cuda_module().table);
+}
+
+void require_cuda() { load_cuda_module(); }
+
+std::optional<std::string> cuda_unavailable() {
+  try {
+    load_cuda_module();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+std::string cuda_device() { return device_text(load_cuda_module().device); }
+
+bool chooses_cuda(const ModelSpec& spec, const DeviceOptions& device) {
+  using Kind = DeviceOptions::Kind;
+  if (device.kind == Kind::cuda) {
+    if (auto refusal = cuda_refusal(*load_cuda_module().table, spec)) throw *refusal;
+    return true;
+  }
+  return device.kind == Kind::automatic && !cuda_unavailable() &&
+         !cuda_refusal(*load_cuda_module().table, spec);
+}
+
+DevicePlan plan_cuda(const Dataset& dataset, const ModelSpec& spec) {
+  const auto offsets_of = [](const std::vector<std::int32_t>& rows, std::int32_t count) {
+    std::vector<std::int64_t> offsets(static_cast<std::size_t>(count) + 1);
+    for (const std::int32_t row : rows) ++offsets[static_cast<std::size_t>(row) + 1];
+    std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
+    return offsets;
+  };
+  const auto user_offsets = offsets_of(dataset.train.users, dataset.users.size());
+  const auto item_offsets = offsets_of(dataset.train.items, dataset.items.size());
+  AlsatianCudaShape shape{.spec = to_spec(spec, 0),
+                          .user_offsets = span_of<AlsatianInt64s>(user_offsets),
+                          .item_offsets = span_of<AlsatianInt64s>(item_offsets),
+                          .held_out = dataset.validation.size(),
+                          .grid = 0};
+  for (const TestSet& test : dataset.tests) shape.held_out += test.ratings.size();
+  const AlsatianCudaPlan plan = plan_of(*load_cuda_module().table, shape);
+  DevicePlan result{.parts = {}, .total_bytes = plan.total_bytes, .free_bytes = plan.free_bytes};
+  for (std::int32_t index = 0; index < plan.count; ++index) {
+    result.parts.push_back({plan.parts[index].name, plan.parts[index].bytes});
+  }
+  return result;
 }
 
 }  // namespace alsatian

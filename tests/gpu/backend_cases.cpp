@@ -1,0 +1,232 @@
+// The CUDA backend against the reference backend, verb by verb, on the same problem: run by the GPU
+// suite on a GPU, and by the suite without one on the kernels as g++ compiles them.
+#include "host/error.hpp"
+#include "tests/gpu/backend_under_test.hpp"
+#include "tests/support/backend_pairs.hpp"
+#include "tests/support/expect_error.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace alsatian {
+namespace {
+
+using testing::BackendPair;
+using testing::cuda_backend;
+using testing::expect_equal_factors;
+using testing::expect_equal_figures;
+using testing::expect_equal_half_sweeps;
+using testing::items;
+using testing::largest_difference;
+using testing::problem_of;
+using testing::solve_error;
+using testing::spec_of;
+using testing::users;
+
+BackendPair pair_of(const ModelSpec& spec) { return {problem_of(spec), cuda_backend}; }
+
+class CudaBackendOf : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override { ALSATIAN_NEED_GPU(); }
+};
+
+TEST_P(CudaBackendOf, SweepsLikeTheReference) {
+  BackendPair pair = pair_of(spec_of(Als{}, GetParam()));
+  for (int sweep = 0; sweep < 2; ++sweep) {
+    expect_equal_half_sweeps(pair, Side::users);
+    expect_equal_half_sweeps(pair, Side::items);
+  }
+  expect_equal_figures(pair);
+}
+
+TEST_P(CudaBackendOf, GivesTheSameBytesTwice) {
+  const auto run = [] {
+    const auto backend = cuda_backend(problem_of(spec_of(Als{}, GetParam())));
+    backend->als_half_sweep(Side::users);
+    backend->als_half_sweep(Side::items);
+    return std::make_pair(backend->state(), backend->objective().value);
+  };
+  EXPECT_EQ(run(), run());
+}
+
+TEST_P(CudaBackendOf, SolvesNewRowsLikeTheReference) {
+  BackendPair pair = pair_of(spec_of(Als{}, GetParam()));
+  pair.fast->als_half_sweep(Side::users);
+  pair.exact->set_factors(pair.fast->factors());
+  const CompressedMatrix rows{{0, 2, 2, 5}, {3, 11, 0, 3, 40}, {1.5F, -0.5F, 0.2F, 1, -1}};
+  const Factors fixed = pair.exact->factors();
+  for (const Side side : {Side::users, Side::items}) {
+    const SideFactors fast = pair.fast->solve_rows(side, rows);
+    const SideFactors exact = pair.exact->solve_rows(side, rows);
+    EXPECT_EQ(fast.rows, 3);
+    EXPECT_LE(largest_difference(fast, exact),
+              solve_error(side == Side::users ? fixed.items : fixed.users, exact, 3));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryRank, CudaBackendOf, ::testing::ValuesIn(testing::ranks_under_test()),
+                         ::testing::PrintToStringParamName());
+
+class CudaBackend : public ::testing::Test {
+ protected:
+  void SetUp() override { ALSATIAN_NEED_GPU(); }
+};
+
+/// An odd problem: rows of every length from none to all, the heaviest row longer than a tile.
+TEST_F(CudaBackend, SweepsWithoutBiasesAndWithoutARidge) {
+  ModelSpec spec = spec_of(Als{}, 3);
+  spec.biases = false;
+  BackendPair pair = pair_of(spec);
+  expect_equal_half_sweeps(pair, Side::users);
+  EXPECT_TRUE(
+      std::ranges::all_of(pair.fast->factors().users.biases, [](float bias) { return bias == 0; }));
+  expect_equal_figures(pair);
+}
+
+TEST_F(CudaBackend, FoldsInAUserAsTrainingSolvedIt) {
+  const TrainingProblem problem = problem_of(spec_of(Als{}, 33));
+  const auto backend = cuda_backend(problem);
+  backend->als_half_sweep(Side::users);
+  const SideFactors trained = backend->factors().users;
+  for (const std::int32_t user : {0, 7, 23}) {  // the first has rated everything
+    const SideFactors row =
+        backend->solve_rows(Side::users, select_rows(problem.by_user, std::vector{user}));
+    EXPECT_TRUE(std::equal(row.factors.begin(), row.factors.end(), trained.row(user))) << user;
+    EXPECT_EQ(row.biases.front(), trained.biases[static_cast<std::size_t>(user)]) << user;
+  }
+  EXPECT_EQ(backend->factors().users.factors, trained.factors) << "fold-in changes nothing";
+}
+
+TEST_F(CudaBackend, SolvesRowsWithAPriorLikeTheReference) {
+  const TrainingProblem problem = problem_of(spec_of(Als{}));
+  std::vector<double> precision(36);
+  for (std::size_t j = 0; j < 6; ++j) {
+    for (std::size_t q = j; q < 6; ++q) precision[6 * j + q] = 1.0 / static_cast<double>(1 + q - j);
+  }
+  const Factors drawn = start_factors(users, items, 5, 0.7, 3);
+  const RowPrior prior{.precision = precision, .means = &drawn.users};
+  const SideFactors fast = cuda_backend(problem)->solve_rows(Side::users, problem.by_user, prior);
+  const SideFactors exact =
+      make_reference_backend(problem)->solve_rows(Side::users, problem.by_user, prior);
+  // Values of size about 1 in float, of equations whose condition is at most about 100.
+  EXPECT_LE(largest_difference(fast, exact), 1e-4);
+}
+
+TEST_F(CudaBackend, FollowsANewRegularizationLikeTheReference) {
+  BackendPair pair = pair_of(spec_of(Als{}, 17));
+  for (Backend* backend : {pair.fast.get(), pair.exact.get()}) {
+    backend->set_regularization({3, 2, 0.25});
+  }
+  expect_equal_half_sweeps(pair, Side::users);
+  expect_equal_half_sweeps(pair, Side::items);
+  expect_equal_figures(pair);
+}
+
+TEST_F(CudaBackend, SolvesByTheNormalEquationsWhereLambdaIsZero) {
+  BackendPair pair = pair_of(spec_of(Als{}, 2));
+  for (Backend* backend : {pair.fast.get(), pair.exact.get()}) {
+    backend->set_regularization({0, 0.6, 0.5});
+  }
+  pair.fast->als_half_sweep(Side::users);
+  EXPECT_FALSE(pair.fast->first_non_finite_row().has_value());
+  for (Backend* backend : {pair.fast.get(), pair.exact.get()}) {
+    backend->set_regularization({0.9, 0.6, 0.5});
+  }
+  expect_equal_half_sweeps(pair, Side::items);
+}
+
+TEST_F(CudaBackend, StartsRowsWithoutRatingsAtZero) {
+  const Factors factors = cuda_backend(problem_of(spec_of(Als{})))->factors();
+  for (const std::int64_t user : {users - 2, users - 1}) {
+    for (std::int32_t j = 0; j < 5; ++j) EXPECT_EQ(factors.users.row(user)[j], 0);
+  }
+  EXPECT_NE(factors.users.row(0)[0], 0);
+}
+
+TEST_F(CudaBackend, GivesBackTheFactorsThatWereSet) {
+  const auto backend = cuda_backend(problem_of(spec_of(Als{})));
+  backend->als_half_sweep(Side::users);
+  const Factors kept = backend->factors();
+  backend->als_half_sweep(Side::items);
+  EXPECT_NE(backend->factors().items.factors, kept.items.factors);
+  backend->set_factors(kept);
+  EXPECT_EQ(backend->factors().users.factors, kept.users.factors);
+  EXPECT_EQ(backend->factors().items.factors, kept.items.factors);
+  EXPECT_EQ(backend->factors().items.biases, kept.items.biases);
+}
+
+TEST_F(CudaBackend, NamesTheFirstRowThatIsNotFinite) {
+  const auto backend = cuda_backend(problem_of(spec_of(Als{})));
+  EXPECT_FALSE(backend->first_non_finite_row().has_value());
+  Factors factors = backend->factors();
+  factors.items.row(9)[4] = std::numeric_limits<float>::quiet_NaN();
+  backend->set_factors(factors);
+  const auto bad = backend->first_non_finite_row();
+  ASSERT_TRUE(bad.has_value());
+  EXPECT_EQ(bad->side, Side::items);
+  EXPECT_EQ(bad->row, 9);
+  factors.users.biases[3] = std::numeric_limits<float>::infinity();
+  backend->set_factors(factors);
+  EXPECT_EQ(backend->first_non_finite_row()->side, Side::users);
+}
+
+TEST_F(CudaBackend, LetsAnotherGoOnWithTheSameBytes) {
+  const ModelSpec spec = spec_of(Als{}, 17);
+  const auto run = [](Backend& backend, int epochs) {
+    for (int epoch = 0; epoch < epochs; ++epoch) {
+      backend.als_half_sweep(Side::users);
+      backend.als_half_sweep(Side::items);
+    }
+  };
+  const auto uninterrupted = cuda_backend(problem_of(spec));
+  run(*uninterrupted, 2);
+  const BackendState saved = uninterrupted->state();
+  TrainingProblem other = problem_of(spec);
+  other.start = start_factors(users, items, spec.rank, 1.0, spec.seed + 1);
+  const auto resumed = cuda_backend(other);
+  run(*resumed, 1);
+  resumed->restore(saved);
+  EXPECT_EQ(resumed->state(), saved);
+  run(*uninterrupted, 2);
+  run(*resumed, 2);
+  EXPECT_EQ(resumed->state(), uninterrupted->state());
+  EXPECT_EQ(resumed->objective().value, uninterrupted->objective().value);
+}
+
+TEST_F(CudaBackend, RefusesTheStateOfAnotherTrainingAndChangesNothing) {
+  const auto backend = cuda_backend(problem_of(spec_of(Als{}, 5)));
+  const BackendState before = backend->state();
+  BackendState renamed = before;
+  std::swap(renamed.arrays[0], renamed.arrays[2]);
+  const auto error = testing::error_of([&] { backend->restore(renamed); });
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ExitCode::bad_data);
+  EXPECT_EQ(backend->state(), before);
+}
+
+TEST_F(CudaBackend, RefusesFactorsOfAnotherShape) {
+  const auto backend = cuda_backend(problem_of(spec_of(Als{}, 5)));
+  Factors factors = backend->factors();
+  factors.items = SideFactors(items, 4);
+  const auto error = testing::error_of([&] { backend->set_factors(factors); });
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ExitCode::internal);
+}
+
+TEST_F(CudaBackend, RefusesWhatItHasNoKernelsFor) {
+  const auto refusal_of = [](const ModelSpec& spec) {
+    const auto error = testing::error_of([&] { cuda_backend(problem_of(spec)); });
+    return error ? error->place() + ": " + error->what() : "no error";
+  };
+  EXPECT_EQ(refusal_of(spec_of(Als{}, 257)), "--k 257: --device cuda takes a k from 0 to 256");
+  EXPECT_EQ(refusal_of(spec_of(Als{.solver = Solver::conjugate_gradient})),
+            "--device cuda: solves rows by --solver cholesky alone");
+}
+
+}  // namespace
+}  // namespace alsatian

@@ -1,0 +1,180 @@
+// The module's real table on the stand-in device, behind the backend that the program uses:
+// failures of every call of the runtime, memory, messages. The cases that a GPU runs too are in
+// tests/gpu/backend_cases.cpp.
+#include "host/train/cuda_backend.hpp"
+
+#include "tests/gpu/backend_under_test.hpp"
+#include "tests/simt/runtime.hpp"
+#include "tests/support/expect_error.hpp"
+#include "tests/support/training_problems.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace alsatian {
+
+namespace testing {
+
+std::optional<std::string> why_no_backend() {
+  simt::reset_device();
+  return std::nullopt;
+}
+std::unique_ptr<Backend> cuda_backend(const TrainingProblem& problem) {
+  return make_cuda_backend(problem, *alsatian_cuda_table(ALSATIAN_CUDA_TABLE_VERSION));
+}
+/// One for each way to pad: every fused kernel has its own tests of all of them.
+std::vector<int> ranks_under_test() { return {0, 1, 7, 31, 33, 64}; }
+
+}  // namespace testing
+
+namespace {
+
+using ::alsatian::testing::cuda_backend;
+using ::alsatian::testing::error_of;
+using ::alsatian::testing::problem_of;
+using ::alsatian::testing::spec_of;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+const AlsatianCudaTable& table() { return *alsatian_cuda_table(ALSATIAN_CUDA_TABLE_VERSION); }
+
+/// Everything that training does with a backend once.
+void train_once(Backend& backend) {
+  backend.als_half_sweep(Side::users);
+  backend.als_half_sweep(Side::items);
+  backend.objective();
+  backend.held_out_errors(0);
+  backend.first_non_finite_row();
+}
+
+/// Few rows, for tests that train hundreds of times.
+TrainingProblem tiny_problem(const ModelSpec& spec) {
+  const auto planted = testing::planted_problem({.users = 7, .items = 5});
+  TrainingProblem problem;
+  problem.spec = spec;
+  problem.by_user = testing::to_matrix(planted.by_user_float);
+  problem.by_item = testing::to_matrix(planted.by_item_float);
+  problem.held_out = {{{0, 3, -1}, {4, -1, 2}, {1, 0, 1}}};
+  problem.start = start_factors(7, 5, spec.rank, 0.1, spec.seed);
+  return problem;
+}
+
+std::string text(const std::optional<Error>& error) {
+  return error ? error->place() + ": " + error->what() : "no error";
+}
+
+TEST(CudaTable, IsOfOneVersion) {
+  EXPECT_EQ(alsatian_cuda_table(ALSATIAN_CUDA_TABLE_VERSION + 1), nullptr);
+  EXPECT_EQ(table().version, ALSATIAN_CUDA_TABLE_VERSION);
+}
+
+TEST(CudaTable, NamesTheDevice) {
+  simt::reset_device({.memory_bytes = std::size_t{141'000'000'000}});
+  EXPECT_EQ(cuda_backend(problem_of(spec_of(Als{})))->description(), "cuda (stand-in, 141 GB)");
+}
+
+TEST(CudaTable, SaysWhyThereIsNoDevice) {
+  const auto refusal = [](const simt::DeviceModel& model) {
+    simt::reset_device(model);
+    const auto error = error_of([] { open_cuda_table(table()); });
+    EXPECT_EQ(error->code(), ExitCode::device_unavailable);
+    EXPECT_THAT(error->help(), HasSubstr("--device cpu"));
+    return text(error);
+  };
+  EXPECT_EQ(refusal({.count_error = cudaErrorInsufficientDriver, .driver_version = 0}),
+            "--device cuda: no NVIDIA driver was found");
+  EXPECT_EQ(refusal({.count_error = cudaErrorInsufficientDriver, .driver_version = 12040}),
+            "--device cuda: the NVIDIA driver knows CUDA up to 12.4, and 13.0 is needed");
+  EXPECT_EQ(refusal({.devices = 0, .count_error = cudaErrorNoDevice}),
+            "--device cuda: there is a driver, but no GPU");
+  EXPECT_EQ(refusal({.devices = 0}), "--device cuda: there is a driver, but no GPU");
+}
+
+TEST(CudaTable, PlansExactlyWhatItAllocates) {
+  for (const int rank : {0, 7, 64}) {
+    simt::reset_device();
+    const TrainingProblem problem = problem_of(spec_of(Als{}, rank));
+    auto backend = cuda_backend(problem);
+    const std::size_t in_use = simt::device_bytes_in_use();
+    backend.reset();
+    // One byte less than that is too little.
+    simt::reset_device({.memory_bytes = in_use});
+    EXPECT_NO_THROW(cuda_backend(problem));
+    simt::reset_device({.memory_bytes = in_use - 1});
+    EXPECT_THROW(cuda_backend(problem), Error);
+    EXPECT_EQ(simt::most_device_bytes_used(), 0) << "refused before the first allocation";
+  }
+}
+
+TEST(CudaTable, RefusesAProblemThatDoesNotFitWithBothSizes) {
+  simt::reset_device({.memory_bytes = 130'000});
+  const auto error = error_of([] { cuda_backend(problem_of(spec_of(Als{}, 64))); });
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ExitCode::out_of_memory);
+  EXPECT_EQ(error->place(), "--k 64");
+  EXPECT_THAT(error->what(),
+              MatchesRegex("training needs .* KiB of the GPU's memory, 127.0 KiB are free there; "
+                           "the largest k that fits is [0-9]+"));
+  EXPECT_THAT(error->help(), HasSubstr("--device cpu"));
+  EXPECT_EQ(simt::leaks(), "");
+}
+
+TEST(CudaTable, AllocatesNothingInAnEpoch) {
+  simt::reset_device();
+  const auto backend = cuda_backend(problem_of(spec_of(Als{}, 33)));
+  const std::int64_t before = simt::allocations_made();
+  for (int epoch = 0; epoch < 2; ++epoch) train_once(*backend);
+  backend->set_factors(backend->factors());
+  backend->restore(backend->state());
+  EXPECT_EQ(simt::allocations_made(), before);
+}
+
+/// Fails every call in turn; the message must name the call's source line, and nothing leak.
+void expect_every_failure_told(cudaError_t failure, ExitCode code) {
+  std::int64_t number = 0;
+  for (bool failed = true; failed; ++number) {
+    simt::reset_device();
+    simt::fail_call(number + 1, failure);
+    const auto error = error_of([&] {
+      const auto backend = cuda_backend(tiny_problem(spec_of(Als{}, 5)));
+      train_once(*backend);
+      backend->solve_rows(Side::users, {{0, 2}, {1, 3}, {1.5F, -0.5F}});
+      backend->set_regularization({0, 0.6, 0.5});
+      backend->state();
+    });
+    failed = !simt::failed_call().empty();
+    EXPECT_EQ(simt::leaks(), "") << "call " << number << ", " << simt::failed_call();
+    if (!failed) continue;
+    if (!error) {
+      // Releasing memory cannot fail anybody: what was computed is there.
+      EXPECT_THAT(simt::failed_call(), MatchesRegex("cuda(Free|FreeHost|StreamDestroy|"
+                                                    "EventDestroy|StreamSynchronize)"));
+      continue;
+    }
+    EXPECT_THAT(error->what(), MatchesRegex(".*at .*kernels/cuda/.*[0-9]+.*"))
+        << simt::failed_call();
+    EXPECT_TRUE(error->code() == code || error->code() == ExitCode::device_unavailable)
+        << text(error);
+  }
+  EXPECT_GT(number, 100);
+}
+
+TEST(CudaTable, TellsEveryFailedCallWithItsPlace) {
+  expect_every_failure_told(cudaErrorIllegalAddress, ExitCode::internal);
+}
+
+TEST(CudaTable, TellsEveryFailedAllocationWithItsPlace) {
+  expect_every_failure_told(cudaErrorMemoryAllocation, ExitCode::out_of_memory);
+}
+
+TEST(CudaTable, IsUsableAfterARefusal) {
+  simt::reset_device({.memory_bytes = 160'000});
+  EXPECT_THROW(cuda_backend(problem_of(spec_of(Als{}, 256))), Error);
+  const auto backend = cuda_backend(problem_of(spec_of(Als{}, 5)));
+  EXPECT_NO_THROW(train_once(*backend));
+}
+
+}  // namespace
+}  // namespace alsatian
