@@ -74,12 +74,12 @@ struct PlanPart {
 /// More device memory is needed than is free, or an allocation failed although the plan fitted.
 class NotEnoughMemory : public OutOfDeviceMemory {
  public:
-  NotEnoughMemory(const std::string& what, std::int64_t needed_bytes, std::int64_t free_bytes)
+  NotEnoughMemory(const std::string& what, std::int64_t needed, std::int64_t available)
       : OutOfDeviceMemory(cudaErrorMemoryAllocation, what),
-        needed(needed_bytes),
-        free(free_bytes) {}
-  std::int64_t needed;
-  std::int64_t free;
+        needed_bytes(needed),
+        free_bytes(available) {}
+  std::int64_t needed_bytes;
+  std::int64_t free_bytes;
 };
 
 /// An array of what training goes on from, on the device or on the host.

@@ -54,7 +54,8 @@ std::int32_t guarded(Status* status, Body&& body) noexcept {
     body();
     return ALSATIAN_CUDA_OK;
   } catch (const NotEnoughMemory& error) {
-    return fail(status, ALSATIAN_CUDA_OUT_OF_MEMORY, error.what(), error.needed, error.free);
+    return fail(status, ALSATIAN_CUDA_OUT_OF_MEMORY, error.what(), error.needed_bytes,
+                error.free_bytes);
   } catch (const OutOfDeviceMemory& error) {
     return fail(status, ALSATIAN_CUDA_OUT_OF_MEMORY, error.what());
   } catch (const DeviceError& error) {

@@ -9,15 +9,19 @@
 
 namespace alsatian::testing {
 
-/// Skips the calling test, or fails it where a GPU is required, if there is none.
+/// Why the backend cannot be made; nothing where it can.
+std::optional<std::string> why_no_backend();
+/// Whether ALSATIAN_REQUIRE_GPU=1 says that it must.
+bool gpu_is_required();
+
+/// For SetUp: skips the test where there is no GPU, or fails it where one is required.
 #define ALSATIAN_NEED_GPU()                                                \
   if (const auto reason = ::alsatian::testing::why_no_backend(); reason) { \
+    if (::alsatian::testing::gpu_is_required()) FAIL() << *reason;         \
     GTEST_SKIP() << *reason;                                               \
   }                                                                        \
   static_assert(true)
 
-/// Nothing where the backend can be made. Fails the test where it must be.
-std::optional<std::string> why_no_backend();
 std::unique_ptr<Backend> cuda_backend(const TrainingProblem& problem);
 std::vector<int> ranks_under_test();
 

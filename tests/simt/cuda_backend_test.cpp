@@ -21,6 +21,7 @@ std::optional<std::string> why_no_backend() {
   simt::reset_device();
   return std::nullopt;
 }
+bool gpu_is_required() { return false; }
 std::unique_ptr<Backend> cuda_backend(const TrainingProblem& problem) {
   return make_cuda_backend(problem, *alsatian_cuda_table(ALSATIAN_CUDA_TABLE_VERSION));
 }

@@ -1,0 +1,100 @@
+// The program's own way to a GPU: the module beside the program, loaded, on a real device. The
+// cases of backend_cases.cpp run here too.
+#include "host/error.hpp"
+#include "host/train/cuda_backend.hpp"
+#include "tests/gpu/backend_under_test.hpp"
+#include "tests/support/backend_pairs.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+namespace alsatian {
+
+namespace testing {
+
+std::optional<std::string> why_no_backend() { return cuda_unavailable(); }
+bool gpu_is_required() {
+  const char* const required = std::getenv("ALSATIAN_REQUIRE_GPU");
+  return required != nullptr && std::string_view(required) == "1";
+}
+std::unique_ptr<Backend> cuda_backend(const TrainingProblem& problem) {
+  return make_cuda_backend(problem, {DeviceOptions::Kind::cuda, std::nullopt});
+}
+std::vector<int> ranks_under_test() {
+  return {0, 1, 7, 16, 31, 32, 33, 48, 64, 65, 96, 100, 127, 128, 129, 192, 255, 256};
+}
+
+}  // namespace testing
+
+namespace {
+
+using testing::BackendPair;
+using testing::cuda_backend;
+using testing::expect_equal_half_sweeps;
+using testing::spec_of;
+
+class Gpu : public ::testing::Test {
+ protected:
+  void SetUp() override { ALSATIAN_NEED_GPU(); }
+};
+
+TEST_F(Gpu, IsWhatRunsWhenItIsAskedFor) {
+  for (const auto kind : {DeviceOptions::Kind::cuda, DeviceOptions::Kind::automatic}) {
+    const ChosenBackend chosen =
+        make_backend(testing::problem_of(spec_of(Als{})), {kind, std::nullopt});
+    EXPECT_EQ(chosen.backend->description(), "cuda (" + cuda_device() + ")");
+  }
+}
+
+/// Thousands of rows of very different lengths: one user has rated every item, so that it is
+/// split, and many rows fill several waves of blocks.
+TrainingProblem large_problem(const ModelSpec& spec) {
+  const auto planted = testing::planted_problem({.users = 3001,
+                                                 .items = 9973,
+                                                 .mean = 0.25,
+                                                 .signal = 0.4,
+                                                 .heavy_users = 2,
+                                                 .single_items = 5,
+                                                 .empty_users = 3,
+                                                 .empty_items = 2});
+  TrainingProblem problem;
+  problem.spec = spec;
+  problem.by_user = testing::to_matrix(planted.by_user_float);
+  problem.by_item = testing::to_matrix(planted.by_item_float);
+  if (std::holds_alternative<Mle>(spec.algorithm)) {
+    problem.schedule = make_sgd_schedule(problem.by_user, 9973, spec.seed);
+  }
+  problem.start = start_factors(3001, 9973, spec.rank, 0.1, spec.seed);
+  return problem;
+}
+
+TEST_F(Gpu, SolvesThousandsOfRowsLikeTheReference) {
+  for (const int rank : {7, 64, 128}) {
+    SCOPED_TRACE(rank);
+    BackendPair pair(large_problem(spec_of(Als{}, rank)), cuda_backend);
+    expect_equal_half_sweeps(pair, Side::users, 1, 9973);
+    expect_equal_half_sweeps(pair, Side::items, 1, 3001);
+    const Objective fast = pair.fast->objective();
+    pair.exact->set_factors(pair.fast->factors());
+    EXPECT_NEAR(fast.value, pair.exact->objective().value,
+                testing::tolerance::figures<float>(rank, fast.train.count));
+  }
+}
+
+TEST_F(Gpu, GivesTheSameBytesTwiceOnThousandsOfRows) {
+  const auto run = [] {
+    const auto backend = cuda_backend(large_problem(spec_of(Als{}, 64)));
+    for (int epoch = 0; epoch < 2; ++epoch) {
+      backend->als_half_sweep(Side::users);
+      backend->als_half_sweep(Side::items);
+    }
+    return std::make_pair(backend->state(), backend->objective().value);
+  };
+  EXPECT_EQ(run(), run());
+}
+
+}  // namespace
+}  // namespace alsatian
