@@ -193,14 +193,15 @@ class CudaBackend final : public Backend {
     return std::nullopt;
   }
 
-  /// On the device, but where a prior is given: those rows are solved by the kernels of the CPU,
-  /// from the device's factors.
+  /// On the device, but where a prior is given or als has no kernels for the rank: those rows are
+  /// solved by the kernels of the CPU, from the device's factors.
   SideFactors solve_rows(Side side, const CompressedMatrix& ratings,
                          const RowPrior& prior) override {
     check_row_solve(spec_, rows_of(side == Side::users ? Side::items : Side::users), ratings,
                     prior);
-    if (!prior.precision.empty() || prior.means != nullptr) {
-      return solve_with_prior(side, ratings, prior);
+    const bool has_prior = !prior.precision.empty() || prior.means != nullptr;
+    if (has_prior || spec_.rank > table_.largest_rank[ALSATIAN_CUDA_ALS]) {
+      return solve_on_the_cpu(side, ratings, prior);
     }
     SideFactors solved(ratings.rows(), spec_.rank);
     const AlsatianCudaRatings given = to_ratings(ratings);
@@ -285,7 +286,7 @@ class CudaBackend final : public Backend {
     return to_rows(side);
   }
 
-  SideFactors solve_with_prior(Side side, const CompressedMatrix& ratings,
+  SideFactors solve_on_the_cpu(Side side, const CompressedMatrix& ratings,
                                const RowPrior& prior) const {
     const SideFactors opposite = download(side == Side::users ? Side::items : Side::users);
     cpu::FactorTable fixed(opposite.rows, spec_.rank);
@@ -341,7 +342,8 @@ class CudaBackend final : public Backend {
 }  // namespace
 
 std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpec& spec) {
-  if ((table.algorithms >> to_algorithm(spec.algorithm) & 1U) == 0) {
+  const std::int32_t most = table.largest_rank[to_algorithm(spec.algorithm)];
+  if (most < 0) {
     return Error(
         ExitCode::usage, "--device cuda",
         fmt::format("there are no kernels for --model {} yet", algorithm_name(spec.algorithm)),
@@ -352,10 +354,11 @@ std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpe
     return Error(ExitCode::usage, "--device cuda", "solves rows by --solver cholesky alone",
                  "leave out --solver, or use --device cpu");
   }
-  if (spec.rank > table.largest_rank) {
+  if (spec.rank > most) {
     return Error(ExitCode::usage, fmt::format("--k {}", spec.rank),
-                 fmt::format("--device cuda takes a k from 0 to {}", table.largest_rank),
-                 fmt::format("try --k {}, or --device cpu", table.largest_rank));
+                 fmt::format("--model {} takes a k from 0 to {} on a GPU",
+                             algorithm_name(spec.algorithm), most),
+                 fmt::format("try --k {}, or --device cpu", most));
   }
   return std::nullopt;
 }

@@ -16,8 +16,9 @@ void require(bool holds, const char* what) {
   }
 }
 
-void check_rank(std::int32_t rank) {
-  require(rank >= 0 && rank <= Engine::largest_rank, "the rank has no kernels");
+void check_rank(const EngineSpec& spec) {
+  require(spec.rank >= 0 && spec.rank <= Engine::largest_rank(spec.algorithm),
+          "there are no kernels for the algorithm at this rank");
 }
 
 /// Rows are solved by the dual where that is the cheaper way; it divides by λ.
@@ -57,6 +58,12 @@ std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> of
   }
   const BinLimits cuts = limits_at(context, spec.rank, bins_of(limits.bins, spec.regularization));
   return ridges + AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts), spec.rank);
+}
+
+LeastSquaresOptions least_squares_options(const EngineSpec& spec) {
+  LeastSquaresOptions options{.regularization = spec.regularization, .biases = spec.biases};
+  options.inner_steps = spec.inner_steps;
+  return options;
 }
 
 std::int64_t total_of(const std::vector<PlanPart>& parts) {
@@ -226,12 +233,21 @@ struct Engine::Lists {
   }
 };
 
-bool Engine::has(Algorithm algorithm) { return algorithm == Algorithm::als; }
+std::int32_t Engine::largest_rank(Algorithm algorithm) {
+  switch (algorithm) {
+    case Algorithm::als:
+      return largest_fused_rank;
+    case Algorithm::ls:
+      return 1024;
+    case Algorithm::mle:
+      break;
+  }
+  return -1;
+}
 
 Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
     : spec_(problem.spec), limits_(limits), context_(0) {
-  check_rank(spec_.rank);
-  require(has(spec_.algorithm), "the algorithm has no kernels");
+  check_rank(spec_);
   check_offsets(problem.by_user, problem.by_item.rows());
   check_offsets(problem.by_item, problem.by_user.rows());
   require(problem.by_user.observations() == problem.by_item.observations(),
@@ -274,6 +290,12 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
     }
     set_factors(Side::users, problem.users);
     set_factors(Side::items, problem.items);
+    if (spec_.algorithm == Algorithm::ls) {
+      least_squares_ = std::make_unique<LeastSquares>(
+          context_,
+          LeastSquaresRatings{users_->ratings(), items_->ratings(), users_->host(), items_->host()},
+          spec_.rank, least_squares_options(spec_));
+    }
   });
 }
 
@@ -282,7 +304,7 @@ Engine::~Engine() { context_.compute().wait(); }
 std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& shape,
                                    const EngineLimits& limits) {
   const EngineSpec& spec = shape.spec;
-  check_rank(spec.rank);
+  check_rank(spec);
   require(shape.user_offsets.size() > 0 && shape.item_offsets.size() > 0,
           "a problem without offsets");
   const std::int64_t users = shape.user_offsets.size() - 1;
@@ -300,6 +322,10 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
     parts.push_back({"row_solves", row_solve_bytes(context, shape.user_offsets, spec, limits) +
                                        row_solve_bytes(context, shape.item_offsets, spec, limits) +
                                        std::int64_t{sizeof(unsigned long long)}});
+  }
+  if (spec.algorithm == Algorithm::ls) {
+    parts.push_back({"least_squares", LeastSquares::bytes(shape.user_offsets, shape.item_offsets,
+                                                          spec.rank, least_squares_options(spec))});
   }
   return parts;
 }
@@ -322,7 +348,10 @@ void Engine::sgd_epoch(double, View<const std::int32_t>) {
   throw std::invalid_argument("mle has no kernels");
 }
 
-Engine::Step Engine::least_squares_step() { throw std::invalid_argument("ls has no kernels"); }
+LeastSquaresStep Engine::least_squares_step() {
+  require(least_squares_ != nullptr, "the problem was made for another algorithm");
+  return least_squares_->step(users_->parameters.table(), items_->parameters.table());
+}
 
 ScoreTask Engine::score_task() const {
   return {users_->table(), items_->table(), spec_.mean, spec_.likelihood};
@@ -351,6 +380,7 @@ std::optional<std::int64_t> Engine::first_non_finite_row(Side side) {
 
 void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView<float>& solved) {
   const Rows& opposite = opposite_of(side);
+  require(spec_.rank <= largest_fused_rank, "there are no kernels for row solves at this rank");
   check_offsets(ratings, opposite.rows());
   require(solved.rows == ratings.rows(), "there are not as many rows to write as to solve");
   const std::int64_t needed = ratings_bytes(ratings.rows(), ratings.observations()) +
@@ -382,6 +412,10 @@ void Engine::set_regularization(const Regularization& regularization) {
   const bool same_bins = bins_of(limits_.bins, regularization).most_short_ratings ==
                          bins_of(limits_.bins, spec_.regularization).most_short_ratings;
   spec_.regularization = regularization;
+  if (least_squares_) {
+    least_squares_->set_regularization(regularization);
+    context_.compute().synchronize();
+  }
   if (spec_.algorithm != Algorithm::als) {
     return;
   }
@@ -433,6 +467,11 @@ std::vector<StateArray> Engine::state_arrays() {
   };
   add_table("user_factors", "user_biases", *users_);
   add_table("item_factors", "item_biases", *items_);
+  if (least_squares_) {
+    DampingState& damping = least_squares_->state();
+    arrays.push_back({"damping", 1, 1, 1, &damping.damping});
+    arrays.push_back({"first_gradient", 1, 1, 1, &damping.first_gradient});
+  }
   return arrays;
 }
 

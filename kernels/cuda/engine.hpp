@@ -4,6 +4,7 @@
 
 #include "kernels/cuda/als.hpp"
 #include "kernels/cuda/errors.hpp"
+#include "kernels/cuda/least_squares.hpp"
 #include "kernels/cuda/staging.hpp"
 #include "kernels/math/likelihood.hpp"
 #include "kernels/math/regularization.hpp"
@@ -98,8 +99,8 @@ struct StateArray {
 /// caller got wrong.
 class Engine {
  public:
-  static constexpr std::int32_t largest_rank = largest_fused_rank;
-  static bool has(Algorithm algorithm);
+  /// Of the kernels for this algorithm; −1 where there are none.
+  static std::int32_t largest_rank(Algorithm algorithm);
 
   /// Uploads the problem. Throws NotEnoughMemory before the first allocation where the plan does
   /// not fit.
@@ -119,19 +120,15 @@ class Engine {
   std::int64_t als_half_sweep(Side side);
   /// Visits every rating once. stages: the order of the epoch's stages.
   void sgd_epoch(double learning_rate, View<const std::int32_t> stages);
-  struct Step {
-    bool accepted = false;
-    double objective = 0;
-    int inner_steps = 0;
-    double damping = 0;
-  };
-  Step least_squares_step();
+  /// One Levenberg-Marquardt step that lowers F, or none.
+  LeastSquaresStep least_squares_step();
 
   Objective objective();
   ErrorSums held_out_errors(std::int64_t index);
   std::optional<std::int64_t> first_non_finite_row(Side side);
 
-  /// Fold-in: exact rows for ratings that need not be in training, by the kernels of als.
+  /// Fold-in, for ranks that als has kernels for: exact rows for ratings that need not be in
+  /// training, by the kernels of als.
   void solve_rows(Side side, const CsrView<float>& ratings, const SideView<float>& solved);
   void set_regularization(const Regularization& regularization);
 
@@ -165,7 +162,8 @@ class Engine {
   std::unique_ptr<Rows> items_;
   std::unique_ptr<Lists> held_out_;
   std::unique_ptr<Errors> errors_;
-  DeviceBuffer<unsigned long long> repaired_;
+  std::unique_ptr<LeastSquares> least_squares_;  // ls
+  DeviceBuffer<unsigned long long> repaired_;    // als
   PinnedBuffer<unsigned long long> fetched_repaired_;
 };
 

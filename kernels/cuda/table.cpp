@@ -214,7 +214,7 @@ std::int32_t sgd_epoch(AlsatianCudaEngine* engine, double learning_rate, Alsatia
 std::int32_t least_squares_step(AlsatianCudaEngine* engine, AlsatianCudaStep* step,
                                 Status* status) {
   return guarded(status, [&] {
-    const Engine::Step taken = engine->engine.least_squares_step();
+    const LeastSquaresStep taken = engine->engine.least_squares_step();
     *step = {taken.accepted ? 1 : 0, taken.inner_steps, taken.objective, taken.damping};
   });
 }
@@ -289,14 +289,6 @@ std::int32_t set_state(AlsatianCudaEngine* engine, std::int32_t index, const voi
 
 }  // namespace entries
 
-std::uint32_t algorithms() {
-  std::uint32_t bits = 0;
-  for (const std::int32_t algorithm : {ALSATIAN_CUDA_ALS, ALSATIAN_CUDA_MLE, ALSATIAN_CUDA_LS}) {
-    bits |= Engine::has(to_algorithm(algorithm)) ? 1U << algorithm : 0U;
-  }
-  return bits;
-}
-
 }  // namespace
 }  // namespace alsatian::cuda
 
@@ -305,8 +297,9 @@ const AlsatianCudaTable* alsatian_cuda_table(std::int32_t version) {
   static const AlsatianCudaTable table{
       .version = ALSATIAN_CUDA_TABLE_VERSION,
       .runtime_version = CUDART_VERSION,
-      .largest_rank = cuda::Engine::largest_rank,
-      .algorithms = cuda::algorithms(),
+      .largest_rank = {cuda::Engine::largest_rank(cuda::Algorithm::als),
+                       cuda::Engine::largest_rank(cuda::Algorithm::mle),
+                       cuda::Engine::largest_rank(cuda::Algorithm::ls)},
       .devices = cuda::entries::devices,
       .plan = cuda::entries::plan,
       .create = cuda::entries::create,

@@ -180,8 +180,7 @@ typedef struct AlsatianCudaEngine AlsatianCudaEngine;
 typedef struct AlsatianCudaTable {
   int32_t version;         /* ALSATIAN_CUDA_TABLE_VERSION */
   int32_t runtime_version; /* of CUDA, as driver_version: the oldest driver that will do */
-  int32_t largest_rank;    /* of any algorithm */
-  uint32_t algorithms;     /* bit AlsatianCudaAlgorithm is set where there are kernels for it */
+  int32_t largest_rank[3]; /* by AlsatianCudaAlgorithm; -1 where there are no kernels for it */
 
   /* Never fails for want of a device or a driver: count is 0, and the status says why. */
   int32_t (*devices)(AlsatianCudaDevices* devices, AlsatianCudaStatus* status);
@@ -212,7 +211,7 @@ typedef struct AlsatianCudaTable {
                                   AlsatianCudaStatus* status);
 
   /* Rows that minimise F (Gaussian) for these ratings, with the other side fixed; training's own
-     are left alone. Rows without ratings become 0. */
+     are left alone. Rows without ratings become 0. Up to the largest rank of als. */
   int32_t (*solve_rows)(AlsatianCudaEngine* engine, int32_t side,
                         const AlsatianCudaRatings* ratings, const AlsatianCudaRowsOut* solved,
                         AlsatianCudaStatus* status);

@@ -28,6 +28,12 @@ using testing::solve_error;
 using testing::spec_of;
 using testing::users;
 
+/// One training of every algorithm, and at rank 0.
+std::vector<ModelSpec> trainings() {
+  return {spec_of(Als{}, 17), spec_of(LeastSquares{}, 17), spec_of(Als{}, 0),
+          spec_of(LeastSquares{}, 0)};
+}
+
 BackendPair pair_of(const ModelSpec& spec) { return {problem_of(spec), cuda_backend}; }
 
 class CudaBackendOf : public ::testing::TestWithParam<int> {
@@ -175,27 +181,80 @@ TEST_F(CudaBackend, NamesTheFirstRowThatIsNotFinite) {
   EXPECT_EQ(backend->first_non_finite_row()->side, Side::users);
 }
 
-TEST_F(CudaBackend, LetsAnotherGoOnWithTheSameBytes) {
-  const ModelSpec spec = spec_of(Als{}, 17);
-  const auto run = [](Backend& backend, int epochs) {
-    for (int epoch = 0; epoch < epochs; ++epoch) {
+/// Epochs `first` to `last` − 1 as the trainer runs them.
+void run(Backend& backend, const ModelSpec& spec, int first, int last) {
+  for (int epoch = first; epoch < last; ++epoch) {
+    if (std::holds_alternative<Als>(spec.algorithm)) {
       backend.als_half_sweep(Side::users);
       backend.als_half_sweep(Side::items);
+    } else if (std::holds_alternative<Mle>(spec.algorithm)) {
+      backend.sgd_epoch(0.05 / (1 + epoch), epoch);
+    } else {
+      backend.least_squares_step();
     }
-  };
-  const auto uninterrupted = cuda_backend(problem_of(spec));
-  run(*uninterrupted, 2);
-  const BackendState saved = uninterrupted->state();
-  TrainingProblem other = problem_of(spec);
-  other.start = start_factors(users, items, spec.rank, 1.0, spec.seed + 1);
-  const auto resumed = cuda_backend(other);
-  run(*resumed, 1);
-  resumed->restore(saved);
-  EXPECT_EQ(resumed->state(), saved);
-  run(*uninterrupted, 2);
-  run(*resumed, 2);
-  EXPECT_EQ(resumed->state(), uninterrupted->state());
-  EXPECT_EQ(resumed->objective().value, uninterrupted->objective().value);
+  }
+}
+
+TEST_F(CudaBackend, LetsAnotherGoOnWithTheSameBytes) {
+  for (const ModelSpec& spec : trainings()) {
+    SCOPED_TRACE(std::string(algorithm_name(spec.algorithm)) + " " + std::to_string(spec.rank));
+    const auto uninterrupted = cuda_backend(problem_of(spec));
+    run(*uninterrupted, spec, 0, 2);
+    const BackendState saved = uninterrupted->state();
+    // Its own past must not matter.
+    TrainingProblem other = problem_of(spec);
+    other.start = start_factors(users, items, spec.rank, 1.0, spec.seed + 1);
+    const auto resumed = cuda_backend(other);
+    run(*resumed, spec, 0, 1);
+    resumed->restore(saved);
+    EXPECT_EQ(resumed->state(), saved);
+    run(*uninterrupted, spec, 2, 4);
+    run(*resumed, spec, 2, 4);
+    EXPECT_EQ(resumed->state(), uninterrupted->state());
+    EXPECT_EQ(resumed->objective().value, uninterrupted->objective().value);
+  }
+}
+
+TEST_F(CudaBackend, KeepsWhatTheBackendOfTheCpuKeeps) {
+  for (const ModelSpec& spec : trainings()) {
+    const BackendState fast = cuda_backend(problem_of(spec))->state();
+    const BackendState expected = make_cpu_backend(problem_of(spec), {})->state();
+    EXPECT_EQ(fast, expected) << algorithm_name(spec.algorithm) << ": the same start";
+  }
+}
+
+TEST_F(CudaBackend, ReachesTheReferencesLeastSquaresObjective) {
+  BackendPair pair = pair_of(spec_of(LeastSquares{}));
+  double fast = 0;
+  double exact = 0;
+  for (int step = 0; step < 25; ++step) {
+    fast = pair.fast->least_squares_step().objective;
+    exact = pair.exact->least_squares_step().objective;
+  }
+  EXPECT_NEAR(fast, exact, 0.01 * exact);  // two ways into the same valley
+  const Objective reached = pair.fast->objective();
+  EXPECT_NEAR(fast, reached.value, testing::tolerance::figures<float>(5, reached.train.count));
+  expect_equal_figures(pair);
+}
+
+TEST_F(CudaBackend, SolvesRankZeroByLeastSquaresInOneStep) {
+  BackendPair pair = pair_of(spec_of(LeastSquares{}, 0));
+  EXPECT_TRUE(pair.fast->least_squares_step().accepted);
+  EXPECT_TRUE(pair.exact->least_squares_step().accepted);
+  EXPECT_FALSE(pair.fast->least_squares_step().accepted);
+  // Both are exact in double; each is rounded to float once.
+  const Factors exact = pair.exact->factors();
+  const double largest =
+      std::max(testing::largest_square(exact.users), testing::largest_square(exact.items));
+  expect_equal_factors(pair, 2 * testing::tolerance::stored_as_float(std::sqrt(largest)));
+}
+
+TEST_F(CudaBackend, SolvesRowsOfRanksThatOnlyLeastSquaresHasKernelsFor) {
+  BackendPair pair = pair_of(spec_of(LeastSquares{}, 257));
+  const CompressedMatrix rows{{0, 2, 2, 5}, {3, 11, 0, 3, 40}, {1.5F, -0.5F, 0.2F, 1, -1}};
+  const SideFactors exact = pair.exact->solve_rows(Side::users, rows);
+  EXPECT_LE(largest_difference(pair.fast->solve_rows(Side::users, rows), exact),
+            solve_error(pair.exact->factors().items, exact, 3));
 }
 
 TEST_F(CudaBackend, RefusesTheStateOfAnotherTrainingAndChangesNothing) {
@@ -223,7 +282,8 @@ TEST_F(CudaBackend, RefusesWhatItHasNoKernelsFor) {
     const auto error = testing::error_of([&] { cuda_backend(problem_of(spec)); });
     return error ? error->place() + ": " + error->what() : "no error";
   };
-  EXPECT_EQ(refusal_of(spec_of(Als{}, 257)), "--k 257: --device cuda takes a k from 0 to 256");
+  EXPECT_EQ(refusal_of(spec_of(Als{}, 257)),
+            "--k 257: --model als takes a k from 0 to 256 on a GPU");
   EXPECT_EQ(refusal_of(spec_of(Als{.solver = Solver::conjugate_gradient})),
             "--device cuda: solves rows by --solver cholesky alone");
 }
