@@ -14,6 +14,9 @@
 namespace alsatian {
 namespace {
 
+/// Of any schedule: its blocks take next to no memory.
+constexpr std::int32_t largest_grid = 64;
+
 template <typename Span, typename T>
 Span span_of(const std::vector<T>& values) {
   return {values.data(), static_cast<std::int64_t>(values.size())};
@@ -160,7 +163,8 @@ class CudaBackend final : public Backend {
 
   void sgd_epoch(double learning_rate, int epoch) override {
     const std::vector<std::int32_t> stages = stage_order(grid_, epoch, spec_.seed);
-    call(table_.sgd_epoch, learning_rate, span_of<AlsatianInt32s>(stages));
+    call(table_.sgd_epoch, learning_rate, span_of<AlsatianInt32s>(stages),
+         static_cast<std::int32_t>(epoch));
   }
 
   LeastSquaresReport least_squares_step() override {
@@ -411,7 +415,7 @@ DevicePlan plan_cuda(const Dataset& dataset, const ModelSpec& spec) {
                           .user_offsets = span_of<AlsatianInt64s>(user_offsets),
                           .item_offsets = span_of<AlsatianInt64s>(item_offsets),
                           .held_out = dataset.validation.size(),
-                          .grid = 0};
+                          .grid = largest_grid};
   for (const TestSet& test : dataset.tests) shape.held_out += test.ratings.size();
   const AlsatianCudaPlan plan = plan_of(*load_cuda_module().table, shape);
   DevicePlan result{.parts = {}, .total_bytes = plan.total_bytes, .free_bytes = plan.free_bytes};

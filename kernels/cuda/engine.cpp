@@ -237,10 +237,9 @@ std::int32_t Engine::largest_rank(Algorithm algorithm) {
   switch (algorithm) {
     case Algorithm::als:
       return largest_fused_rank;
+    case Algorithm::mle:
     case Algorithm::ls:
       return 1024;
-    case Algorithm::mle:
-      break;
   }
   return -1;
 }
@@ -290,6 +289,10 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
     }
     set_factors(Side::users, problem.users);
     set_factors(Side::items, problem.items);
+    if (spec_.algorithm == Algorithm::mle) {
+      sgd_ = std::make_unique<SgdEpochs>(context_, problem.schedule, users_->host(), items_->host(),
+                                         spec_.regularization.scaling, spec_.rank);
+    }
     if (spec_.algorithm == Algorithm::ls) {
       least_squares_ = std::make_unique<LeastSquares>(
           context_,
@@ -323,6 +326,10 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
                                        row_solve_bytes(context, shape.item_offsets, spec, limits) +
                                        std::int64_t{sizeof(unsigned long long)}});
   }
+  if (spec.algorithm == Algorithm::mle) {
+    parts.push_back({"visiting_order", SgdEpochs::bytes(users, items, observations, shape.grid,
+                                                        spec.rank, SgdOptions().storage)});
+  }
   if (spec.algorithm == Algorithm::ls) {
     parts.push_back({"least_squares", LeastSquares::bytes(shape.user_offsets, shape.item_offsets,
                                                           spec.rank, least_squares_options(spec))});
@@ -344,8 +351,19 @@ std::int64_t Engine::als_half_sweep(Side side) {
   return static_cast<std::int64_t>(fetched_repaired_.span()[0]);
 }
 
-void Engine::sgd_epoch(double, View<const std::int32_t>) {
-  throw std::invalid_argument("mle has no kernels");
+void Engine::sgd_epoch(double learning_rate, View<const std::int32_t> stages, std::int32_t epoch) {
+  require(sgd_ != nullptr, "the problem was made for another algorithm");
+  const SgdStep step{.likelihood = spec_.likelihood,
+                     .factor_regularization = static_cast<float>(spec_.regularization.factors),
+                     .bias_regularization = static_cast<float>(spec_.regularization.biases),
+                     .mean = static_cast<float>(spec_.mean),
+                     .learning_rate = static_cast<float>(learning_rate),
+                     .adagrad = spec_.adagrad,
+                     .biases = spec_.biases};
+  sgd_->blocked_epoch(users_->parameters.table(), items_->parameters.table(), step,
+                      {stages.data(), static_cast<std::size_t>(stages.size())},
+                      static_cast<std::uint32_t>(epoch));
+  context_.compute().synchronize();
 }
 
 LeastSquaresStep Engine::least_squares_step() {
@@ -412,6 +430,9 @@ void Engine::set_regularization(const Regularization& regularization) {
   const bool same_bins = bins_of(limits_.bins, regularization).most_short_ratings ==
                          bins_of(limits_.bins, spec_.regularization).most_short_ratings;
   spec_.regularization = regularization;
+  if (sgd_) {
+    sgd_->set_scaling(regularization.scaling);
+  }
   if (least_squares_) {
     least_squares_->set_regularization(regularization);
     context_.compute().synchronize();
@@ -467,12 +488,25 @@ std::vector<StateArray> Engine::state_arrays() {
   };
   add_table("user_factors", "user_biases", *users_);
   add_table("item_factors", "item_biases", *items_);
+  if (sgd_ && spec_.adagrad) {
+    const auto add_sums = [&](const char* name, Side side, std::vector<float> SgdSums::*which) {
+      arrays.push_back({name, rows_of(side).rows(), 1, 1, SumsPlace{side, which}});
+    };
+    add_sums("user_factor_sums", Side::users, &SgdSums::factors);
+    add_sums("user_bias_sums", Side::users, &SgdSums::biases);
+    add_sums("item_factor_sums", Side::items, &SgdSums::factors);
+    add_sums("item_bias_sums", Side::items, &SgdSums::biases);
+  }
   if (least_squares_) {
     DampingState& damping = least_squares_->state();
     arrays.push_back({"damping", 1, 1, 1, &damping.damping});
     arrays.push_back({"first_gradient", 1, 1, 1, &damping.first_gradient});
   }
   return arrays;
+}
+
+SgdSums Engine::sums_of(Side side) const {
+  return side == Side::users ? sgd_->user_sums() : sgd_->item_sums();
 }
 
 void Engine::state(std::size_t index, void* values) {
@@ -482,6 +516,11 @@ void Engine::state(std::size_t index, void* values) {
     return;
   }
   auto* const to = static_cast<float*>(values);
+  if (const auto* const sums = std::get_if<SumsPlace>(&array.place)) {
+    const SgdSums held = sums_of(sums->side);
+    std::copy_n((held.*sums->which).data(), array.size(), to);
+    return;
+  }
   receive_rows(*staging_, DeviceSpan<const float>(std::get<DeviceSpan<float>>(array.place)),
                array.stride, array.columns,
                [&](std::int64_t row) { return to + row * array.columns; });
@@ -494,6 +533,12 @@ void Engine::set_state(std::size_t index, const void* values) {
     return;
   }
   const auto* const from = static_cast<const float*>(values);
+  if (const auto* const sums = std::get_if<SumsPlace>(&array.place)) {
+    SgdSums held = sums_of(sums->side);
+    std::copy_n(from, array.size(), (held.*sums->which).data());
+    sums->side == Side::users ? sgd_->set_user_sums(held) : sgd_->set_item_sums(held);
+    return;
+  }
   send_rows(*staging_, std::get<DeviceSpan<float>>(array.place), array.stride, array.columns,
             [&](std::int64_t row) { return from + row * array.columns; });
   staging_->finish();

@@ -5,6 +5,7 @@
 #include "kernels/cuda/als.hpp"
 #include "kernels/cuda/errors.hpp"
 #include "kernels/cuda/least_squares.hpp"
+#include "kernels/cuda/sgd.hpp"
 #include "kernels/cuda/staging.hpp"
 #include "kernels/math/likelihood.hpp"
 #include "kernels/math/regularization.hpp"
@@ -83,20 +84,27 @@ class NotEnoughMemory : public OutOfDeviceMemory {
   std::int64_t free_bytes;
 };
 
-/// An array of what training goes on from, on the device or on the host.
+/// One of AdaGrad's accumulators, which their owner keeps beside other things of a row.
+struct SumsPlace {
+  Side side;
+  std::vector<float> SgdSums::*which;
+};
+
+/// An array of what training goes on from: on the device, on the host, or AdaGrad's.
 struct StateArray {
   const char* name;
   std::int64_t rows;
   std::int64_t columns;
-  std::int64_t stride;  // numbers apart are two rows
-  std::variant<DeviceSpan<float>, double*> place;
+  std::int64_t stride;  // numbers from one row to the next on the device
+  std::variant<DeviceSpan<float>, double*, SumsPlace> place;
 
   std::int64_t size() const { return rows * columns; }
+  bool is_double() const { return std::holds_alternative<double*>(place); }
 };
 
-/// Trains on the first device. Verbs wait for the device; none but solve_rows and
-/// set_regularization allocates. Methods throw DeviceError, and std::invalid_argument for what the
-/// caller got wrong.
+/// Trains on the first device. Verbs wait for the device; none but solve_rows,
+/// set_regularization and those of AdaGrad's state allocates. Methods throw DeviceError, and
+/// std::invalid_argument for what the caller got wrong.
 class Engine {
  public:
   /// Of the kernels for this algorithm; −1 where there are none.
@@ -118,8 +126,8 @@ class Engine {
   /// Replaces every row of one side by the exact minimiser of F with the other fixed; returns how
   /// many pivots were repaired.
   std::int64_t als_half_sweep(Side side);
-  /// Visits every rating once. stages: the order of the epoch's stages.
-  void sgd_epoch(double learning_rate, View<const std::int32_t> stages);
+  /// Visits every rating once. stages: the order of the epoch's stages. epoch: from 0 on.
+  void sgd_epoch(double learning_rate, View<const std::int32_t> stages, std::int32_t epoch);
   /// One Levenberg-Marquardt step that lowers F, or none.
   LeastSquaresStep least_squares_step();
 
@@ -150,6 +158,7 @@ class Engine {
   ScoreTask score_task() const;
   void send_table(const DeviceTable<float>& table, const SideView<const float>& from,
                   View<const std::int64_t> offsets);
+  SgdSums sums_of(Side side) const;
   void receive_table(const DeviceTable<const float>& table, const SideView<float>& to);
 
   EngineSpec spec_;
@@ -162,6 +171,7 @@ class Engine {
   std::unique_ptr<Rows> items_;
   std::unique_ptr<Lists> held_out_;
   std::unique_ptr<Errors> errors_;
+  std::unique_ptr<SgdEpochs> sgd_;               // mle
   std::unique_ptr<LeastSquares> least_squares_;  // ls
   DeviceBuffer<unsigned long long> repaired_;    // als
   PinnedBuffer<unsigned long long> fetched_repaired_;

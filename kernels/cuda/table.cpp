@@ -207,8 +207,8 @@ std::int32_t als_half_sweep(AlsatianCudaEngine* engine, std::int32_t side,
 }
 
 std::int32_t sgd_epoch(AlsatianCudaEngine* engine, double learning_rate, AlsatianInt32s stages,
-                       Status* status) {
-  return guarded(status, [&] { engine->engine.sgd_epoch(learning_rate, view_of(stages)); });
+                       std::int32_t epoch, Status* status) {
+  return guarded(status, [&] { engine->engine.sgd_epoch(learning_rate, view_of(stages), epoch); });
 }
 
 std::int32_t least_squares_step(AlsatianCudaEngine* engine, AlsatianCudaStep* step,
@@ -271,8 +271,7 @@ std::int32_t state_arrays(AlsatianCudaEngine* engine, AlsatianCudaArrays* arrays
   return guarded(status, [&] {
     *arrays = {};
     for (const StateArray& array : engine->engine.state_arrays()) {
-      arrays->arrays[arrays->count++] = {
-          array.name, std::holds_alternative<double*>(array.place) ? 1 : 0, array.size()};
+      arrays->arrays[arrays->count++] = {array.name, array.is_double() ? 1 : 0, array.size()};
     }
   });
 }

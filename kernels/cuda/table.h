@@ -196,9 +196,9 @@ typedef struct AlsatianCudaTable {
 
   int32_t (*als_half_sweep)(AlsatianCudaEngine* engine, int32_t side, int64_t* repaired_pivots,
                             AlsatianCudaStatus* status);
-  /* stages: the order of the epoch's stages, a permutation of 0 … grid − 1. */
+  /* stages: the order of the epoch's stages, a permutation of 0 … grid − 1. epoch: from 0 on. */
   int32_t (*sgd_epoch)(AlsatianCudaEngine* engine, double learning_rate, AlsatianInt32s stages,
-                       AlsatianCudaStatus* status);
+                       int32_t epoch, AlsatianCudaStatus* status);
   int32_t (*least_squares_step)(AlsatianCudaEngine* engine, AlsatianCudaStep* step,
                                 AlsatianCudaStatus* status);
 

@@ -30,7 +30,12 @@ using testing::users;
 
 /// One training of every algorithm, and at rank 0.
 std::vector<ModelSpec> trainings() {
-  return {spec_of(Als{}, 17), spec_of(LeastSquares{}, 17), spec_of(Als{}, 0),
+  return {spec_of(Als{}, 17),
+          spec_of(Mle{}, 17),
+          spec_of(Mle{.optimizer = Optimizer::sgd}, 5, Poisson{}),
+          spec_of(LeastSquares{}, 17),
+          spec_of(Als{}, 0),
+          spec_of(Mle{}, 0),
           spec_of(LeastSquares{}, 0)};
 }
 
@@ -58,6 +63,24 @@ TEST_P(CudaBackendOf, GivesTheSameBytesTwice) {
     return std::make_pair(backend->state(), backend->objective().value);
   };
   EXPECT_EQ(run(), run());
+}
+
+TEST_P(CudaBackendOf, DescendsLikeTheReferenceForEveryLikelihood) {
+  const int rank = GetParam();
+  const Likelihood likelihoods[] = {Gaussian{}, Laplace{}, Poisson{}, Bernoulli{}};
+  for (const Likelihood& likelihood : likelihoods) {
+    for (const Optimizer optimizer : {Optimizer::adagrad, Optimizer::sgd}) {
+      SCOPED_TRACE(likelihood_name(likelihood));
+      BackendPair pair = pair_of(spec_of(Mle{.optimizer = optimizer}, rank, likelihood));
+      for (int epoch = 0; epoch < 3; ++epoch) {
+        pair.fast->sgd_epoch(0.03, epoch);
+        pair.exact->sgd_epoch(0.03, epoch);
+      }
+      // The heavy user has rated every item, and an item has at most one rating of each user.
+      expect_equal_factors(pair, testing::tolerance::descent<float>(3 * users, 0.03, rank));
+      expect_equal_figures(pair);
+    }
+  }
 }
 
 TEST_P(CudaBackendOf, SolvesNewRowsLikeTheReference) {
@@ -131,6 +154,28 @@ TEST_F(CudaBackend, FollowsANewRegularizationLikeTheReference) {
   expect_equal_half_sweeps(pair, Side::users);
   expect_equal_half_sweeps(pair, Side::items);
   expect_equal_figures(pair);
+}
+
+TEST_F(CudaBackend, DescendsWithANewRegularizationLikeTheReference) {
+  BackendPair pair = pair_of(spec_of(Mle{}));
+  for (Backend* backend : {pair.fast.get(), pair.exact.get()}) {
+    backend->set_regularization({3, 2, 0.25});
+    backend->sgd_epoch(0.03, 0);
+  }
+  expect_equal_factors(pair, testing::tolerance::descent<float>(users, 0.03, 5));
+}
+
+TEST_F(CudaBackend, ForgetsADivergenceWhenFactorsAreSet) {
+  const ModelSpec spec = spec_of(Mle{.optimizer = Optimizer::sgd});
+  const auto diverged = cuda_backend(problem_of(spec));
+  const auto healthy = cuda_backend(problem_of(spec));
+  const Factors start = healthy->factors();
+  diverged->sgd_epoch(1e30, 0);
+  ASSERT_TRUE(diverged->first_non_finite_row().has_value());
+  diverged->set_factors(start);
+  diverged->sgd_epoch(0.03, 0);
+  healthy->sgd_epoch(0.03, 0);
+  EXPECT_EQ(diverged->factors().users.factors, healthy->factors().users.factors);
 }
 
 TEST_F(CudaBackend, SolvesByTheNormalEquationsWhereLambdaIsZero) {

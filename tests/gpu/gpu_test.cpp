@@ -84,16 +84,36 @@ TEST_F(Gpu, SolvesThousandsOfRowsLikeTheReference) {
   }
 }
 
+TEST_F(Gpu, DescendsOverThousandsOfRowsLikeTheReference) {
+  for (const int rank : {7, 64, 128}) {
+    SCOPED_TRACE(rank);
+    BackendPair pair(large_problem(spec_of(Mle{}, rank)), cuda_backend);
+    pair.fast->sgd_epoch(0.03, 0);
+    pair.exact->sgd_epoch(0.03, 0);
+    testing::expect_equal_factors(pair, testing::tolerance::descent<float>(9973, 0.03, rank));
+  }
+}
+
 TEST_F(Gpu, GivesTheSameBytesTwiceOnThousandsOfRows) {
-  const auto run = [] {
-    const auto backend = cuda_backend(large_problem(spec_of(Als{}, 64)));
-    for (int epoch = 0; epoch < 2; ++epoch) {
-      backend->als_half_sweep(Side::users);
-      backend->als_half_sweep(Side::items);
-    }
-    return std::make_pair(backend->state(), backend->objective().value);
-  };
-  EXPECT_EQ(run(), run());
+  for (const Algorithm& algorithm :
+       {Algorithm(Als{}), Algorithm(Mle{}), Algorithm(LeastSquares{})}) {
+    SCOPED_TRACE(algorithm_name(algorithm));
+    const auto run = [&] {
+      const auto backend = cuda_backend(large_problem(spec_of(algorithm, 64)));
+      for (int epoch = 0; epoch < 2; ++epoch) {
+        if (std::holds_alternative<Als>(algorithm)) {
+          backend->als_half_sweep(Side::users);
+          backend->als_half_sweep(Side::items);
+        } else if (std::holds_alternative<Mle>(algorithm)) {
+          backend->sgd_epoch(0.05, epoch);
+        } else {
+          backend->least_squares_step();
+        }
+      }
+      return std::make_pair(backend->state(), backend->objective().value);
+    };
+    EXPECT_EQ(run(), run());
+  }
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ TEST(Cuda, TrainsToTheErrorOfTheCpu) {
   const std::vector<std::string> arguments = {
       "train", "--data", ProblemFolder::shared().ratings(), "--holdout", "0.1", "--epochs", "2",
       "--k",   "5"};
-  for (const char* model : {"als", "ls"}) {
+  for (const char* model : {"als", "mle", "ls"}) {
     SCOPED_TRACE(model);
     const auto rmse = [&](const char* device) {
       const RunResult result =
