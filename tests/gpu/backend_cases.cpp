@@ -106,8 +106,7 @@ class CudaBackend : public ::testing::Test {
   void SetUp() override { ALSATIAN_NEED_GPU(); }
 };
 
-/// An odd problem: rows of every length from none to all, the heaviest row longer than a tile.
-TEST_F(CudaBackend, SweepsWithoutBiasesAndWithoutARidge) {
+TEST_F(CudaBackend, SweepsWithoutBiasesLikeTheReference) {
   ModelSpec spec = spec_of(Als{}, 3);
   spec.biases = false;
   BackendPair pair = pair_of(spec);
