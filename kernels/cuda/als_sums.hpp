@@ -22,7 +22,7 @@ struct AlsTask {
   DeviceSpan<const std::int32_t> columns;
   DeviceSpan<const float> ratings;
   DeviceSpan<const float> opposite;
-  SplitTable split;  // of `opposite`: AlsSide makes it
+  SplitTable split = {};  // of `opposite`: AlsSide makes it
   DeviceSpan<const float> opposite_biases;
   DeviceSpan<const RowRidge> ridges;  // [rows]
   DeviceSpan<float> solved;

@@ -51,13 +51,15 @@ std::int64_t table_bytes(std::int64_t rows, std::int32_t rank) {
 
 /// Of the bins, and of the ridges.
 std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> offsets,
-                             const EngineSpec& spec, const EngineLimits& limits) {
+                             std::int64_t opposite_rows, const EngineSpec& spec,
+                             const EngineLimits& limits) {
   const std::int64_t ridges = (offsets.size() - 1) * std::int64_t{sizeof(RowRidge)};
   if (spec.rank == 0) {
     return ridges;
   }
   const BinLimits cuts = limits_at(context, spec.rank, bins_of(limits.bins, spec.regularization));
-  return ridges + AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts), spec.rank);
+  return ridges +
+         AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts), opposite_rows, spec.rank);
 }
 
 LeastSquaresOptions least_squares_options(const EngineSpec& spec) {
@@ -168,15 +170,15 @@ struct Engine::Rows {
   DeviceRatings ratings() const { return {offsets.span(), columns.span(), values.span()}; }
   DeviceTable<const float> table() const { return std::as_const(parameters).table(); }
 
-  void prepare_solving(const Context& context, Staging& staging, const EngineSpec& spec,
-                       const EngineLimits& limits) {
+  void prepare_solving(const Context& context, Staging& staging, std::int64_t opposite_rows,
+                       const EngineSpec& spec, const EngineLimits& limits) {
     if (ridges.size() != rows()) {
       ridges = DeviceBuffer<RowRidge>(rows());
     }
     const std::vector<RowRidge> all = ridges_of(host(), spec.regularization);
     staging.send(View<const RowRidge>(all), ridges.span());
     if (spec.rank > 0 && !solve) {
-      solve = std::make_unique<AlsSide>(context, host(), spec.rank,
+      solve = std::make_unique<AlsSide>(context, host(), opposite_rows, spec.rank,
                                         bins_of(limits.bins, spec.regularization));
     }
   }
@@ -284,8 +286,8 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
     if (spec_.algorithm == Algorithm::als) {
       repaired_ = DeviceBuffer<unsigned long long>(1);
       fetched_repaired_ = PinnedBuffer<unsigned long long>(1);
-      users_->prepare_solving(context_, *staging_, spec_, limits_);
-      items_->prepare_solving(context_, *staging_, spec_, limits_);
+      users_->prepare_solving(context_, *staging_, items_->rows(), spec_, limits_);
+      items_->prepare_solving(context_, *staging_, users_->rows(), spec_, limits_);
     }
     set_factors(Side::users, problem.users);
     set_factors(Side::items, problem.items);
@@ -322,9 +324,12 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
       {"sums", Errors::bytes()},
   };
   if (spec.algorithm == Algorithm::als) {
-    parts.push_back({"row_solves", row_solve_bytes(context, shape.user_offsets, spec, limits) +
-                                       row_solve_bytes(context, shape.item_offsets, spec, limits) +
-                                       std::int64_t{sizeof(unsigned long long)}});
+    parts.push_back(
+        {"row_solves",
+         row_solve_bytes(context, shape.user_offsets, shape.item_offsets.size() - 1, spec, limits) +
+             row_solve_bytes(context, shape.item_offsets, shape.user_offsets.size() - 1, spec,
+                             limits) +
+             std::int64_t{sizeof(unsigned long long)}});
   }
   if (spec.algorithm == Algorithm::mle) {
     parts.push_back({"visiting_order", SgdEpochs::bytes(users, items, observations, shape.grid,
@@ -401,10 +406,11 @@ void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView
   require(spec_.rank <= largest_fused_rank, "there are no kernels for row solves at this rank");
   check_offsets(ratings, opposite.rows());
   require(solved.rows == ratings.rows(), "there are not as many rows to write as to solve");
-  const std::int64_t needed = ratings_bytes(ratings.rows(), ratings.observations()) +
-                              table_bytes(ratings.rows(), spec_.rank) +
-                              row_solve_bytes(context_, ratings.offsets, spec_, limits_) +
-                              std::int64_t{sizeof(unsigned long long)};
+  const std::int64_t needed =
+      ratings_bytes(ratings.rows(), ratings.observations()) +
+      table_bytes(ratings.rows(), spec_.rank) +
+      row_solve_bytes(context_, ratings.offsets, opposite.rows(), spec_, limits_) +
+      std::int64_t{sizeof(unsigned long long)};
   const auto free = static_cast<std::int64_t>(context_.memory().free);
   if (needed > free) {
     throw NotEnoughMemory(bytes_text(needed, free), needed, free);
@@ -415,7 +421,7 @@ void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView
     staging_->send(ratings.offsets, rows.offsets.span());
     staging_->send(ratings.columns, rows.columns.span());
     staging_->send(ratings.values, rows.values.span());
-    rows.prepare_solving(context_, *staging_, spec_, limits_);
+    rows.prepare_solving(context_, *staging_, opposite.rows(), spec_, limits_);
     staging_->finish();
     clear(context_.compute(), rows.parameters.table().factors);
     clear(context_.compute(), rows.parameters.table().biases);
@@ -440,11 +446,12 @@ void Engine::set_regularization(const Regularization& regularization) {
   if (spec_.algorithm != Algorithm::als) {
     return;
   }
-  for (Rows* const rows : {users_.get(), items_.get()}) {
+  for (const Side side : {Side::users, Side::items}) {
+    Rows& rows = rows_of(side);
     if (!same_bins) {
-      rows->solve.reset();
+      rows.solve.reset();
     }
-    rows->prepare_solving(context_, *staging_, spec_, limits_);
+    rows.prepare_solving(context_, *staging_, opposite_of(side).rows(), spec_, limits_);
   }
   staging_->finish();
 }
