@@ -3,6 +3,7 @@
 #include "host/ratings/generate.hpp"
 
 #include "cli/commands.hpp"
+#include "cli/device_options.hpp"
 #include "cli/log.hpp"
 #include "cli/process.hpp"
 #include "host/atomic_file.hpp"
@@ -59,7 +60,9 @@ bool parse_options(Arguments arguments, GenerateRequest& request) {
             "Real numbers as they come, not half stars from 0.5 to 5");
   line.whole("--seed", request.seed, {.lowest = 0, .example = "42"},
              "Everything follows from it [0 to 9223372036854775807, default 42]");
+  line.group("Run");
   line.flag("--quiet", request.quiet, "Nothing on standard error but warnings and errors");
+  add_threads_option(line);
   line.examples("Example:\n  alsatian generate --shape ml-1m --out ratings.csv\n");
   if (!line.parse(arguments)) return false;
   require_option("generate", "--out", request.out, "ratings.csv");

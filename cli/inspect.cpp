@@ -1,6 +1,7 @@
 // `alsatian inspect`: everything that a model file says of itself, but for the numbers trained.
 // Regularization is also given in the units of the ratings, for comparison with other programs.
 #include "cli/commands.hpp"
+#include "cli/device_options.hpp"
 #include "cli/split_options.hpp"
 #include "cli/table.hpp"
 #include "host/model/model_file.hpp"
@@ -158,6 +159,7 @@ void inspect_command(Arguments arguments) {
   CommandLine line("inspect", "Prints what a model is, how it was trained and on what.");
   line.positional("MODEL", path, "A model saved by alsatian train");
   add_format_option(line, format);
+  add_threads_option(line);
   line.examples(
       "reg and reg_bias are in units of standardised ratings; the same in the rating's units\n"
       "stands beside them.\n");

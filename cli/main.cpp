@@ -5,6 +5,7 @@
 #include "cli/process.hpp"
 #include "cli/program.hpp"
 #include "host/error.hpp"
+#include "kernels/cpu/parallel.hpp"
 
 #include <fmt/format.h>
 
@@ -39,6 +40,9 @@ int main(int count, char** words) {
   } catch (const std::bad_alloc&) {
     return report(ExitCode::out_of_memory, "memory", "there is not enough of it",
                   "lower --k, or raise the limit (ulimit -v); train --dry-run prints the plan");
+  } catch (const alsatian::ThreadsUnavailable& error) {
+    return report(ExitCode::out_of_memory, "threads", error.what(),
+                  "try --threads 1, or raise the limit (ulimit -u, ulimit -v)");
   } catch (const std::exception& error) {
     return report(ExitCode::internal, "internal", error.what(),
                   "this is a fault of the program: report the command line and this message");

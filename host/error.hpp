@@ -18,7 +18,7 @@ enum class ExitCode : int {
   missing_input = 66,       // an input that is not there or is no file
   device_unavailable = 69,  // the device asked for
   internal = 70,
-  out_of_memory = 71,  // host or device
+  out_of_memory = 71,  // host or device, or no more threads
   cannot_create = 73,  // output that cannot be created
   input_output = 74,   // reading or writing failed half way
   busy = 75,           // somebody else writes there

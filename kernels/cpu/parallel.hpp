@@ -9,6 +9,8 @@
 #include <limits>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace alsatian {
@@ -18,7 +20,18 @@ inline void use_threads(int count) { omp_set_num_threads(count > 0 ? count : omp
 
 inline int thread_count() { return omp_get_max_threads(); }
 
+/// That the system lets this process have fewer threads than it is to use (a limit on processes or
+/// on memory). Thrown by the first loop that would use them, before it calls its body.
+class ThreadsUnavailable : public std::runtime_error {
+ public:
+  ThreadsUnavailable(int wanted, int possible, const std::string& reason);
+};
+
 namespace detail {
+
+/// Throws ThreadsUnavailable where OpenMP could not start its threads: it would end the process
+/// with a message of its own. Costs something the first time for each larger number of threads.
+void require_threads();
 
 /// Keeps the exception of the lowest index, so that which one is seen does not depend on threads.
 class FirstFailure {
@@ -43,12 +56,13 @@ class FirstFailure {
 
 /// Calls body(index, scratch) for every index in [0, count), in any order, on all threads, `grain`
 /// indices at a time; each thread makes its own scratch by make(). Where bodies throw, the
-/// exception of the lowest index is rethrown here.
+/// exception of the lowest index is rethrown here. Throws ThreadsUnavailable.
 template <typename Make, typename Body>
 void parallel_for_with(std::int64_t count, Make&& make, Body&& body, std::int64_t grain = 1) {
   detail::FirstFailure failure;
   const int block = static_cast<int>(grain);
-// A loop of one grain is not worth waking threads for.
+  // A loop of one grain is not worth waking threads for.
+  if (count > grain) detail::require_threads();
 #pragma omp parallel if (count > grain)
   {
     std::optional<decltype(make())> scratch;

@@ -9,6 +9,8 @@
 #include <clocale>
 #include <csignal>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@ namespace alsatian::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 using ::testing::Not;
 
 const ProblemFolder& problem() { return ProblemFolder::shared(); }
@@ -143,6 +146,64 @@ TEST(MemoryLimit, IsExit71) {
   EXPECT_EQ(result.code, 71) << result.error;
   EXPECT_THAT(result.error, HasSubstr("  help: "));
   EXPECT_FALSE(std::filesystem::exists(folder.file("model")));
+}
+
+/// Leaves this process and what it becomes no room for more threads than `count`. Root and its
+/// capabilities know no such limit: they are given up, but for the one to read every folder.
+void limit_threads(rlim_t count) {
+  const bool is_root = ::getuid() == 0;
+  limit(RLIMIT_NPROC, is_root ? count : 1);
+  if (!is_root) return;
+  for (const int capability : {CAP_SYS_RESOURCE, CAP_SYS_ADMIN}) {
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) ::_exit(125);
+  }
+  // A user of its own, whose processes nobody else adds to.
+  const uid_t user = 100'000 + static_cast<uid_t>(::getpid());
+  if (::setresuid(user, 0, 0) != 0) ::_exit(125);
+}
+
+TEST(ThreadLimit, IsExit71WithTheRemedyAndLeavesNoFile) {
+  RunOptions options;
+  options.in_child = [] { limit_threads(4); };
+  if (run({"help"}, options).code == 125) GTEST_SKIP() << "root may not become another user here";
+  const TemporaryFolder folder;
+  const std::vector<std::vector<std::string>> commands{
+      {"generate", "--users", "2000", "--items", "900", "--ratings", "200000", "--out",
+       folder.file("ratings.csv")},
+      {"train", "--data", problem().ratings(), "--k", "8", "--out", folder.file("model")},
+      {"predict", problem().model(), "--pairs", problem().ratings()}};
+  for (const auto& command : commands) {
+    const RunResult result = run(with(command, {"--threads", "16", "--quiet"}), options);
+    EXPECT_EQ(result.code, 71) << command[0] << result.error;
+    EXPECT_EQ(result.output, "");
+    EXPECT_THAT(result.error,
+                MatchesRegex("alsatian: error: threads: only [0-9]+ of 16 can be started: "
+                             "Resource temporarily unavailable\n"
+                             "  help: try --threads 1, or raise the limit .ulimit -u, ulimit "
+                             "-v.\n"));
+    EXPECT_EQ(folder.entries(), 0U);
+  }
+  for (const auto& command : commands) {
+    EXPECT_EQ(run(with(command, {"--threads", "1"}), options).code, 0) << command[0];
+  }
+}
+
+TEST(ThreadLimit, ThatLeavesRoomForJustTheThreadsAskedForIsEnough) {
+  if (::getuid() != 0) GTEST_SKIP() << "other processes of this user count too";
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "the sanitizer has a thread of its own";
+#endif
+#endif
+  RunOptions options;
+  options.in_child = [] { limit_threads(9); };
+  if (run({"help"}, options).code == 125) GTEST_SKIP() << "root may not become another user here";
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    const RunResult result = run(
+        {"train", "--data", problem().ratings(), "--k", "8", "--epochs", "1", "--threads", "9"},
+        options);
+    EXPECT_EQ(result.code, 0) << result.error;
+  }
 }
 
 TEST(ClosedOutput, IsExit74BeforeTheWorkAndHarmsNoFile) {
