@@ -2,6 +2,7 @@
 // The reader itself knows nothing of options, logs and reject files.
 #include "cli/reading_options.hpp"
 
+#include "cli/memory_plan.hpp"
 #include "host/atomic_file.hpp"
 #include "host/error.hpp"
 
@@ -160,7 +161,9 @@ void refuse_second_stdin(const std::string& option, const std::vector<std::strin
 
 RawRatings read_logged(const std::string& path, const ReadingOptions& options, const Log& log) {
   if (!options.rejects.empty()) probe_output(options.rejects, path);
-  RawRatings ratings = read_ratings(path, options.read);
+  ReadOptions read = options.read;
+  read.free_bytes = std::min(read.free_bytes, available_memory());
+  RawRatings ratings = read_ratings(path, read);
   log.field("ratings", fmt::format("{}: {}", printable(ratings.path), ratings.layout));
   for (const std::string& note : ratings.notes) log.field("note", note);
   for (const std::string& warning : ratings.warnings) {

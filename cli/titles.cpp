@@ -2,6 +2,7 @@
 // Linear in the number of titles: one question a run.
 #include "cli/titles.hpp"
 
+#include "cli/memory_plan.hpp"
 #include "host/error.hpp"
 
 #include <fmt/format.h>
@@ -19,7 +20,7 @@ std::string lower_case(std::string_view text) {
 
 /// The titles of a file that the user named: it must know an item.
 StringTable given_titles(const Model& model, const std::string& path) {
-  const Titles titles = read_titles(path);
+  const Titles titles = read_titles(path, available_memory());
   StringTable by_index = titles_by_index(titles, model.items);
   if (by_index.size() > 0 || model.items.size() == 0) return by_index;
   throw Error(ExitCode::bad_data, printable(path),

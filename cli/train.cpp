@@ -231,8 +231,8 @@ class TrainCommand {
   /// Titles found beside the ratings. Read before training: a damaged file must not cost a model.
   StringTable find_item_titles(const IdIndex& items) {
     if (!titles_) {
-      titles_ =
-          std::make_unique<Titles>(options_.data == "-" ? Titles{} : find_titles(options_.data));
+      titles_ = std::make_unique<Titles>(
+          options_.data == "-" ? Titles{} : find_titles(options_.data, available_bytes()));
     }
     StringTable found = titles_by_index(*titles_, items);
     if (found.size() == 0 && titles_->ids.size() > 0) {

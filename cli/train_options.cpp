@@ -42,8 +42,8 @@ void add_run_options(CommandLine& line, TrainOptions& options) {
       [&options](std::string_view option, const std::string& value) {
         options.max_memory = parse_bytes(option, value);
       },
-      "Refuse to train where the plan needs more; K, M, G, T count [1 to "
-      "9223372036854775807, default what is free]");
+      "Refuse to train where the plan needs more, and packed or piped ratings that take more than "
+      "half of it; K, M, G, T count [1 to 9223372036854775807, default what is free]");
   line.config_file(options.config);
 }
 
@@ -85,6 +85,7 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
   require_option("train", "--data", options.data, "ratings.csv");
   refuse_second_stdin("--data", {options.data}, "--test", options.split.test_files);
   options.reading.read.positive = options.model.positive;
+  if (options.max_memory) options.reading.read.free_bytes = *options.max_memory;
   return true;
 }
 

@@ -3,7 +3,6 @@
 #include "host/ratings/gzip_input.hpp"
 
 #include "host/error.hpp"
-#include "host/ratings/expansion_limit.hpp"
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -61,9 +60,7 @@ class Inflater {
 
 bool is_gzip(std::string_view bytes) { return bytes.starts_with(magic); }
 
-GrowingBytes unpack_gzip(std::string_view packed, std::int64_t max_bytes,
-                         const std::string& place) {
-  const ExpansionLimit limit(static_cast<std::int64_t>(packed.size()), max_bytes, place);
+GrowingBytes unpack_gzip(std::string_view packed, ExpansionLimit limit, const std::string& place) {
   GrowingBytes output(place);
   Inflater inflater(packed, place);
   const auto fail = [&](const std::string& what, std::string help) {
@@ -73,7 +70,7 @@ GrowingBytes unpack_gzip(std::string_view packed, std::int64_t max_bytes,
   };
   for (;;) {
     const int status = inflater.advance(output);
-    limit.check(output.size());
+    limit.check(output.text());
     if (status == Z_STREAM_END) {
       if (inflater.rest().empty()) return output;
       if (!is_gzip(inflater.rest())) {

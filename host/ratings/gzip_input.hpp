@@ -2,9 +2,9 @@
 // Recognised by its first bytes, whatever the file is called.
 #pragma once
 
+#include "host/ratings/input_limits.hpp"
 #include "host/ratings/mapped_bytes.hpp"
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,8 +12,8 @@ namespace alsatian {
 
 bool is_gzip(std::string_view bytes);
 
-/// The unpacked bytes. Throws Error 65 naming place and the byte where the input is truncated,
-/// damaged, followed by something else, or expands too far (expansion_limit.hpp).
-GrowingBytes unpack_gzip(std::string_view packed, std::int64_t max_bytes, const std::string& place);
+/// The unpacked bytes, checked by `limit` as they come. Throws Error 65 naming place and the byte
+/// where the input is truncated, damaged or followed by something else, and what the limit throws.
+GrowingBytes unpack_gzip(std::string_view packed, ExpansionLimit limit, const std::string& place);
 
 }  // namespace alsatian

@@ -117,8 +117,16 @@ void Input::check_unchanged() const {
               "wait until it is written completely, then run again");
 }
 
-void Input::read_stream(int descriptor, std::int64_t max_bytes) {
+void Input::read_stream(int descriptor, const InputLimits& limits) {
   memory_.emplace(place_);
+  InputLimits own = limits;
+  // What is packed is judged when it is unpacked.
+  if (own.judge) {
+    own.judge = [&](std::string_view beginning, const std::string& place) {
+      if (!is_gzip(beginning) && !is_zip(beginning)) limits.judge(beginning, place);
+    };
+  }
+  HeldInput held(own, place_);
   for (;;) {
     const auto spare = memory_->spare(piece);
     const ssize_t count = ::read(descriptor, spare.data(), spare.size());
@@ -130,11 +138,12 @@ void Input::read_stream(int descriptor, std::int64_t max_bytes) {
     }
     if (count == 0) return;
     memory_->append_spare(static_cast<std::size_t>(count));
-    if (static_cast<std::int64_t>(memory_->size()) > max_bytes) {
+    if (static_cast<std::int64_t>(memory_->size()) > limits.max_bytes) {
       throw Error(ExitCode::bad_data, place_,
-                  fmt::format("is longer than the {} bytes of --max-input", max_bytes),
+                  fmt::format("is longer than the {} bytes of --max-input", limits.max_bytes),
                   "raise --max-input if the input is meant to be that large");
     }
+    held.check(memory_->text());
   }
 }
 
@@ -151,17 +160,17 @@ void Input::open_file(const std::string& path, const InputOptions& options) {
   // A regular file behind stdin may have been read in part by somebody else.
   const bool from_start = path != standard_input || ::lseek(file_.get(), 0, SEEK_CUR) == 0;
   if (S_ISREG(status_.st_mode) && from_start) {
-    if (status_.st_size > options.max_bytes) {
+    if (status_.st_size > options.limits.max_bytes) {
       throw Error(ExitCode::bad_data, place_,
                   fmt::format("is {} bytes, more than the {} of --max-input", status_.st_size,
-                              options.max_bytes),
+                              options.limits.max_bytes),
                   "raise --max-input");
     }
     if (status_.st_size > 0) {
       mapped_ = Pages::of_file(file_.get(), static_cast<std::size_t>(status_.st_size), place_);
     }
   } else if (path == standard_input || S_ISFIFO(status_.st_mode) || S_ISREG(status_.st_mode)) {
-    read_stream(file_.get(), options.max_bytes);
+    read_stream(file_.get(), options.limits);
   } else {
     throw Error(ExitCode::missing_input, place_, "is a device, not a file",
                 "pass a file, or - for standard input");
@@ -169,15 +178,17 @@ void Input::open_file(const std::string& path, const InputOptions& options) {
 }
 
 void Input::unpack(const InputOptions& options) {
+  const std::int64_t held_bytes = memory_ ? static_cast<std::int64_t>(memory_->size()) : 0;
   if (is_gzip(text())) {
-    memory_ = unpack_gzip(text(), options.max_bytes, place_);
+    const auto packed_bytes = static_cast<std::int64_t>(text().size());
+    memory_ = unpack_gzip(text(), {packed_bytes, held_bytes, options.limits, place_}, place_);
     packing_ = "gzip";
   } else if (is_zip(text())) {
     const ZipArchive archive(text(), place_);
     if (options.member.empty()) refuse_documents(archive, place_);
     const MemberChoice choice = choose_member(archive, options.member, options.names);
     if (choice.member == nullptr) throw_unclear_member(choice, options, place_);
-    GrowingBytes unpacked = archive.read(*choice.member, options.max_bytes);
+    GrowingBytes unpacked = archive.read(*choice.member, options.limits, held_bytes);
     path_ += "/" + choice.member->name;
     place_ = printable(path_);
     memory_ = std::move(unpacked);
@@ -221,7 +232,7 @@ std::optional<Input> find_input(const std::string& path, const InputOptions& opt
   if (!is_zip(input.text())) return std::nullopt;
   const std::string member = first_named_member(input.text(), input.place(), options.names);
   if (member.empty()) return std::nullopt;
-  input.unpack({options.names, member, options.max_bytes});
+  input.unpack({options.names, member, options.limits});
   return input;
 }
 

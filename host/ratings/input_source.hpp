@@ -2,9 +2,9 @@
 // Knows files and packing; knows nothing of what the bytes mean.
 #pragma once
 
+#include "host/ratings/input_limits.hpp"
 #include "host/ratings/mapped_bytes.hpp"
 
-#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,11 +30,11 @@ class FileDescriptor {
   int value_;
 };
 
-/// What to look for in folders and archives, and how much may come out of packed input.
+/// What to look for in folders and archives, and how far what is found may grow.
 struct InputOptions {
   std::span<const std::string_view> names;
   std::string member;
-  std::int64_t max_bytes;
+  InputLimits limits;
 };
 
 /// The bytes of an input, with everything that keeps them alive.
@@ -55,7 +55,7 @@ class Input {
   friend std::optional<Input> find_input(const std::string& path, const InputOptions& options);
 
   void open_file(const std::string& path, const InputOptions& options);
-  void read_stream(int descriptor, std::int64_t max_bytes);
+  void read_stream(int descriptor, const InputLimits& limits);
   void unpack(const InputOptions& options);
 
   std::string path_;
@@ -71,8 +71,9 @@ class Input {
 std::string input_name(const std::string& path);
 
 /// Opens a file, pipe, "-" (standard input), folder or archive. Throws Error 66 where there is
-/// nothing, with similar names as help; 77 where it may not be read; 74 where reading fails; 65
-/// where packing is damaged, expands too far, or it is not clear which file is meant.
+/// nothing, with similar names as help; 77 where it may not be read; 74 where reading fails; 71
+/// where packed or piped text does not fit the memory; 65 where packing is damaged, expands too
+/// far, or it is not clear which file is meant.
 Input open_input(const std::string& path, const InputOptions& options);
 
 /// The file called as one of options.names (earlier names first) in a folder or zip; nothing where

@@ -18,7 +18,12 @@ constexpr auto rating_files =
 }  // namespace
 
 RawRatings read_ratings(const std::string& path, const ReadOptions& options) {
-  const Input input = open_input(path, {rating_files, options.member, options.max_input_bytes});
+  const InputLimits limits{.max_bytes = options.max_input_bytes,
+                           .free_bytes = options.free_bytes,
+                           .judge = [&](std::string_view beginning, const std::string& place) {
+                             judge_beginning(beginning, place, options);
+                           }};
+  const Input input = open_input(path, {rating_files, options.member, limits});
   try {
     RawRatings ratings = read_ratings_text(input.text(), input.place(), options);
     input.check_unchanged();

@@ -5,6 +5,7 @@
 #include "host/ratings/raw_ratings.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ struct ReadOptions {
   bool keep_ratings = true;
   /// `--max-input`: no input expands to more bytes than this.
   std::int64_t max_input_bytes = std::int64_t{64} << 30;
+  /// Memory that is free: packed and piped text may take half of it.
+  std::int64_t free_bytes = std::numeric_limits<std::int64_t>::max();
   /// `--positive`: where set, a rating at or above it becomes 1 and any other 0.
   std::optional<double> positive;
   /// For test pairs: a file without a rating column is read too, see RawRatings::has_ratings.
@@ -45,20 +48,23 @@ struct ReadOptions {
 };
 
 /// Ratings of a file, a folder of a MovieLens distribution, a .zip of one, or "-" (stdin).
-/// Throws Error: 65 with file:line:column for content, 66 missing, 74 failed or changed while
-/// read, 77 not permitted. The result does not depend on the number of threads.
+/// Throws Error: 65 with file:line:column for content, 66 missing, 71 too large for the memory, 74
+/// failed or changed while read, 77 not permitted. The result does not depend on the number of
+/// threads.
 RawRatings read_ratings(const std::string& path, const ReadOptions& options);
 
 /// Titles of items by id as written, from movies.csv, movies.dat or u.item (Latin-1 or UTF-8,
-/// returned as UTF-8).
+/// returned as UTF-8). free_bytes as in ReadOptions.
 struct Titles {
   StringTable ids;
   StringTable titles;
 };
-Titles read_titles(const std::string& path);
+Titles read_titles(const std::string& path,
+                   std::int64_t free_bytes = std::numeric_limits<std::int64_t>::max());
 
 /// The titles file beside the ratings where `data_path` is a MovieLens folder or .zip; empty
 /// where there is none.
-Titles find_titles(const std::string& data_path);
+Titles find_titles(const std::string& data_path,
+                   std::int64_t free_bytes = std::numeric_limits<std::int64_t>::max());
 
 }  // namespace alsatian

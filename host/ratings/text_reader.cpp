@@ -248,6 +248,13 @@ void check_amount(const RawRatings& ratings, const Layout& layout, const std::st
 
 }  // namespace
 
+void judge_beginning(std::string_view beginning, const std::string& place,
+                     const ReadOptions& options) {
+  refuse_other_kinds(beginning, place);
+  // The comments before the sizes of a matrix may be of any length.
+  if (!is_matrix_market(beginning)) detect_layout(beginning, place, options);
+}
+
 RawRatings read_ratings_text(std::string_view text, const std::string& place,
                              const ReadOptions& options) {
   check_options(options);

@@ -185,6 +185,10 @@ Titles parse_titles(std::string_view text, const std::string& place) {
   return titles;
 }
 
+InputOptions titles_input(std::int64_t free_bytes) {
+  return {title_files, "", {largest_titles, free_bytes, refuse_other_kinds}};
+}
+
 Titles titles_of(const Input& input) {
   try {
     refuse_other_kinds(input.text(), input.place());
@@ -199,12 +203,12 @@ Titles titles_of(const Input& input) {
 
 }  // namespace
 
-Titles read_titles(const std::string& path) {
-  return titles_of(open_input(path, {title_files, "", largest_titles}));
+Titles read_titles(const std::string& path, std::int64_t free_bytes) {
+  return titles_of(open_input(path, titles_input(free_bytes)));
 }
 
-Titles find_titles(const std::string& data_path) {
-  const std::optional<Input> input = find_input(data_path, {title_files, "", largest_titles});
+Titles find_titles(const std::string& data_path, std::int64_t free_bytes) {
+  const std::optional<Input> input = find_input(data_path, titles_input(free_bytes));
   return input ? titles_of(*input) : Titles{};
 }
 

@@ -3,7 +3,6 @@
 #include "host/ratings/zip_archive.hpp"
 
 #include "host/error.hpp"
-#include "host/ratings/expansion_limit.hpp"
 
 #include <fmt/format.h>
 #include <minizip/unzip.h>
@@ -193,7 +192,8 @@ unz_file_info64 ZipArchive::Handle::go_to(const Member& member, const std::strin
   return info;
 }
 
-GrowingBytes ZipArchive::read(const Member& member, std::int64_t max_bytes) const {
+GrowingBytes ZipArchive::read(const Member& member, const InputLimits& limits,
+                              std::int64_t held_bytes) const {
   const std::string place = place_ + "/" + printable(member.name);
   if (member.is_folder) throw_bad_zip(place, "is a folder", "--member names a file");
   const unz_file_info64 info = handle_->go_to(member, place);
@@ -202,7 +202,9 @@ GrowingBytes ZipArchive::read(const Member& member, std::int64_t max_bytes) cons
     throw_bad_zip(place, "is damaged: its headers disagree");
   }
   OpenMember open(handle_->file);
-  const ExpansionLimit limit(static_cast<std::int64_t>(bytes_.size()), max_bytes, place);
+  // No more of the archive than its header says is unpacked for a member.
+  const std::uint64_t packed = std::min<std::uint64_t>(info.compressed_size, bytes_.size());
+  ExpansionLimit limit(static_cast<std::int64_t>(packed), held_bytes, limits, place);
   GrowingBytes output(place);
   for (int count = 1; count != 0;) {
     const auto spare = output.spare(piece).first(piece);
@@ -212,7 +214,7 @@ GrowingBytes ZipArchive::read(const Member& member, std::int64_t max_bytes) cons
                     fmt::format("is truncated or damaged at byte {} of its text", output.size()));
     }
     output.append_spare(static_cast<std::size_t>(count));
-    limit.check(output.size());
+    limit.check(output.text());
   }
   if (open.close() != UNZ_OK) throw_bad_zip(place, "is damaged: its checksum is wrong");
   if (output.size() != info.uncompressed_size) {

@@ -2,6 +2,7 @@
 // A member is chosen by name, and refused with its name where it is not plain packed text.
 #pragma once
 
+#include "host/ratings/input_limits.hpp"
 #include "host/ratings/mapped_bytes.hpp"
 
 #include <cstdint>
@@ -34,9 +35,10 @@ class ZipArchive {
   const std::vector<Member>& members() const { return members_; }
 
   /// Unpacks one member; its checksum and length are checked. Throws Error 65 naming it where it
-  /// is a folder, a link, encrypted, packed by a method other than deflate, damaged, or expands
-  /// too far (expansion_limit.hpp).
-  GrowingBytes read(const Member& member, std::int64_t max_bytes) const;
+  /// is a folder, a link, encrypted, packed by a method other than deflate, or damaged, and as
+  /// ExpansionLimit does. held_bytes: how many of the archive's are in memory.
+  GrowingBytes read(const Member& member, const InputLimits& limits,
+                    std::int64_t held_bytes = 0) const;
 
  private:
   struct Handle;

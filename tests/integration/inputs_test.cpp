@@ -67,6 +67,20 @@ TEST(Outputs, ThatAreTheFileBehindStandardInputAreRefused) {
   EXPECT_EQ(folder.entries(), 1U);
 }
 
+TEST(PackedRatings, ThatDoNotFitTheMemoryAre71) {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("ratings.csv.gz");
+  ASSERT_EQ(run({"generate", "--users", "2000", "--items", "900", "--ratings", "200000", "--out",
+                 data, "--quiet"})
+                .code,
+            0);
+  const std::vector<std::string> train{"train", "--data", data, "--k", "2", "--dry-run", "--quiet"};
+  EXPECT_EQ(run(with(train, {"--max-memory", "64M"})).code, 0);
+  expect_refusal(run(with(train, {"--max-memory", "8M"})), 71,
+                 data + ": takes more than 4194304 bytes of memory, half of what is free",
+                 "pass it as a plain file, which takes none, or free memory");
+}
+
 TEST(StandardInput, IsRefusedASecondTime) {
   const std::string help = "save it to a file and name that";
   expect_refusal(run({"train", "--data", "-", "--test", "-"}), 64,

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <csignal>
 #include <fcntl.h>
 #include <filesystem>
 #include <string>
@@ -79,8 +80,23 @@ TEST_F(ReaderSources, GzipTruncatedAnywhereIsNeverReadInPart) {
   }
 }
 
+/// Good lines, `megabytes` of them, which pack about a thousand times.
+std::string many_lines(std::size_t megabytes) {
+  std::string lines;
+  lines.reserve(megabytes << 20);
+  while (lines.size() + 8 <= megabytes << 20) lines += "1,10,45\n";
+  return lines;
+}
+
+/// Reading where this much memory is free.
+ReadOptions with_free_bytes(std::int64_t bytes) {
+  ReadOptions options;
+  options.free_bytes = bytes;
+  return options;
+}
+
 TEST_F(ReaderSources, GzipBombIsRefusedBeforeItFillsTheMemory) {
-  const std::string bomb = gzipped(std::string(200 << 20, '\n'), 9);
+  const std::string bomb = gzipped(many_lines(200), 9);
   EXPECT_TRUE(
       fails_with(ExitCode::bad_data, "expands more than 200x", reading(write("bomb.gz", bomb))));
   ReadOptions options;
@@ -88,6 +104,45 @@ TEST_F(ReaderSources, GzipBombIsRefusedBeforeItFillsTheMemory) {
   EXPECT_TRUE(fails_with(ExitCode::bad_data,
                          "expands to more than the 1048576 bytes of --max-input",
                          reading(write("bomb.gz", bomb), options)));
+}
+
+TEST_F(ReaderSources, PackedInputIsJudgedOnItsBeginning) {
+  // Any more than the beginning would not fit.
+  const ReadOptions options = with_free_bytes(8 << 20);
+  const std::vector<std::pair<std::string, std::string>> beginnings{
+      {std::string(1, '\0'), "is not text"},
+      {"{\"user\": 1}\n", "is JSON"},
+      {"a", ":1: the line is longer than 1 MiB"},
+      {"\n", "has no ratings, only blank lines and comments"},
+      {"1,2\n", ":1: \"1,2\" has 2 columns and no rating"}};
+  for (const auto& [piece, message] : beginnings) {
+    std::string bytes;
+    while (bytes.size() < 50 << 20) bytes += piece;
+    EXPECT_TRUE(fails_with(ExitCode::bad_data, message,
+                           reading(write("ratings.csv.gz", gzipped(bytes)), options)));
+    EXPECT_TRUE(fails_with(ExitCode::bad_data, message,
+                           reading(zip("ratings.zip", {{"ratings.csv", bytes}}), options)));
+    std::filesystem::remove(folder_.file("ratings.zip"));
+  }
+}
+
+TEST_F(ReaderSources, PackedInputIsReadWhereTwiceItsSizeIsFree) {
+  const std::string bytes = many_lines(5);
+  const std::string packed = write("ratings.csv.gz", gzipped(bytes));
+  const std::string archive = zip("ratings.zip", {{"ratings.csv", bytes}});
+  const std::string message =
+      "takes more than 5242880 bytes of memory, half of what is free / pass it as a plain file";
+  const std::string longer = bytes + "1,10,45\n";
+  EXPECT_TRUE(fails_with(ExitCode::out_of_memory, message,
+                         reading(write("longer.gz", gzipped(longer)), with_free_bytes(10 << 20))));
+  EXPECT_TRUE(
+      fails_with(ExitCode::out_of_memory, "longer.zip/ratings.csv: " + message,
+                 reading(zip("longer.zip", {{"ratings.csv", longer}}), with_free_bytes(10 << 20))));
+  for (const std::string& path : {packed, archive}) {
+    EXPECT_EQ(read_ratings(path, with_free_bytes(10 << 20)).account.used, 5 << 17);
+  }
+  EXPECT_EQ(read_ratings(write("ratings.csv", longer), with_free_bytes(0)).account.used,
+            (5 << 17) + 1);
 }
 
 TEST_F(ReaderSources, PlainFileBeyondTheLargestInputIsRefused) {
@@ -98,7 +153,7 @@ TEST_F(ReaderSources, PlainFileBeyondTheLargestInputIsRefused) {
 }
 
 TEST_F(ReaderSources, ZipBombIsRefusedBeforeItFillsTheMemory) {
-  const std::string path = zip("bomb.zip", {{"ratings.csv", std::string(200 << 20, '\n')}});
+  const std::string path = zip("bomb.zip", {{"ratings.csv", many_lines(200)}});
   EXPECT_TRUE(
       fails_with(ExitCode::bad_data, "/ratings.csv: expands more than 200x", reading(path)));
 }
@@ -276,14 +331,35 @@ TEST_F(ReaderSources, StandardInputIsReadFromAPipeOrAFile) {
   }
 }
 
+TEST_F(ReaderSources, PipedInputIsJudgedOnItsBeginningAndBoundByFreeMemory) {
+  // The reader goes away before the writer has written everything.
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto expect_refusal = [&](const std::string& bytes, ExitCode code,
+                                  const std::string& message, std::int64_t free_bytes) {
+    const std::string path = folder_.file("pipe");
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    std::thread writer([&] { write_bytes(path, bytes); });
+    EXPECT_TRUE(fails_with(code, message, reading(path, with_free_bytes(free_bytes))));
+    writer.join();
+    std::filesystem::remove(path);
+  };
+  expect_refusal(std::string(9 << 20, '\0'), ExitCode::bad_data, "is not text", 16 << 20);
+  expect_refusal(many_lines(9), ExitCode::out_of_memory,
+                 "takes more than 8388608 bytes of memory, half of what is free", 16 << 20);
+  // What is packed is held beside what comes out of it.
+  const std::string packed = gzipped(many_lines(5), 0);
+  expect_refusal(packed, ExitCode::out_of_memory, "bytes of memory, half of what is free",
+                 14 << 20);
+}
+
 TEST_F(ReaderSources, FileThatChangesWhileItIsReadIsAnInputError) {
   const std::string path = write("ratings.csv", text);
-  const Input grown = open_input(path, {{}, "", 1 << 20});
+  const Input grown = open_input(path, {});
   grown.check_unchanged();
   write_bytes(path, text + "3,30,1\n");
   EXPECT_TRUE(fails_with(ExitCode::input_output, "changed while reading",
                          [&] { grown.check_unchanged(); }));
-  const Input touched = open_input(path, {{}, "", 1 << 20});
+  const Input touched = open_input(path, {});
   std::filesystem::last_write_time(
       path, std::filesystem::last_write_time(path) + std::chrono::seconds(2));
   EXPECT_TRUE(fails_with(ExitCode::input_output, "changed while reading",
@@ -301,10 +377,10 @@ TEST_F(ReaderSources, ArchiveListsItsMembers) {
   ASSERT_EQ(archive.members().size(), 3U);
   EXPECT_TRUE(archive.members()[0].is_folder);
   EXPECT_EQ(archive.members()[1].name, "a/x");
-  EXPECT_EQ(archive.read(archive.members()[2], 100).text(), "22");
-  EXPECT_EQ(archive.read(archive.members()[1], 100).text(), "1");
+  EXPECT_EQ(archive.read(archive.members()[2], {}).text(), "22");
+  EXPECT_EQ(archive.read(archive.members()[1], {}).text(), "1");
   EXPECT_TRUE(fails_with(ExitCode::bad_data, "data.zip/a/: is a folder",
-                         [&] { archive.read(archive.members()[0], 100); }));
+                         [&] { archive.read(archive.members()[0], {}); }));
 }
 
 }  // namespace
