@@ -69,6 +69,12 @@ void refuse_documents(const ZipArchive& archive, const std::string& place) {
                                        const std::string& place) {
   const std::string help = choice.files.empty() ? "the archive has only folders"
                                                 : "name one with --member: " + listed(choice.files);
+  const auto repeated = std::ranges::adjacent_find(choice.candidates);
+  if (repeated != choice.candidates.end()) {
+    throw Error(ExitCode::bad_data, place,
+                fmt::format("is a zip archive with several members called {}", quoted(*repeated)),
+                "--member cannot tell them apart: unpack the one you mean and pass that file");
+  }
   if (!choice.candidates.empty()) {
     throw Error(ExitCode::bad_data, place,
                 "is a zip archive with several candidates: " + listed(choice.candidates),

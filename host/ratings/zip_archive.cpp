@@ -233,8 +233,9 @@ MemberChoice choose_member(const ZipArchive& archive, std::string_view wanted,
                            std::span<const std::string_view> names) {
   std::vector<const ZipArchive::Member*> files;
   std::vector<const ZipArchive::Member*> named;
+  std::vector<const ZipArchive::Member*> exact;
   for (const auto& member : archive.members()) {
-    if (!wanted.empty() && member.name == wanted) return {&member, {}, {}};
+    if (!wanted.empty() && member.name == wanted) exact.push_back(&member);
     const std::string_view base = base_name(member.name);
     // Resource forks that macOS adds beside every file.
     const bool is_shadow = member.name.starts_with("__MACOSX/") || base.starts_with("._");
@@ -244,11 +245,13 @@ MemberChoice choose_member(const ZipArchive& archive, std::string_view wanted,
         wanted.empty() ? std::ranges::find(names, base) != names.end() : base == wanted;
     if (is_named) named.push_back(&member);
   }
+  if (!exact.empty()) named = exact;
   if (named.empty() && wanted.empty() && files.size() == 1) named = files;
   if (named.size() == 1) return {named.front(), {}, {}};
   MemberChoice unclear;
   for (const auto* member : named) unclear.candidates.push_back(member->name);
   for (const auto* member : files) unclear.files.push_back(member->name);
+  std::ranges::sort(unclear.candidates);
   return unclear;
 }
 

@@ -192,6 +192,22 @@ TEST_F(ReaderSources, OnlyMemberOfAZipIsReadWhateverItsName) {
   EXPECT_EQ(rows_of(read_ratings(shadowed, {})), expected_rows());
 }
 
+TEST_F(ReaderSources, ZipMembersOfOneNameAreNeverGuessed) {
+  const std::string path =
+      zip("data.zip", {{"ratings.csv", text}, {"notes.txt", "-"}, {"ratings.csv", other}});
+  const std::string message =
+      "data.zip: is a zip archive with several members called \"ratings.csv\" / --member cannot "
+      "tell them apart: unpack the one you mean and pass that file";
+  ReadOptions options;
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, message, reading(path, options)));
+  options.member = "ratings.csv";
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, message, reading(path, options)));
+  const std::string titles =
+      zip("titles.zip", {{"movies.csv", "movieId,title\n10,X\n"}, {"movies.csv", "10,Y\n"}});
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "several members called \"movies.csv\"",
+                         [&] { find_titles(titles); }));
+}
+
 TEST_F(ReaderSources, NamesThatLeadOutOfTheArchiveWriteNothing) {
   const std::size_t before = folder_.entries();
   for (const char* name : {"../../etc/ratings.csv", "/abs/ratings.csv", "C:\\x\\u", "a\\..\\b"}) {
