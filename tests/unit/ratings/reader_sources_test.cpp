@@ -14,6 +14,8 @@
 
 #include <array>
 #include <csignal>
+#include <cstdint>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <string>
@@ -239,6 +241,43 @@ TEST_F(ReaderSources, ZipWithOneByteChangedIsReadRightOrRefused) {
         [&] { EXPECT_EQ(rows_of(read_ratings(path, {})), expected_rows()) << "byte " << at; });
     if (error) {
       EXPECT_EQ(error->code(), ExitCode::bad_data) << error->what();
+    }
+  }
+}
+
+/// The archive with the offsets in its directory made by `offset_of(member's number, its offset)`.
+template <typename OffsetOf>
+std::string with_offsets(std::string archive, const OffsetOf& offset_of) {
+  constexpr std::size_t offset_place = 42;
+  int number = 0;
+  for (std::size_t at = archive.find("PK\1\2"); at != std::string::npos;
+       at = archive.find("PK\1\2", at + 1)) {
+    std::uint32_t offset = 0;
+    std::memcpy(&offset, &archive[at + offset_place], sizeof(offset));
+    offset = static_cast<std::uint32_t>(offset_of(number++, offset));
+    std::memcpy(&archive[at + offset_place], &offset, sizeof(offset));
+  }
+  return archive;
+}
+
+TEST_F(ReaderSources, ZipMembersThatOverlapGiveTheirOwnBytesOrAreRefused) {
+  const std::string packed =
+      read_bytes(zip("data.zip", {{"a/ratings.csv", text}, {"b/ratings.csv", text}}));
+  const std::size_t second = packed.rfind("PK\3\4");
+  ReadOptions options;
+  options.member = "b/ratings.csv";
+  for (std::size_t offset = 0; offset < packed.size(); ++offset) {
+    const std::string path =
+        write("overlap.zip", with_offsets(packed, [&](int number, std::uint32_t own) {
+                return number == 1 ? offset : std::size_t{own};
+              }));
+    // The bytes of the first member are the same, and the directory has the second's name.
+    if (offset == 0 || offset == second) {
+      EXPECT_EQ(rows_of(read_ratings(path, options)), expected_rows());
+    } else {
+      EXPECT_TRUE(fails_with(ExitCode::bad_data, "overlap.zip/b/ratings.csv: is damaged",
+                             reading(path, options)))
+          << offset;
     }
   }
 }
