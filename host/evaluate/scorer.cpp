@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace alsatian {
 namespace {
@@ -26,8 +27,11 @@ double Scorer::score(std::int32_t user, std::int32_t item) const {
 }
 
 double Scorer::rating_of(double score) const {
-  const double rating =
+  const double mean =
       std::visit([&](const auto& choice) { return choice.mean(score); }, model_.spec.likelihood);
+  // No rating is larger: such a prediction would be infinite as a float.
+  constexpr double largest = std::numeric_limits<float>::max();
+  const double rating = std::clamp(mean, -largest, largest);
   return options_.clip ? std::clamp(rating, model_.scale.lowest, model_.scale.highest) : rating;
 }
 

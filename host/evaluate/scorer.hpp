@@ -28,7 +28,8 @@ class Scorer {
 
   /// Score before the likelihood's mean function, in double.
   double score(std::int32_t user, std::int32_t item) const;
-  /// Predicted rating: mean(score), clipped where asked for.
+  /// Predicted rating: mean(score), within the range of float, where ratings are too; clipped where
+  /// asked for.
   double predict(std::int32_t user, std::int32_t item) const;
   /// predict() for each pair. users, items [size].
   std::vector<float> predict(std::span<const std::int32_t> users,

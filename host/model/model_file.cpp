@@ -61,12 +61,15 @@ void check_savable(const Model& model, const std::string& path) {
                       std::isfinite(model.statistics.train_rmse) &&
                       std::isfinite(model.statistics.dispersion);
   if (bad.count > 0 || !finite) {
+    // Biases of several deviations are beyond float where the ratings are near its end.
+    const bool large = std::max(-model.scale.lowest, model.scale.highest) > 1e37;
     throw Error(ExitCode::diverged, printable(path),
                 bad.count > 0
                     ? fmt::format("the model has {} values that are not finite, first in {}",
                                   bad.count, bad.first)
                     : std::string("the model's statistics are not finite"),
-                "lower --lr or raise --reg");
+                large ? "divide the ratings by a constant: they are near the largest float, 3.4e38"
+                      : "lower --lr or raise --reg");
   }
   const auto fits = [](const SideFactors& side, const IdIndex& ids, std::size_t counts,
                        std::int32_t rank) {

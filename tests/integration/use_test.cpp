@@ -9,13 +9,17 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
+#include <filesystem>
 #include <map>
 #include <set>
 
 namespace alsatian::testing {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// Predictions are rounded to float once: half a unit in the last place of a number below 8, and
 /// the oracle's sum in another order in double, which is nothing beside it.
@@ -152,6 +156,53 @@ TEST(Recommend, KeepsToTheAllowListAndMayIncludeSeenItems) {
                  "/nonexistent"})
                 .code,
             66);
+}
+
+TEST(Predict, IsFiniteForRatingsNearTheLargestFloat) {
+  const TemporaryFolder folder;
+  std::string ratings;
+  for (int user = 1; user <= 9; ++user) {
+    for (int item = 1; item <= 7; ++item) {
+      if ((user * item) % 5 == 0) continue;
+      const char* rating = user > 4 && item > 3   ? "3.4e38"
+                           : user > 4 || item > 3 ? "2e38"
+                                                  : "-3.4e38";
+      ratings += std::to_string(user) + "," + std::to_string(item) + "," + rating + "\n";
+    }
+  }
+  write_bytes(folder.file("ratings.csv"), ratings);
+  write_bytes(folder.file("pairs.csv"), "user,item\n5,4\n5,5\n9,7\n1,1\n5,99\n");
+  for (const std::string model : {"als", "mle", "ls"}) {
+    const std::string out = folder.file(model);
+    const RunResult trained =
+        run({"train", "--data", folder.file("ratings.csv"), "--model", model, "--k", "2", "--reg",
+             "0.001", "--reg-bias", "0.001", "--out", out});
+    ASSERT_EQ(trained.code, 0) << trained.error;
+    const RunResult predicted = run({"predict", out, "--pairs", folder.file("pairs.csv")});
+    ASSERT_EQ(predicted.code, 0) << predicted.error;
+    EXPECT_THAT(predicted.output, Not(AnyOf(HasSubstr("inf"), HasSubstr("nan"))));
+    const RunResult recommended =
+        run({"recommend", out, "--all-users", "--include-seen", "--quiet"});
+    EXPECT_THAT(recommended.output, Not(AnyOf(HasSubstr("inf"), HasSubstr("nan"))));
+  }
+}
+
+TEST(Train, SaysThatABiasIsBeyondTheLargestFloat) {
+  const TemporaryFolder folder;
+  std::string ratings;
+  for (int user = 1; user <= 9; ++user) {
+    for (int item = 1; item <= 7; ++item) {
+      ratings += std::to_string(user) + "," + std::to_string(item) +
+                 (user == 9 ? ",3.4e38\n" : ",-3.4e38\n");
+    }
+  }
+  write_bytes(folder.file("ratings.csv"), ratings);
+  const std::string out = folder.file("model");
+  expect_refusal(
+      run({"train", "--data", folder.file("ratings.csv"), "--k", "0", "--out", out, "--quiet"}), 80,
+      out + ": the model has 1 values that are not finite, first in user_biases row 8",
+      "divide the ratings by a constant: they are near the largest float, 3.4e38");
+  EXPECT_FALSE(std::filesystem::exists(out));
 }
 
 TEST(Recommend, UserWhoRatedEverythingGetsNothing) {

@@ -332,5 +332,19 @@ TEST(Similar, GivesTiesToTheSmallerIndex) {
   EXPECT_THAT(indices(Scorer(model, {}).similar_items(2, 4)), ElementsAre(0, 3, 1, 4));
 }
 
+TEST(Scorer, NeverPredictsARatingBeyondTheLargestFloat) {
+  const double largest = std::numeric_limits<float>::max();
+  for (const Likelihood& likelihood : {Likelihood(Gaussian{}), Likelihood(Poisson{})}) {
+    Model model = sample_model({.likelihood = likelihood});
+    model.factors.users.biases[0] = std::numeric_limits<float>::max();
+    model.factors.items.biases[0] = std::numeric_limits<float>::max();
+    const Scorer scorer(model, {});
+    const std::vector<std::int32_t> first{0};
+    EXPECT_EQ(scorer.predict(0, 0), largest);
+    EXPECT_THAT(scorer.predict(first, first), ElementsAre(std::numeric_limits<float>::max()));
+    EXPECT_EQ(scorer.recommend(first, 1, nullptr, nullptr).front().front().score, largest);
+  }
+}
+
 }  // namespace
 }  // namespace alsatian
