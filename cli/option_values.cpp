@@ -31,6 +31,31 @@ bool is_plain(std::string_view value) {
          });
 }
 
+/// The part of a list before the next comma, which is left.
+std::optional<std::string> take_plain(std::string_view& rest) {
+  const std::size_t end = std::min(rest.find(','), rest.size());
+  std::string part(rest.substr(0, end));
+  rest.remove_prefix(end);
+  return part;
+}
+
+/// The part in quotes that a list begins with; nothing where no comma or end follows it.
+std::optional<std::string> take_quoted(std::string_view& rest) {
+  std::string part;
+  for (std::size_t at = 1; at < rest.size(); ++at) {
+    if (rest[at] != '"') {
+      part += rest[at];
+      continue;
+    }
+    rest.remove_prefix(at + 1);
+    if (rest.empty() || rest.front() == ',') return part;
+    if (rest.front() != '"') return std::nullopt;
+    part += '"';
+    at = 0;
+  }
+  return std::nullopt;
+}
+
 std::string help_with(std::string_view option, const std::string& example) {
   return example.empty() ? fmt::format("see {} in --help", option)
                          : fmt::format("try {} {}", option, example);
@@ -132,15 +157,19 @@ std::int64_t parse_time(std::string_view option, std::string_view value) {
 
 std::vector<std::string> parse_list(std::string_view option, std::string_view value) {
   std::vector<std::string> parts;
-  std::size_t first = 0;
+  std::string_view rest = value;
   while (true) {
-    const std::size_t comma = value.find(',', first);
-    const std::string_view part = value.substr(first, comma - first);
-    if (part.empty())
+    const auto part = rest.starts_with('"') ? take_quoted(rest) : take_plain(rest);
+    if (!part) {
+      refuse_value(option, value, "a list whose quotes are closed before a comma or the end",
+                   "write a \" within quotes twice: '\"a \"\"b\"\"\",c'");
+    }
+    if (part->empty()) {
       refuse_value(option, value, "a list without empty parts", help_with(option, "1,2,3"));
-    parts.emplace_back(part);
-    if (comma == std::string_view::npos) return parts;
-    first = comma + 1;
+    }
+    parts.push_back(*part);
+    if (rest.empty()) return parts;
+    rest.remove_prefix(1);
   }
 }
 

@@ -48,7 +48,8 @@ std::int64_t parse_bytes(std::string_view option, std::string_view value);
 /// Seconds since 1970 (UTC): a whole number, or a day as YYYY-MM-DD.
 std::int64_t parse_time(std::string_view option, std::string_view value);
 
-/// Parts between commas; an empty part is refused.
+/// Parts between commas, as in a line of CSV: a part in "quotes" may hold commas, and quotes where
+/// they are doubled. An empty part is refused, and a quote that is not closed.
 std::vector<std::string> parse_list(std::string_view option, std::string_view value);
 
 }  // namespace alsatian

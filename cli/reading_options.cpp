@@ -86,8 +86,8 @@ void add_reading_options(CommandLine& line, ReadingOptions& options) {
                        "try --columns 1,2,3");
         }
       },
-      "Columns of user, item, rating and time, each a name in the header or a number from 1 "
-      "[default by header, else in this order]");
+      "Columns of user, item, rating and time, each a name in the header, in quotes where it has a "
+      "comma, or a number from 1 [default by header, else in this order]");
   line.text("--delimiter", "TEXT", read.delimiter,
             "What separates columns: auto, tab, comma, semicolon, space, or the characters "
             "themselves [default auto]");

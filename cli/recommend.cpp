@@ -46,7 +46,8 @@ void declare_options(CommandLine& line, RecommendOptions& options) {
       [&options](std::string_view option, const std::string& value) {
         for (std::string& id : parse_list(option, value)) options.users.push_back(std::move(id));
       },
-      "Users by id; may be given several times [default none]");
+      "Users by id; one with a comma in quotes as in CSV: '\"a,b\",c'; may be given several times "
+      "[default none]");
   line.flag("--all-users", options.all_users, "Every user of the model");
   line.group("What");
   line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},

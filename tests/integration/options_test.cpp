@@ -53,6 +53,7 @@ TEST_P(RefusedOptions, NameOptionValueRuleAndRemedyAndTouchNothing) {
 
 const std::string train = "train --data DATA --out OUT ";
 const std::string seed_rule = "must be a whole number between 0 and 9223372036854775807";
+const std::string quote_rule = "must be a list whose quotes are closed before a comma or the end";
 const std::string rank_rule = "must be a whole number between 0 and 1024";
 
 INSTANTIATE_TEST_SUITE_P(
@@ -179,6 +180,12 @@ INSTANTIATE_TEST_SUITE_P(
                 "--top 0: must be a whole number between 1 and 1000000", "10"},
         Refusal{"recommend MODEL --users 1,,2 --include-seen", 64,
                 "--users \"1,,2\": must be a list without empty parts", "1,2,3"},
+        Refusal{"recommend MODEL --users 1,\"\" --include-seen", 64,
+                "--users \"1,\\\"\\\"\": must be a list without empty parts", "1,2,3"},
+        Refusal{"recommend MODEL --users \"1,2 --include-seen", 64,
+                "--users \"\\\"1,2\": " + quote_rule, "write a \" within quotes twice"},
+        Refusal{"recommend MODEL --users \"1\"2,3 --include-seen", 64,
+                "--users \"\\\"1\\\"2,3\": " + quote_rule, "write a \" within quotes twice"},
         Refusal{"recommend MODEL --users nobody --include-seen", 64,
                 "--users: user \"nobody\" is not in the model", "id"},
         Refusal{"similar MODEL", 64, "--item: is missing, and --user too", "one of"},

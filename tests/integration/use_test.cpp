@@ -158,6 +158,29 @@ TEST(Recommend, KeepsToTheAllowListAndMayIncludeSeenItems) {
             66);
 }
 
+TEST(Recommend, IdsWithCommasAndQuotesAreNamedAsInCsv) {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("ratings.csv");
+  write_bytes(data, "user,item,rating\n\"a,b\",x,1\n\"a \"\"c\"\"\",y,2\nd,x,3\nd,y,4\n");
+  ASSERT_EQ(run({"train", "--data", data, "--k", "0", "--out", folder.file("model")}).code, 0);
+  const auto users_of = [&](const std::vector<std::string>& users) {
+    const RunResult result = run(with(
+        {"recommend", folder.file("model"), "--include-seen", "--quiet", "--top", "1"}, users));
+    EXPECT_EQ(result.code, 0) << result.error;
+    const Tsv rows(result.output);
+    std::vector<std::string> found;
+    for (std::size_t row = 0; row < rows.rows(); ++row) found.push_back(rows.at(row, "user"));
+    return found;
+  };
+  const std::vector<std::string> all{"a,b", "d", "a \"c\""};
+  EXPECT_EQ(users_of({"--users", "\"a,b\",d,\"a \"\"c\"\"\""}), all);
+  EXPECT_EQ(users_of({"--users", "\"a,b\"", "--users", "\"d\",\"a \"\"c\"\"\""}), all);
+  // An id that only holds a quote needs none around it.
+  expect_refusal(run({"recommend", folder.file("model"), "--include-seen", "--users", "a \"c\",b"}),
+                 64, "--users: user \"b\" is not in the model",
+                 "give the id of a user with training ratings");
+}
+
 TEST(Predict, IsFiniteForRatingsNearTheLargestFloat) {
   const TemporaryFolder folder;
   std::string ratings;
