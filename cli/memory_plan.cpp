@@ -4,6 +4,7 @@
 
 #include "host/error.hpp"
 #include "kernels/cpu/kernel_table.hpp"
+#include "kernels/cpu/parallel.hpp"
 
 #include <fmt/format.h>
 
@@ -88,6 +89,19 @@ std::int64_t csr_bytes(std::int64_t rows, std::int64_t observations) {
   return plus(times(observations, 8), times(rows + 1, 8));
 }
 
+/// What the threads of `als` solve their rows in.
+std::int64_t row_scratch_bytes(std::int64_t longest_row, const ModelSpec& spec,
+                               bool double_precision) {
+  if (!double_precision) {
+    cpu::AlsTask task;
+    task.opposite.rank = spec.rank;
+    return times(thread_count(), cpu::kernels(best_isa()).als_scratch(task) * 4);
+  }
+  // One thread: the equations, their factor, and the factors of all that a row has rated.
+  const std::int64_t order = std::int64_t{spec.rank} + 1;
+  return times(plus(longest_row, 2 * order), order * 8);
+}
+
 /// The largest rank whose plan fits; -1 where not even rank 0 does.
 std::int32_t largest_fitting_rank(const Dataset& dataset, ModelSpec spec, bool double_precision,
                                   std::int64_t available_bytes) {
@@ -126,6 +140,11 @@ MemoryPlan plan_memory(const Dataset& dataset, const ModelSpec& spec, bool doubl
       {"factors", times(parameters, 3 * 4)},
       {"factors_of_backend", times(working_parameters, working_bytes)},
   };
+  if (std::holds_alternative<Als>(spec.algorithm)) {
+    const std::int64_t longest_row = std::min(train, std::max(users, items));
+    plan.parts.push_back(
+        {"scratch_of_threads", row_scratch_bytes(longest_row, spec, double_precision)});
+  }
   if (std::holds_alternative<Mle>(spec.algorithm)) {
     plan.parts.push_back({"visiting_order", times(train, 12)});
     plan.parts.push_back({"slope_accumulators", times(users + items, 2 * working_bytes)});

@@ -23,7 +23,8 @@ struct MemoryPlan {
   std::int64_t total_bytes = 0;
 };
 
-/// Sums saturate instead of overflowing. double_precision: the reference backend.
+/// Sums saturate instead of overflowing. double_precision: the reference backend. Counts the
+/// scratch of as many threads as the process uses.
 MemoryPlan plan_memory(const Dataset& dataset, const ModelSpec& spec, bool double_precision);
 
 /// Bytes that this process may still allocate: the least of the machine's available memory, the

@@ -249,20 +249,44 @@ TEST(Train, NamesTheOptionThatLimitsMemoryWhereNoRankFits) {
                         "(--max-memory, ulimit -v)\n"));
 }
 
+TEST(Train, PlanCountsTheScratchOfEveryThread) {
+  const auto planned = [](const std::string& threads, const std::vector<std::string>& more) {
+    const RunResult result = run(with({"train", "--data", ProblemFolder::shared().ratings(),
+                                       "--dry-run", "--quiet", "--threads", threads},
+                                      more));
+    EXPECT_EQ(result.code, 0) << result.error;
+    return Tsv(result.output);
+  };
+  const auto part = [](const Tsv& plan, const std::string& name) {
+    return plan.number(plan.find("name", name), "value");
+  };
+  const Tsv one = planned("1", {"--k", "300"});
+  const Tsv three = planned("3", {"--k", "300"});
+  const double scratch = part(one, "scratch_of_threads_bytes");
+  // The normal equations of a row, at least, and what it is given of up to `order` rows beside it.
+  EXPECT_GE(scratch, 2 * 300 * 300 * 4);
+  EXPECT_LE(scratch, 3 * 320 * 320 * 4);
+  EXPECT_EQ(part(three, "scratch_of_threads_bytes"), 3 * scratch);
+  EXPECT_EQ(part(three, "total_bytes"), part(one, "total_bytes") + 2 * scratch);
+  EXPECT_GE(part(planned("1", {"--k", "300", "--device", "reference"}), "scratch_of_threads_bytes"),
+            2 * 301 * 301 * 8);
+}
+
 TEST(Train, PlanThatDoesNotFitIsExit71WithTheLargestRankThatDoes) {
-  const RunResult refused = run(
-      {"train", "--data", ProblemFolder::shared().ratings(), "--k", "512", "--max-memory", "600K"});
+  const RunResult refused = run({"train", "--data", ProblemFolder::shared().ratings(), "--k", "512",
+                                 "--max-memory", "600K", "--threads", "2"});
   EXPECT_EQ(refused.code, 71);
   EXPECT_TRUE(is_error_text(refused.error)) << refused.error;
   const std::size_t at = refused.error.find("try --k ");
   ASSERT_NE(at, std::string::npos) << refused.error;
   const std::string rank = lines_of(refused.error.substr(at + 8)).front();
   EXPECT_EQ(run({"train", "--data", ProblemFolder::shared().ratings(), "--k", rank, "--epochs", "1",
-                 "--max-memory", "600K"})
+                 "--max-memory", "600K", "--threads", "2"})
                 .code,
             0);
   EXPECT_EQ(run({"train", "--data", ProblemFolder::shared().ratings(), "--k",
-                 std::to_string(std::stoi(rank) + 1), "--epochs", "1", "--max-memory", "600K"})
+                 std::to_string(std::stoi(rank) + 1), "--epochs", "1", "--max-memory", "600K",
+                 "--threads", "2"})
                 .code,
             71);
 }
