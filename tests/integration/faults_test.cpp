@@ -1,13 +1,16 @@
 // What goes wrong while running: full disks, closed descriptors, signals, limits, odd surroundings.
 // A failure keeps the previous output byte for byte and leaves no temporary file.
+#include "kernels/math/random.hpp"
 #include "tests/integration/problem_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <clocale>
 #include <csignal>
+#include <cstdint>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
@@ -199,9 +202,9 @@ TEST(ThreadLimit, ThatLeavesRoomForJustTheThreadsAskedForIsEnough) {
   options.in_child = [] { limit_threads(9); };
   if (run({"help"}, options).code == 125) GTEST_SKIP() << "root may not become another user here";
   for (int repeat = 0; repeat < 5; ++repeat) {
-    const RunResult result = run(
-        {"train", "--data", problem().ratings(), "--k", "8", "--epochs", "1", "--threads", "9"},
-        options);
+    const RunResult result =
+        run({"train", "--data", problem().ratings(), "--k", "8", "--epochs", "1", "--threads", "9"},
+            options);
     EXPECT_EQ(result.code, 0) << result.error;
   }
 }
@@ -287,6 +290,75 @@ TEST_P(StopSignal, FinishesTheEpochSavesSaysSoAndEndsByTheSignal) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Signals, StopSignal, ::testing::Values(SIGINT, SIGTERM, SIGHUP));
+
+TEST(StopSignal, ASecondTimeEndsTrainingAtOnceAndKeepsThePreviousModel) {
+  const TemporaryFolder folder;
+  const std::string out = folder.file("model");
+  write_bytes(out, "the previous model");
+  const std::string data = folder.file("ratings.csv");
+  ASSERT_EQ(
+      run({"generate", "--users", "2000", "--items", "900", "--ratings", "200000", "--out", data})
+          .code,
+      0);
+  RunOptions options;
+  options.signal_after = "epoch    ";
+  options.signal = SIGINT;
+  options.later_signals = {{SIGINT, 0.02}};
+  // An epoch at this rank takes most of a second; a single signal would wait for its end.
+  const RunResult result = run(
+      {"train", "--data", data, "--k", "256", "--epochs", "1000", "--threads", "1", "--out", out},
+      options);
+  EXPECT_EQ(result.signal, SIGINT);
+  EXPECT_EQ(result.output, "");
+  EXPECT_THAT(result.error, Not(HasSubstr("stopped on request")));
+  EXPECT_EQ(read_bytes(out), "the previous model");
+  EXPECT_FALSE(has_temporary(folder.path().string()));
+}
+
+TEST(StopSignal, OfTheJobControlChangesNoByteOfTheModel) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> training =
+      with(ProblemFolder::training_arguments(problem().ratings()), {"--epochs", "300", "--out"});
+  ASSERT_EQ(run(with(training, {folder.file("straight")})).code, 0);
+  RunOptions options;
+  options.signal_after = "epoch    ";
+  options.signal = SIGSTOP;
+  options.later_signals = {{SIGCONT, 0.3}, {SIGSTOP, 0.01}, {SIGCONT, 0.3}};
+  const auto start = std::chrono::steady_clock::now();
+  const RunResult result = run(with(training, {folder.file("halting")}), options);
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(600));
+  EXPECT_EQ(read_bytes(folder.file("halting")), read_bytes(folder.file("straight")));
+}
+
+TEST(Killed, AtAnyMomentOfTrainingTheModelIsTheOldOneOrTheNewOneWhole) {
+  const std::string previous = "the previous model";
+  const std::string trained = read_bytes(problem().model());
+  const std::vector<std::string> training = ProblemFolder::training_arguments(problem().ratings());
+  const TemporaryFolder folder;
+  const std::string out = folder.file("model");
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_EQ(run(with(training, {"--out", out})).code, 0);
+  const double whole_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  int killed = 0;
+  for (std::uint64_t repeat = 0; repeat < 40; ++repeat) {
+    write_bytes(out, previous);
+    const std::uint32_t draw = philox(29, RandomStream::generate, repeat, 0).word[0];
+    RunOptions options;
+    options.signal = SIGCONT;  // does nothing: the clock starts with the program
+    options.later_signals = {{SIGKILL, whole_seconds * draw / 4294967296.0}};
+    const RunResult result = run(with(training, {"--out", out}), options);
+    killed += result.signal == SIGKILL ? 1 : 0;
+    const std::string left = read_bytes(out);
+    EXPECT_TRUE(left == trained || (left == previous && result.signal == SIGKILL))
+        << left.size() << " bytes after " << options.later_signals[0].seconds << " s";
+  }
+  EXPECT_GT(killed, 0);
+  // What a killed training leaves of its own, the next one removes.
+  ASSERT_EQ(run(with(training, {"--out", out})).code, 0);
+  EXPECT_EQ(folder.entries(), 1U);
+}
 
 /// The folds of a summary, in order; "mean" and "sd" too.
 std::vector<std::string> parts_of_als(const std::string& output) {

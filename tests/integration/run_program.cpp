@@ -64,6 +64,8 @@ Pipe make_terminal() {
   ::_exit(127);
 }
 
+using Clock = std::chrono::steady_clock;
+
 /// Talks to the child until both of its outputs are at their end.
 class Conversation {
  public:
@@ -74,17 +76,16 @@ class Conversation {
   }
 
   void hold(RunResult& result) {
-    const auto deadline =
-        std::chrono::steady_clock::now() + std::chrono::duration<double>(options_.timeout_seconds);
+    const auto deadline = Clock::now() + std::chrono::duration<double>(options_.timeout_seconds);
     while (output_ >= 0 || error_ >= 0 || input_ >= 0) {
       std::array<pollfd, 3> waiting{
           {{output_, POLLIN, 0}, {error_, POLLIN, 0}, {input_, POLLOUT, 0}}};
-      ::poll(waiting.data(), waiting.size(), 50);
+      ::poll(waiting.data(), waiting.size(), patience_milliseconds());
       if (waiting[2].revents != 0) feed();
       if (waiting[0].revents != 0) receive(output_, result.output);
       if (waiting[1].revents != 0) receive(error_, result.error);
       react(result);
-      if (std::chrono::steady_clock::now() > deadline) {
+      if (Clock::now() > deadline) {
         result.timed_out = true;
         ::kill(child_, SIGKILL);
         break;
@@ -128,14 +129,26 @@ class Conversation {
         result.error.find(options_.signal_after) != std::string::npos) {
       ::kill(child_, options_.signal);
       signalled_ = true;
+      last_signal_ = Clock::now();
+    }
+    while (signalled_ && sent_ < options_.later_signals.size() &&
+           Clock::now() - last_signal_ >=
+               std::chrono::duration<double>(options_.later_signals[sent_].seconds)) {
+      ::kill(child_, options_.later_signals[sent_++].signal);
+      last_signal_ = Clock::now();
     }
   }
+
+  /// How long to wait for something to happen, so that no signal is late by more than this.
+  int patience_milliseconds() const { return sent_ < options_.later_signals.size() ? 1 : 50; }
 
   pid_t child_;
   const RunOptions& options_;
   int input_, output_, error_;
   std::size_t fed_ = 0;
   bool signalled_ = false;
+  std::size_t sent_ = 0;  // of the later signals
+  Clock::time_point last_signal_;
 };
 
 }  // namespace

@@ -8,6 +8,12 @@
 
 namespace alsatian::testing {
 
+/// A signal so many seconds behind the one before it.
+struct TimedSignal {
+  int signal = 0;
+  double seconds = 0;
+};
+
 struct RunOptions {
   std::string input;                     // standard input
   std::vector<std::string> environment;  // "NAME=value", beside what the test has
@@ -17,6 +23,8 @@ struct RunOptions {
   /// Sent once standard error contains this text.
   std::string signal_after;
   int signal = 0;
+  /// Sent behind it, in order.
+  std::vector<TimedSignal> later_signals;
   /// Both outputs are one terminal of 100 columns; what it shows is in RunResult::output.
   bool on_terminal = false;
   /// The reader of standard output goes away after this many bytes; 0 for never.
