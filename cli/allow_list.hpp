@@ -1,5 +1,5 @@
 // `recommend --items FILE`: the items that may be recommended, one id a line.
-// Its own small reader: a list of ids is no ratings file.
+// A list of ids is no ratings file.
 #pragma once
 
 #include "cli/log.hpp"
@@ -13,7 +13,7 @@ namespace alsatian {
 
 /// Indices of the items listed, ascending, each once; blank lines and lines that begin with # are
 /// skipped, ids that are not in the model counted and logged. Throws Error 65 where none is in the
-/// model, 66 missing, 77 not permitted.
+/// model, and as read_small_file (65 where the list is too long).
 std::vector<std::int32_t> read_allow_list(const std::string& path, const IdIndex& items,
                                           const Log& log);
 

@@ -2,81 +2,24 @@
 // Sections, lists over several lines and the like are refused by line, never skipped.
 #include "cli/config_file.hpp"
 
+#include "cli/small_file.hpp"
 #include "host/error.hpp"
+#include "host/ratings/records.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fcntl.h>
 #include <string_view>
-#include <sys/stat.h>
-#include <system_error>
-#include <unistd.h>
 
 namespace alsatian {
 namespace {
 
-constexpr std::size_t largest_file = std::size_t{1} << 20;
 constexpr std::string_view blanks = " \t\r";
-constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-
-[[noreturn]] void fail(const std::string& path, int error_number) {
-  const bool missing = error_number == ENOENT || error_number == ENOTDIR;
-  if (missing) {
-    throw Error(ExitCode::missing_input, printable(path), "no such file",
-                "check the path after --config");
-  }
-  throw Error(error_number == EACCES ? ExitCode::no_permission : ExitCode::input_output,
-              printable(path),
-              fmt::format("cannot be read: {}", std::generic_category().message(error_number)),
-              "check the path after --config and its permissions");
-}
-
-void check_kind(const std::string& path, int descriptor) {
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0) fail(path, errno);
-  if (S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode)) return;
-  throw Error(ExitCode::missing_input, printable(path),
-              S_ISDIR(status.st_mode) ? "is a folder" : "is a device, not a file",
-              "name a file after --config");
-}
-
-std::string read_text(const std::string& path, int descriptor) {
-  std::string text;
-  char block[1 << 14];
-  while (true) {
-    const ssize_t count = ::read(descriptor, block, sizeof(block));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail(path, errno);
-    if (count == 0) return text;
-    text.append(block, static_cast<std::size_t>(count));
-    if (text.size() > largest_file) {
-      throw Error(ExitCode::usage, printable(path), "is longer than 1 MiB: is it a config file?",
-                  "write one `name = value` a line");
-    }
-  }
-}
-
-std::string read_file(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  if (descriptor < 0) fail(path, errno);
-  try {
-    check_kind(path, descriptor);
-    std::string text = read_text(path, descriptor);
-    ::close(descriptor);
-    return text;
-  } catch (...) {
-    ::close(descriptor);
-    throw;
-  }
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
+constexpr SmallFile config_file{.option = "--config",
+                                .kind = "a config file",
+                                .largest_mib = 1,
+                                .code_of_too_long = ExitCode::usage,
+                                .one_entry = "write one `name = value` a line"};
 
 /// Reads the values of one line from left to right.
 class ValueReader {
@@ -205,14 +148,11 @@ ConfigEntry parse_line(std::string_view text, const std::string& path, int line)
 }  // namespace
 
 std::vector<ConfigEntry> read_config_file(const std::string& path) {
-  const std::string text = read_file(path);
-  std::string_view rest = text;
-  if (rest.starts_with(byte_order_mark)) rest.remove_prefix(byte_order_mark.size());
+  const std::string text = read_small_file(path, config_file);
   std::vector<ConfigEntry> entries;
+  std::string_view rest = text;
   for (int line = 1; !rest.empty(); ++line) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view content = trimmed(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const std::string_view content = take_line(rest);
     if (content.empty() || content.front() == '#' || content.front() == ';') continue;
     entries.push_back(parse_line(content, path, line));
   }

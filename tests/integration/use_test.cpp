@@ -158,6 +158,29 @@ TEST(Recommend, KeepsToTheAllowListAndMayIncludeSeenItems) {
             66);
 }
 
+TEST(Recommend, AllowListIsAFileOfABoundedSize) {
+  const TemporaryFolder folder;
+  const std::string items = folder.file("items");
+  const std::vector<std::string> recommend{"recommend",      problem().model(), "--users", "1",
+                                           "--include-seen", "--quiet",         "--items"};
+  write_bytes(
+      items,
+      "\xef\xbb\xbf" + std::to_string(SafetensorsOracle(problem().model()).item_ids()[3]) + "\r\n");
+  const RunResult marked = run(with(recommend, {items}));
+  EXPECT_EQ(Tsv(marked.output).rows(), 1U) << marked.error;
+  expect_refusal(run(with(recommend, {folder.file("none")})), 66,
+                 folder.file("none") + ": no such file", "check the path after --items");
+  expect_refusal(run(with(recommend, {folder.path().string()})), 66,
+                 folder.path().string() + ": is a folder", "name a file after --items");
+  expect_refusal(run(with(recommend, {"/dev/zero"})), 66, "/dev/zero: is a device, not a file",
+                 "name a file after --items");
+  // Of zeros that take no space on disk.
+  std::filesystem::resize_file(items, (std::uintmax_t{256} << 20) + 1);
+  expect_refusal(run(with(recommend, {items})), 65,
+                 items + ": is longer than 256 MiB: is it a list of ids?",
+                 "write one item id a line, as in the ratings");
+}
+
 TEST(Recommend, IdsWithCommasAndQuotesAreNamedAsInCsv) {
   const TemporaryFolder folder;
   const std::string data = folder.file("ratings.csv");
