@@ -218,10 +218,11 @@ TEST_P(Recommend, DoesNotDependOnTheNumberOfThreads) {
   const Model model = sample_model({.users = users, .items = items, .rank = rank});
   std::vector<std::int32_t> all(static_cast<std::size_t>(users));
   std::iota(all.begin(), all.end(), 0);
-  const auto recommend_with = [&](int threads, std::span<const std::int32_t> whom) {
+  // clang 14 captures no structured binding by itself.
+  const auto recommend_with = [&, most = count](int threads, std::span<const std::int32_t> whom) {
     use_threads(threads);
     std::vector<std::vector<std::int32_t>> found;
-    for (const auto& list : Scorer(model, {}).recommend(whom, count, nullptr, nullptr)) {
+    for (const auto& list : Scorer(model, {}).recommend(whom, most, nullptr, nullptr)) {
       found.push_back(indices(list));
     }
     use_threads(0);
