@@ -25,6 +25,19 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool address_sanitizer = true;
+#else
+constexpr bool address_sanitizer = false;
+#endif
+#if defined(__SANITIZE_THREAD__)
+constexpr bool thread_sanitizer = true;
+#elif defined(__has_feature)
+constexpr bool thread_sanitizer = __has_feature(thread_sanitizer);
+#else
+constexpr bool thread_sanitizer = false;
+#endif
+
 const ProblemFolder& problem() { return ProblemFolder::shared(); }
 
 void limit(int resource, rlim_t bytes) {
@@ -132,9 +145,9 @@ TEST(FileSizeLimit, IsExit74AndKeepsThePreviousModel) {
 }
 
 TEST(MemoryLimit, IsExit71) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "the sanitizer's shadow memory does not fit a limited address space";
-#endif
+  if (address_sanitizer || thread_sanitizer) {
+    GTEST_SKIP() << "the sanitizer's shadow memory does not fit a limited address space";
+  }
   const TemporaryFolder folder;
   const std::string big = folder.file("big.csv");
   ASSERT_EQ(
@@ -193,11 +206,7 @@ TEST(ThreadLimit, IsExit71WithTheRemedyAndLeavesNoFile) {
 
 TEST(ThreadLimit, ThatLeavesRoomForJustTheThreadsAskedForIsEnough) {
   if (::getuid() != 0) GTEST_SKIP() << "other processes of this user count too";
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-  GTEST_SKIP() << "the sanitizer has a thread of its own";
-#endif
-#endif
+  if (thread_sanitizer) GTEST_SKIP() << "the sanitizer has a thread of its own";
   RunOptions options;
   options.in_child = [] { limit_threads(9); };
   if (run({"help"}, options).code == 125) GTEST_SKIP() << "root may not become another user here";
@@ -473,6 +482,7 @@ TEST(Output, ModeFollowsTheMask) {
 }
 
 TEST(Surroundings, EmptyEnvironmentAndReadOnlyFolderAreEnough) {
+  if (thread_sanitizer) GTEST_SKIP() << "the environment tells the sanitizer of OpenMP's barriers";
   const TemporaryFolder folder;
   RunOptions options;
   options.folder = "/proc";
