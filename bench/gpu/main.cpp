@@ -7,6 +7,7 @@
 #include "bench/gpu/top_n.hpp"
 
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -27,9 +28,30 @@ const Problem& problem_of(const std::string& name) {
       .first->second;
 }
 
-void write(const std::string& path, const Figures& figures) {
-  std::ofstream out(path);
-  out << "{\"figures\": [";
+std::string device_name() {
+  cudaDeviceProp properties;
+  cuda::check(cudaGetDeviceProperties(&properties, 0));
+  return properties.name;
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  char text[16];
+  std::strftime(text, sizeof(text), "%Y-%m-%d", std::gmtime(&now));
+  return text;
+}
+
+/// Where and when, what was run, then the figures; the commit is whatever ALSATIAN_COMMIT says.
+void write(const std::vector<std::string>& arguments, const Figures& figures) {
+  const char* const commit = std::getenv("ALSATIAN_COMMIT");
+  std::ofstream out(arguments[0]);
+  out << "{\"device\": \"" << device_name() << "\",\n \"date\": \"" << today()
+      << "\",\n \"commit\": \"" << (commit != nullptr ? commit : "unknown")
+      << "\",\n \"command\": \"gpu_bench RESULT.json";
+  for (std::size_t at = 1; at < arguments.size(); ++at) {
+    out << ' ' << arguments[at];
+  }
+  out << "\",\n \"figures\": [";
   const char* separator = "";
   for (const Figure& figure : figures.all()) {
     out << separator << "\n  {\"name\": \"" << figure.name << "\", \"value\": " << figure.value
@@ -109,7 +131,7 @@ int run(const std::vector<std::string>& arguments) {
                    "top-n K]...\n";
       return 64;
     }
-    write(arguments[0], figures);
+    write(arguments, figures);
   }
   if (!right) {
     std::cerr << "gpu_bench: a result is wrong\n";

@@ -15,7 +15,7 @@ namespace alsatian {
 namespace {
 
 /// Of any schedule: its blocks take next to no memory.
-constexpr std::int32_t largest_grid = 64;
+constexpr std::int32_t largest_grid = grid_for_warps.largest;
 
 template <typename Span, typename T>
 Span span_of(const std::vector<T>& values) {

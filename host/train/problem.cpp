@@ -85,14 +85,15 @@ RatingScale measure_scale(const Triples& train, const Likelihood& likelihood) {
   return scale;
 }
 
-TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init) {
+TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init,
+                             const SgdGrid& grid) {
   TrainingProblem problem;
   problem.spec = spec;
   problem.scale = measure_scale(dataset.train, spec.likelihood);
   problem.by_user = compress_by_user(dataset.train, dataset.users.size());
   standardise(problem.by_user.values, problem.scale);
   if (std::holds_alternative<Mle>(spec.algorithm)) {
-    problem.schedule = make_sgd_schedule(problem.by_user, dataset.items.size(), spec.seed);
+    problem.schedule = make_sgd_schedule(problem.by_user, dataset.items.size(), spec.seed, grid);
   }
   problem.by_item = transpose(problem.by_user, dataset.items.size());
   if (dataset.validation.size() > 0) {

@@ -81,7 +81,9 @@ class Run {
  public:
   Run(const Dataset& dataset, const ModelSpec& spec, const TrainerOptions& options)
       : dataset_(dataset), spec_(spec), options_(options) {
-    TrainingProblem problem = make_problem(dataset, spec, options.init);
+    // A GPU keeps a warp busy with each block of a stage, where a CPU has a few threads.
+    const SgdGrid grid = chooses_cuda(spec, options.device) ? grid_for_warps : grid_for_threads;
+    TrainingProblem problem = make_problem(dataset, spec, options.init, grid);
     scale_ = problem.scale;
     count_rows(problem);
     chosen_ = make_backend(std::move(problem), options.device);

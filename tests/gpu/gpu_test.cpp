@@ -54,6 +54,7 @@ TEST_F(Gpu, IsWhatRunsWhenItIsAskedFor) {
 TrainingProblem large_problem(const ModelSpec& spec) {
   const auto planted = testing::planted_problem({.users = 3001,
                                                  .items = 9973,
+                                                 .density = 0.05,
                                                  .mean = 0.25,
                                                  .signal = 0.4,
                                                  .heavy_users = 2,
