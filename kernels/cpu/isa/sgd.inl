@@ -6,6 +6,7 @@
 #include "kernels/cpu/kernel_table.hpp"
 #include "kernels/math/likelihood.hpp"
 #include "kernels/math/score.hpp"
+#include "kernels/math/sgd_step.hpp"
 
 namespace alsatian::cpu {
 namespace {
@@ -36,14 +37,6 @@ ALSATIAN_INLINE RowProducts row_products(const float* user, const float* item,
   return {all[0], all[1], all[2]};
 }
 
-/// |slope·other + shrink·own|², from the dot products of the rows.
-ALSATIAN_INLINE float squared_gradient(float slope, float shrink, float own_squared,
-                                       float other_squared, float own_other) {
-  const float square = slope * slope * other_squared + 2 * slope * shrink * own_other +
-                       shrink * shrink * own_squared;
-  return square < 0 ? 0 : square;  // rounding of a sum that cancels; NaN stays NaN
-}
-
 /// p −= user_step·(slope·q + user_shrink·p), and the same for q with the old p.
 ALSATIAN_INLINE void update_rows(float* user, float* item, std::int32_t stride, float slope,
                                  float user_step, float user_shrink, float item_step,
@@ -58,18 +51,6 @@ ALSATIAN_INLINE void update_rows(float* user, float* item, std::int32_t stride, 
     store(user + j, user_keep * p - user_move * q);
     store(item + j, item_keep * q - item_move * p);
   }
-}
-
-/// Step of one bias; `sum` is its AdaGrad accumulator.
-template <bool AdaGrad>
-ALSATIAN_INLINE void update_bias(float& bias, float* sum, float slope, float shrink, float rate) {
-  const float gradient = slope + shrink * bias;
-  float step = rate;
-  if constexpr (AdaGrad) {
-    step /= __builtin_sqrtf(*sum);
-    *sum += gradient * gradient;
-  }
-  bias -= step * gradient;
 }
 
 /// AdaGrad (Duchi et al. 2011) with one accumulator per row: the mean over the rank of the squared
@@ -100,10 +81,11 @@ ALSATIAN_INLINE void visit_rating(const SgdTask& task, std::int32_t u, std::int3
   }
   update_rows(user, item, task.users.stride, slope, user_step, user_shrink, item_step, item_shrink);
   if (task.biases) {
-    update_bias<AdaGrad>(user_bias, AdaGrad ? task.user_bias_sums + u : nullptr, slope,
-                         task.bias_regularization * task.user_shares[u], task.learning_rate);
-    update_bias<AdaGrad>(item_bias, AdaGrad ? task.item_bias_sums + i : nullptr, slope,
-                         task.bias_regularization * task.item_shares[i], task.learning_rate);
+    float none = 1;
+    update_bias(AdaGrad, user_bias, AdaGrad ? task.user_bias_sums[u] : none, slope,
+                task.bias_regularization * task.user_shares[u], task.learning_rate);
+    update_bias(AdaGrad, item_bias, AdaGrad ? task.item_bias_sums[i] : none, slope,
+                task.bias_regularization * task.item_shares[i], task.learning_rate);
   }
 }
 

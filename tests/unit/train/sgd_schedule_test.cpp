@@ -181,6 +181,20 @@ TEST(SgdSchedule, HasAGridThatGrowsWithTheRatingsAndFitsTheRows) {
   EXPECT_EQ(make_sgd_schedule(compress_by_user({}, 4), 4, 1).grid, 1);
 }
 
+TEST(SgdSchedule, IsCutAsFinelyAsAskedFor) {
+  const CompressedMatrix by_user = random_matrix(400, 300, 3000, 3);
+  const auto blocks = static_cast<double>(by_user.values.size()) / grid_for_warps.ratings_per_block;
+  const SgdSchedule fine = make_sgd_schedule(by_user, 300, 1, grid_for_warps);
+  EXPECT_EQ(fine.grid, std::ceil(std::sqrt(blocks)));
+  const SgdSchedule whole = make_sgd_schedule(by_user, 300, 1, single_block);
+  EXPECT_EQ(whole.grid, 1);
+  for (const SgdSchedule* const schedule : {&fine, &whole}) {
+    std::vector<Rating> visited = ratings_of(*schedule);
+    std::sort(visited.begin(), visited.end());
+    EXPECT_EQ(visited, ratings_of(by_user));
+  }
+}
+
 TEST(SgdSchedule, DependsOnTheSeedAndNotOnThreads) {
   const CompressedMatrix by_user = random_matrix(151, 97, 12'000, 4);
   use_threads(1);
