@@ -11,6 +11,7 @@
 #include "host/atomic_file.hpp"
 #include "host/error.hpp"
 #include "host/model/model_file.hpp"
+#include "host/ratings/prepared_ratings.hpp"
 #include "host/ratings/split.hpp"
 #include "host/train/log_observer.hpp"
 
@@ -56,9 +57,9 @@ class TrainCommand {
     RawRatings ratings = read_logged(options_.data, options_.reading, log_);
     if (options_.dry_run) {
       const std::string layout = ratings.layout;
-      plan(make_dataset(std::move(ratings), options_, split_, log_), layout);
+      plan(make_dataset(std::move(ratings)), layout);
     } else if (split_.kind == SplitRule::Kind::fold) {
-      cross_validate(std::move(ratings));
+      cross_validate(PreparedRatings(std::move(ratings), options_.cleaning));
     } else {
       train_once(std::move(ratings));
     }
@@ -91,8 +92,12 @@ class TrainCommand {
     table.row({"device_free_bytes", device.free_bytes});
   }
 
+  Dataset make_dataset(RawRatings ratings) const {
+    return with_tests(build_dataset(std::move(ratings), options_.cleaning, split_), options_, log_);
+  }
+
   void train_once(RawRatings ratings) {
-    const Dataset dataset = make_dataset(std::move(ratings), options_, split_, log_);
+    const Dataset dataset = make_dataset(std::move(ratings));
     prepare_training(test_names(dataset));
     const TrainingResult result = fit(dataset);
     save(result);
@@ -104,7 +109,7 @@ class TrainCommand {
     print_summary(output_, options_.format, rows);
   }
 
-  void cross_validate(RawRatings ratings) {
+  void cross_validate(PreparedRatings ratings) {
     prepare_training({"fold"});
     std::vector<SummaryRow> rows;
     std::int32_t empty_folds = 0;
@@ -112,7 +117,7 @@ class TrainCommand {
       SplitRule split = split_;
       split.fold = fold;
       log_.field("fold", fmt::format("{} of {}", fold + 1, split_.folds));
-      const Dataset dataset = make_dataset(ratings, options_, split, log_);
+      const Dataset dataset = with_tests(ratings.split(split), options_, log_);
       if (dataset.tests.empty()) {
         ++empty_folds;
         continue;
@@ -165,12 +170,12 @@ class TrainCommand {
   }
 
   /// The last fit of cross-validation: nothing is held out, so nothing is measured.
-  void fit_everything(RawRatings ratings) {
+  void fit_everything(PreparedRatings ratings) {
     SplitRule split = split_;
     split.kind = SplitRule::Kind::none;
     split.folds = 0;
     log_.field("fold", "last fit, on everything");
-    const Dataset dataset = make_dataset(std::move(ratings), options_, split, log_);
+    const Dataset dataset = with_tests(std::move(ratings).split(split), options_, log_);
     save(fit(dataset));
   }
 

@@ -114,9 +114,7 @@ std::string name_test(const std::string& path, const std::vector<TestSet>& tests
   return taken || name.empty() ? path : name;
 }
 
-Dataset make_dataset(RawRatings ratings, const TrainOptions& options, const SplitRule& split,
-                     const Log& log) {
-  Dataset dataset = build_dataset(std::move(ratings), options.cleaning, split);
+Dataset with_tests(Dataset dataset, const TrainOptions& options, const Log& log) {
   read_tests(dataset, options, log);
   log_sizes(dataset, log);
   warn_about(dataset, options, log);

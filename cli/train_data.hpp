@@ -11,10 +11,9 @@
 
 namespace alsatian {
 
-/// Cleans, indexes, splits, reads the test files; logs the account of lines, notes and sizes;
-/// warns of what is likely a mistake. Throws Error as build_dataset and read_ratings do.
-Dataset make_dataset(RawRatings ratings, const TrainOptions& options, const SplitRule& split,
-                     const Log& log);
+/// Adds the test files to ratings that are cleaned, indexed and split; logs the account of lines,
+/// notes and sizes; warns of what is likely a mistake. Throws Error as read_ratings does.
+Dataset with_tests(Dataset dataset, const TrainOptions& options, const Log& log);
 
 /// What a test file is called: its name, or its whole path where another test set has that name.
 std::string name_test(const std::string& path, const std::vector<TestSet>& tests);

@@ -1,0 +1,132 @@
+// Implements prepared_ratings.hpp.
+// A split keeps the ids that training knows, so that it equals the same split made by files.
+#include "host/ratings/prepared_ratings.hpp"
+
+#include "host/error.hpp"
+#include "host/ratings/split.hpp"
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+namespace alsatian {
+namespace {
+
+bool has_test_part(const SplitRule& rule) {
+  return rule.kind != SplitRule::Kind::none && rule.kind != SplitRule::Kind::file;
+}
+
+/// Whether every rating is for training.
+bool takes_all(const SplitRule& rule) { return !has_test_part(rule) && rule.validation_share == 0; }
+
+/// The parts of `ratings`, by their own indices.
+void divide(const CleanRatings& ratings, const SplitRule& rule, const std::string& place,
+            Dataset& dataset) {
+  const std::vector<Part> parts = assign_parts(ratings, rule, place);
+  dataset.train = ratings_of_part(ratings, parts, Part::train);
+  dataset.validation = ratings_of_part(ratings, parts, Part::validation);
+  if (!has_test_part(rule)) return;
+  dataset.tests.push_back({test_name(rule), ratings_of_part(ratings, parts, Part::test)});
+  if (dataset.tests.back().ratings.size() == 0) dataset.tests.clear();
+}
+
+/// The new index of each row that occurs in `rows`, -1 for the others.
+std::vector<std::int32_t> numbering_of_used(const std::vector<std::int32_t>& rows,
+                                            std::int32_t row_count) {
+  std::vector<std::int32_t> numbering(static_cast<std::size_t>(row_count), -1);
+  for (const std::int32_t row : rows) numbering[static_cast<std::size_t>(row)] = 0;
+  std::int32_t next = 0;
+  for (std::int32_t& number : numbering) {
+    if (number == 0) number = next++;
+  }
+  return numbering;
+}
+
+IdIndex known_ids(const IdIndex& ids, const std::vector<std::int32_t>& numbering) {
+  std::vector<bool> keep(numbering.size());
+  for (std::size_t index = 0; index < numbering.size(); ++index)
+    keep[index] = numbering[index] >= 0;
+  return ids.subset(keep);
+}
+
+/// Drops the ids without training ratings and numbers the others anew.
+void keep_trained_ids(const IdIndex& users, const IdIndex& items, Dataset& dataset) {
+  const auto user_numbers = numbering_of_used(dataset.train.users, users.size());
+  const auto item_numbers = numbering_of_used(dataset.train.items, items.size());
+  dataset.users = known_ids(users, user_numbers);
+  dataset.items = known_ids(items, item_numbers);
+  const auto renumber = [&](Triples& ratings) {
+    ratings = map_indices(std::move(ratings), user_numbers, item_numbers);
+  };
+  renumber(dataset.train);
+  renumber(dataset.validation);
+  for (TestSet& test : dataset.tests) renumber(test.ratings);
+}
+
+/// What leaves more for training under a rule that left nothing.
+std::string hold_out_less(const SplitRule& split) {
+  std::string less;
+  if (split.kind == SplitRule::Kind::holdout) less = "pass a smaller --holdout";
+  if (split.kind == SplitRule::Kind::time) less = "pass a later --split-time";
+  if (split.kind == SplitRule::Kind::fold)
+    less = "give more ratings than --folds or another --seed";
+  if (split.validation_share == 0) return less;
+  return less.empty() ? "pass a smaller --validation" : less + ", or a smaller --validation";
+}
+
+Error empty_training(const std::string& place, std::int64_t cleaned, const LineAccount& account,
+                     const SplitRule& split) {
+  if (cleaned > 0) {
+    return {ExitCode::bad_data, place,
+            fmt::format("has no ratings left for training: {} are held out", cleaned),
+            hold_out_less(split)};
+  }
+  if (account.filtered > 0) {
+    return {ExitCode::bad_data, place, "has no ratings left after cleaning",
+            "lower --min-user-ratings and --min-item-ratings or widen --rating-range"};
+  }
+  return {ExitCode::bad_data, place, "has no ratings",
+          "give a file with at least one line of user, item and rating"};
+}
+
+}  // namespace
+
+PreparedRatings::PreparedRatings(RawRatings ratings, const CleaningOptions& cleaning)
+    : path_(ratings.path),
+      cleaning_(cleaning),
+      ratings_(clean_ratings(std::move(ratings), cleaning)),
+      fingerprint_(alsatian::fingerprint(ratings_)) {}
+
+Dataset PreparedRatings::split(const SplitRule& rule) const& {
+  if (takes_all(rule)) return PreparedRatings(*this).split(rule);
+  Dataset dataset;
+  divide(ratings_, rule, printable(path_), dataset);
+  return finish(rule, std::move(dataset));
+}
+
+Dataset PreparedRatings::split(const SplitRule& rule) && {
+  if (!takes_all(rule)) return std::as_const(*this).split(rule);
+  Dataset dataset;
+  dataset.train = take_all_ratings(ratings_);
+  return finish(rule, std::move(dataset));
+}
+
+Dataset PreparedRatings::finish(const SplitRule& rule, Dataset dataset) const {
+  if (dataset.train.size() == 0) {
+    throw empty_training(printable(path_), ratings_.size(), ratings_.account, rule);
+  }
+  keep_trained_ids(ratings_.users, ratings_.items, dataset);
+  dataset.split = rule;
+  dataset.cleaning = cleaning_;
+  dataset.account = ratings_.account;
+  dataset.source = std::filesystem::path(path_).filename().string();
+  dataset.fingerprint = fingerprint_;
+  dataset.notes = ratings_.notes;
+  return dataset;
+}
+
+}  // namespace alsatian
