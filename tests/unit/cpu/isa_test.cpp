@@ -4,6 +4,7 @@
 #include "kernels/cpu/kernel_table.hpp"
 #include "tests/support/cpu_tables.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -75,7 +76,7 @@ std::vector<std::string> split(const std::string& text, char separator) {
 TEST(IsaObjects, DefineNoWeakSymbol) {
   for (const std::string& object : split(ALSATIAN_ISA_OBJECTS, ':')) {
     const std::string symbols =
-        output_of(std::string(ALSATIAN_NM) + " --defined-only -C '" + object + "'");
+        output_of(fmt::format("{} --defined-only -C '{}'", ALSATIAN_NM, object));
     ASSERT_THAT(symbols, HasSubstr("alsatian::cpu::kernels_")) << object;
     for (const std::string& line : split(symbols, '\n')) {
       for (const char* kind : {" W ", " w ", " V ", " v ", " u "}) {
@@ -88,7 +89,7 @@ TEST(IsaObjects, DefineNoWeakSymbol) {
 TEST(IsaObjects, DefineNoFunctionForOthersToCall) {
   for (const std::string& object : split(ALSATIAN_ISA_OBJECTS, ':')) {
     const std::string symbols =
-        output_of(std::string(ALSATIAN_NM) + " --defined-only -C '" + object + "'");
+        output_of(fmt::format("{} --defined-only -C '{}'", ALSATIAN_NM, object));
     for (const std::string& line : split(symbols, '\n')) {
       EXPECT_EQ(line.find(" T "), std::string::npos) << object << ": " << line;
     }
