@@ -125,7 +125,8 @@ std::string describe(Place place) { return fmt::format("{}:{}", place.file_name(
 
 bool same(Place left, Place right) {
   return left.line() == right.line() && left.column() == right.column() &&
-         std::strcmp(left.file_name(), right.file_name()) == 0;
+         (left.file_name() == right.file_name() ||
+          std::strcmp(left.file_name(), right.file_name()) == 0);
 }
 
 std::string Grid::whereabouts() const {
@@ -342,7 +343,8 @@ const LaneValues& Grid::meet_warp(std::uint32_t mask, std::span<const std::byte>
   self.state = State::at_warp_operation;
 
   const unsigned first = self.warp() * warp_lanes;
-  for (unsigned lane = 0; lane < warp_lanes; ++lane) {
+  // From the last lane on: in most schedules it is the last to come.
+  for (unsigned lane = warp_lanes; lane-- > 0;) {
     if ((mask >> lane & 1U) == 0) {
       continue;
     }
@@ -352,23 +354,30 @@ const LaneValues& Grid::meet_warp(std::uint32_t mask, std::span<const std::byte>
     }
     const Thread& other = *threads_[first + lane];
     if (other.state != State::at_warp_operation || other.mask != mask ||
-        !same(other.place, place)) {
+        other.brought_bytes != value.size() || !same(other.place, place)) {
       self.fiber.yield();  // until the last lane of the mask comes here
       return self.seen;
     }
   }
-  for (unsigned to = 0; to < warp_lanes; ++to) {
-    if ((mask >> to & 1U) == 0) {
+  LaneValues& seen = self.seen;
+  seen.mask = mask;
+  seen.value_bytes = value.size();
+  for (unsigned lane = 0; lane < warp_lanes; ++lane) {
+    if ((mask >> lane & 1U) != 0) {
+      std::memcpy(seen.bytes + lane * value.size(), threads_[first + lane]->brought.data(),
+                  value.size());
+    }
+  }
+  for (unsigned lane = 0; lane < warp_lanes; ++lane) {
+    if ((mask >> lane & 1U) == 0) {
       continue;
     }
-    Thread& reader = *threads_[first + to];
+    Thread& reader = *threads_[first + lane];
     reader.state = State::ready;
-    reader.seen.mask = mask;
-    for (unsigned from = 0; from < warp_lanes; ++from) {
-      if ((mask >> from & 1U) != 0) {
-        const Thread& writer = *threads_[first + from];
-        std::copy_n(writer.brought.begin(), writer.brought_bytes, reader.seen.values[from]);
-      }
+    if (&reader != &self) {
+      reader.seen.mask = mask;
+      reader.seen.value_bytes = value.size();
+      std::memcpy(reader.seen.bytes, seen.bytes, warp_lanes * value.size());
     }
   }
   self.fiber.yield();  // lanes go on in the order of the schedule, not the last one first

@@ -70,7 +70,10 @@ inline constexpr std::size_t most_lane_bytes = 64;
 /// What the lanes of one warp operation brought, as read by one of them.
 struct LaneValues {
   std::uint32_t mask;
-  alignas(16) std::byte values[32][most_lane_bytes];
+  std::size_t value_bytes;
+  alignas(16) std::byte bytes[32 * most_lane_bytes];
+
+  const std::byte* of(unsigned lane) const { return bytes + lane * value_bytes; }
 };
 /// All lanes of the mask meet at one place; each brings `value` (at most most_lane_bytes) and sees
 /// everybody's. Valid until the calling thread's next warp operation.

@@ -86,7 +86,7 @@ const LaneValues& meet_warp_with(std::uint32_t mask, const Value& value, Place p
 template <LaneValue Value>
 Value value_of(const LaneValues& lanes, unsigned lane) {
   Value value;
-  std::memcpy(&value, lanes.values[lane], sizeof(Value));
+  std::memcpy(&value, lanes.of(lane), sizeof(Value));
   return value;
 }
 

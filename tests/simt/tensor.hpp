@@ -25,7 +25,7 @@ inline void multiply_add_16x8x8(float (&d)[4], const std::uint32_t (&a)[4],
   const LaneValues& lanes = meet_warp(0xFFFFFFFFU, std::as_bytes(std::span(brought)), place);
   const auto element = [&](unsigned holder, unsigned index) {
     std::array<std::uint32_t, 6> values;
-    std::memcpy(values.data(), lanes.values[holder], sizeof(values));
+    std::memcpy(values.data(), lanes.of(holder), sizeof(values));
     // The unit reads 19 bits of each operand.
     return std::bit_cast<float>(values[index] & 0xFFFFE000U);
   };
@@ -77,7 +77,7 @@ inline void multiply_add_16x8x16(float (&d)[4], const std::uint32_t (&a)[4],
   const LaneValues& lanes = meet_warp(0xFFFFFFFFU, std::as_bytes(std::span(brought)), place);
   const auto element = [&](unsigned holder, unsigned word, unsigned half) {
     std::uint32_t bits;
-    std::memcpy(&bits, lanes.values[holder] + 4 * word, sizeof(bits));
+    std::memcpy(&bits, lanes.of(holder) + 4 * word, sizeof(bits));
     return of_half(bits >> 16 * half);
   };
   const auto left = [&](unsigned row, unsigned column) {
@@ -105,7 +105,7 @@ inline void load_matrices(std::uint32_t (&pieces)[4], const void* row, bool tran
   const LaneValues& lanes = meet_warp(0xFFFFFFFFU, std::as_bytes(std::span(own)), place);
   const auto element = [&](unsigned matrix, unsigned r, unsigned column) {
     std::uint16_t half;
-    std::memcpy(&half, lanes.values[8 * matrix + r] + 2 * column, sizeof(half));
+    std::memcpy(&half, lanes.of(8 * matrix + r) + 2 * column, sizeof(half));
     return std::uint32_t{half};
   };
   const unsigned g = lane() / 4;
