@@ -2,6 +2,7 @@
 // Asking for a device that is not there fails here, never falls back.
 #include "cli/device_options.hpp"
 
+#include "host/device/cuda_module.hpp"
 #include "host/error.hpp"
 #include "kernels/cpu/parallel.hpp"
 
@@ -44,7 +45,7 @@ DeviceOptions checked_device(const DeviceChoice& choice) {
                 "this machine or this build does not have it",
                 fmt::format("the best here is --isa {}", isa_name(best_isa())));
   }
-  if (choice.kind == Kind::cuda) require_cuda();
+  if (choice.kind == Kind::cuda) load_cuda_module();
   return {choice.kind, choice.isa};
 }
 

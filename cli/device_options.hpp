@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cli/command_line.hpp"
-#include "host/train/backend.hpp"
+#include "host/device/device_options.hpp"
 
 #include <optional>
 
