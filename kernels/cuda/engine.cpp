@@ -68,33 +68,8 @@ LeastSquaresOptions least_squares_options(const EngineSpec& spec) {
   return options;
 }
 
-std::int64_t total_of(const std::vector<PlanPart>& parts) {
-  std::int64_t total = 0;
-  for (const PlanPart& part : parts) {
-    total += part.bytes;
-  }
-  return total;
-}
-
 std::int64_t observations_of(View<const std::int64_t> offsets) {
   return offsets.size() > 0 ? offsets[offsets.size() - 1] : 0;
-}
-
-std::string bytes_text(std::int64_t needed, std::int64_t free) {
-  return std::to_string(needed) + " bytes of device memory are needed, " + std::to_string(free) +
-         " are free";
-}
-
-/// A device that runs out although the plan fitted says what was planned.
-template <typename Body>
-void with_sizes(std::int64_t needed, std::int64_t free, Body&& body) {
-  try {
-    body();
-  } catch (const NotEnoughMemory&) {
-    throw;
-  } catch (const OutOfDeviceMemory& error) {
-    throw NotEnoughMemory(error.what(), needed, free);
-  }
 }
 
 void check_offsets(const CsrView<float>& ratings, std::int64_t columns) {
@@ -107,42 +82,6 @@ void check_offsets(const CsrView<float>& ratings, std::int64_t columns) {
   require(std::all_of(ratings.columns.begin(), ratings.columns.end(),
                       [&](std::int32_t column) { return column >= 0 && column < columns; }),
           "a column is out of range");
-}
-
-/// Enqueues filling rows that lie `stride` apart: source(row) gives `columns` numbers, or null for
-/// a row of zeros. What pads the rows becomes 0.
-template <typename Source>
-void send_rows(Staging& staging, DeviceSpan<float> to, std::int64_t stride, std::int64_t columns,
-               Source&& source) {
-  if (to.size() == 0) {
-    return;
-  }
-  staging.send(to, stride, [&](std::span<float> part, std::int64_t first) {
-    std::fill(part.begin(), part.end(), 0.0F);
-    const std::int64_t first_row = first / stride;
-    const auto rows = static_cast<std::int64_t>(part.size()) / stride;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      if (const float* const from = source(first_row + r)) {
-        std::copy_n(from, columns, part.data() + r * stride);
-      }
-    }
-  });
-}
-
-/// Waits for rows that lie `stride` apart: target(row) is where the first `columns` of each go.
-template <typename Target>
-void receive_rows(Staging& staging, DeviceSpan<const float> from, std::int64_t stride,
-                  std::int64_t columns, Target&& target) {
-  if (from.size() == 0) {
-    return;
-  }
-  staging.receive(from, stride, [&](std::span<const float> part, std::int64_t first) {
-    const std::int64_t first_row = first / stride;
-    const auto rows = static_cast<std::int64_t>(part.size()) / stride;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      std::copy_n(part.data() + r * stride, columns, target(first_row + r));
-    }
-  });
 }
 
 }  // namespace
@@ -262,9 +201,7 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
       {spec_, problem.by_user.offsets, problem.by_item.offsets, held_out, problem.schedule.grid},
       limits_));
   free_at_start_ = static_cast<std::int64_t>(context_.memory().free);
-  if (planned_ > free_at_start_) {
-    throw NotEnoughMemory(bytes_text(planned_, free_at_start_), planned_, free_at_start_);
-  }
+  require_free(planned_, free_at_start_);
   with_sizes(planned_, free_at_start_, [&] {
     const bool both = spec_.algorithm != Algorithm::mle;
     const std::int64_t observations = problem.by_user.observations();
@@ -412,9 +349,7 @@ void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView
       row_solve_bytes(context_, ratings.offsets, opposite.rows(), spec_, limits_) +
       std::int64_t{sizeof(unsigned long long)};
   const auto free = static_cast<std::int64_t>(context_.memory().free);
-  if (needed > free) {
-    throw NotEnoughMemory(bytes_text(needed, free), needed, free);
-  }
+  require_free(needed, free);
   with_sizes(needed, free, [&] {
     Rows rows(ratings.offsets, ratings.observations(), spec_.rank);
     DeviceBuffer<unsigned long long> repaired(1);
