@@ -25,6 +25,15 @@ void add_device_options(CommandLine& line, DeviceChoice& choice) {
               "machine [default the best this machine has]");
 }
 
+void add_recommend_device_option(CommandLine& line, DeviceOptions& options) {
+  using Kind = DeviceOptions::Kind;
+  line.choice(
+      "--device", options.kind,
+      {{"auto", Kind::automatic}, {"cpu", Kind::cpu}, {"cuda", Kind::cuda}},
+      "Where to find the items, with the same result: a GPU where there is one that can and "
+      "enough to do for it, else the CPU; all cores; a GPU, or exit 69 [default auto]");
+}
+
 void add_threads_option(CommandLine& line) {
   line.value(
       "--threads", "N",

@@ -16,6 +16,9 @@ struct DeviceChoice {
 
 void add_device_options(CommandLine& line, DeviceChoice& choice);
 
+/// `--device` of recommend, whose result is the same on every one.
+void add_recommend_device_option(CommandLine& line, DeviceOptions& options);
+
 /// `--threads N`, with effect on the whole process as soon as it is parsed.
 void add_threads_option(CommandLine& line);
 
