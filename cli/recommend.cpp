@@ -8,6 +8,7 @@
 #include "cli/titles.hpp"
 #include "host/error.hpp"
 #include "host/evaluate/scorer.hpp"
+#include "host/evaluate/top_items_backend.hpp"
 #include "host/model/model_file.hpp"
 
 #include <fmt/format.h>

@@ -4,7 +4,7 @@
 #include "host/error.hpp"
 #include "host/evaluate/model_score.hpp"
 #include "host/evaluate/similar.hpp"
-#include "host/evaluate/top_n.hpp"
+#include "host/evaluate/top_items_backend.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 #include <fmt/format.h>

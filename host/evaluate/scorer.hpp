@@ -1,7 +1,7 @@
 // Predictions, recommendations and similar items from a model alone.
 #pragma once
 
-#include "host/evaluate/top_items_backend.hpp"
+#include "host/evaluate/top_n.hpp"
 #include "host/model/model.hpp"
 
 #include <cstddef>
@@ -13,6 +13,8 @@
 #include <vector>
 
 namespace alsatian {
+
+class TopItemsBackend;
 
 struct ScorerOptions {
   bool clip = false;  // predictions limited to the range of the training ratings

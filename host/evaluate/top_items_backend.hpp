@@ -53,9 +53,9 @@ std::unique_ptr<TopItemsBackend> make_cuda_top_items(const TopItemsRequest& requ
 /// seen what.
 std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const TopItemsRequest& request);
 
-/// Multiply-adds of scoring every pair below which a GPU takes longer to start than the CPU to
-/// answer.
-inline constexpr double least_gpu_work = 1e9;
+/// Multiply-adds of scoring every pair from which on a GPU is worth its start, of some tenths of a
+/// second: a core of a CPU does so many in two thirds of one.
+inline constexpr double least_gpu_work = 1e10;
 
 /// A backend and why it was chosen, in one line. automatic: a GPU where there is one that can, and
 /// `least_work` multiply-adds for it. Throws as make_cuda_top_items where a GPU is asked for.
