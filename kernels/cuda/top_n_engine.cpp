@@ -2,22 +2,16 @@
 // uploads, kernels, downloads, each held back by events alone.
 #include "kernels/cuda/top_n_engine.hpp"
 
+#include "kernels/cuda/require.hpp"
 #include "kernels/cuda/staging.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 namespace alsatian::cuda {
 namespace {
 
 constexpr std::int64_t staging_bytes = std::int64_t{8} << 20;  // of either half
-
-void require(bool holds, const char* what) {
-  if (!holds) {
-    throw std::invalid_argument(what);
-  }
-}
 
 void check_shape(const TopItemsShape& shape) {
   require(shape.rank >= 0 && shape.rank <= TopItemsEngine::largest_rank,
