@@ -145,7 +145,7 @@ TEST_F(CudaTopItems, AreNoneAmongNoCandidatesAndForNobody) {
 
 TEST_F(CudaTopItems, TakeSmallerBlocksWhereMemoryIsScarceAndNoneWhereThereIsTooLittle) {
   const Model model = sample_model({.users = 5, .items = 30, .rank = 2});
-  std::vector<std::int32_t> users(700);
+  std::vector<std::int32_t> users(515);
   for (std::size_t i = 0; i < users.size(); ++i) users[i] = static_cast<std::int32_t>(i % 5);
   const CandidateItems candidates(model, nullptr);
   const CompressedMatrix seen = some_seen(users.size(), model.items.size());
