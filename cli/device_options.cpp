@@ -2,6 +2,7 @@
 // Asking for a device that is not there fails here, never falls back.
 #include "cli/device_options.hpp"
 
+#include "host/device/cuda_module.hpp"
 #include "host/error.hpp"
 #include "kernels/cpu/parallel.hpp"
 
@@ -24,6 +25,15 @@ void add_device_options(CommandLine& line, DeviceChoice& choice) {
               "machine [default the best this machine has]");
 }
 
+void add_recommend_device_option(CommandLine& line, DeviceOptions& options) {
+  using Kind = DeviceOptions::Kind;
+  line.choice(
+      "--device", options.kind,
+      {{"auto", Kind::automatic}, {"cpu", Kind::cpu}, {"cuda", Kind::cuda}},
+      "Where to find the items, with the same result: a GPU where there is one that can and "
+      "enough to do for it, else the CPU; all cores; a GPU, or exit 69 [default auto]");
+}
+
 void add_threads_option(CommandLine& line) {
   line.value(
       "--threads", "N",
@@ -44,7 +54,7 @@ DeviceOptions checked_device(const DeviceChoice& choice) {
                 "this machine or this build does not have it",
                 fmt::format("the best here is --isa {}", isa_name(best_isa())));
   }
-  if (choice.kind == Kind::cuda) require_cuda();
+  if (choice.kind == Kind::cuda) load_cuda_module();
   return {choice.kind, choice.isa};
 }
 

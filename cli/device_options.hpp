@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cli/command_line.hpp"
-#include "host/train/backend.hpp"
+#include "host/device/device_options.hpp"
 
 #include <optional>
 
@@ -15,6 +15,9 @@ struct DeviceChoice {
 };
 
 void add_device_options(CommandLine& line, DeviceChoice& choice);
+
+/// `--device` of recommend, whose result is the same on every one.
+void add_recommend_device_option(CommandLine& line, DeviceOptions& options);
 
 /// `--threads N`, with effect on the whole process as soon as it is parsed.
 void add_threads_option(CommandLine& line);

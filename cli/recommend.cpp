@@ -8,20 +8,16 @@
 #include "cli/titles.hpp"
 #include "host/error.hpp"
 #include "host/evaluate/scorer.hpp"
+#include "host/evaluate/top_items_backend.hpp"
 #include "host/model/model_file.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <numeric>
 #include <optional>
-#include <span>
 
 namespace alsatian {
 namespace {
-
-/// Users at a time: memory for results stays small, however many there are.
-constexpr std::size_t users_per_block = 4096;
 
 struct RecommendOptions {
   std::string model;
@@ -33,6 +29,7 @@ struct RecommendOptions {
   std::string items;
   std::string movies;
   ReadingOptions reading;
+  DeviceOptions device;
   bool clip = false;
   bool quiet = false;
   Format format = Format::automatic;
@@ -67,6 +64,7 @@ void declare_options(CommandLine& line, RecommendOptions& options) {
   line.flag("--clip", options.clip, "Limit predictions to the range of the training ratings");
   add_format_option(line, options.format);
   line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
+  add_recommend_device_option(line, options.device);
   add_threads_option(line);
   add_reading_options(line, options.reading);
   line.examples(
@@ -127,6 +125,11 @@ void write_user(Table& table, const Model& model, const TitleLookup& titles, std
   }
 }
 
+void refuse_device(const TopItemsRequest& request, const DeviceOptions& device) {
+  if (device.kind != DeviceOptions::Kind::cuda) return;
+  if (auto refusal = cuda_refusal(*load_cuda_module().table, request)) throw *refusal;
+}
+
 void recommend(RecommendOptions& options) {
   const Log log(options.quiet);
   Output output;
@@ -136,27 +139,30 @@ void recommend(RecommendOptions& options) {
   const std::vector<std::int32_t> users = find_users(model, options);
   std::optional<std::vector<std::int32_t>> allowed;
   if (!options.items.empty()) allowed = read_allow_list(options.items, model.items, log);
+  const CandidateItems candidates(model, allowed ? &*allowed : nullptr);
+  TopItemsRequest request{
+      .model = model, .candidates = candidates, .users = users, .count = options.top};
+  refuse_device(request, options.device);  // before ratings are read
   const TitleLookup titles(model, options.movies);
-  std::optional<CompressedMatrix> seen;
+  CompressedMatrix seen;
   if (!options.include_seen) {
     seen = read_seen_items(model, options.data, options.reading, users, log);
+    if (!options.all_users) seen = select_rows(seen, users);
+    request.seen = &seen;
   }
 
+  const ChosenTopItems chosen = make_top_items(request, options.device);
+  log.field("device", fmt::format("{}: {}", chosen.backend->description(), chosen.reason));
   const Scorer scorer(model, {.clip = options.clip});
   Table table(output, options.format, column_names(titles));
   std::int64_t short_users = 0;
-  for (std::size_t first = 0; first < users.size(); first += users_per_block) {
-    const std::span<const std::int32_t> block =
-        std::span(users).subspan(first, std::min(users_per_block, users.size() - first));
-    std::optional<CompressedMatrix> block_seen;
-    if (seen) block_seen = select_rows(*seen, block);
-    const auto ranked = scorer.recommend(block, options.top, block_seen ? &*block_seen : nullptr,
-                                         allowed ? &*allowed : nullptr);
-    for (std::size_t user = 0; user < block.size(); ++user) {
-      write_user(table, model, titles, block[user], ranked[user]);
-      if (static_cast<std::int32_t>(ranked[user].size()) < options.top) ++short_users;
+  scorer.recommend(*chosen.backend, [&](std::size_t first, const auto& recommendations) {
+    for (std::size_t i = 0; i < recommendations.size(); ++i) {
+      const std::vector<ScoredItem>& items = recommendations[i];
+      write_user(table, model, titles, users[first + i], items);
+      if (static_cast<std::int32_t>(items.size()) < options.top) ++short_users;
     }
-  }
+  });
   table.finish();
   output.flush();
   if (short_users > 0) {
@@ -173,6 +179,7 @@ void recommend_command(Arguments arguments) {
   declare_options(line, options);
   if (!line.parse(arguments)) return;
   check_options(options);
+  if (options.device.kind == DeviceOptions::Kind::cuda) load_cuda_module();
   recommend(options);
 }
 

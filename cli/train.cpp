@@ -9,6 +9,7 @@
 #include "cli/train_options.hpp"
 #include "cli/train_summary.hpp"
 #include "host/atomic_file.hpp"
+#include "host/device/cuda_module.hpp"
 #include "host/error.hpp"
 #include "host/model/model_file.hpp"
 #include "host/ratings/prepared_ratings.hpp"

@@ -2,7 +2,7 @@
 // The first line is the version alone, for scripts.
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
-#include "host/train/backend.hpp"
+#include "host/device/cuda_module.hpp"
 #include "kernels/cpu/isa.hpp"
 #include "kernels/cpu/parallel.hpp"
 

@@ -4,7 +4,7 @@
 #include "host/error.hpp"
 #include "host/evaluate/model_score.hpp"
 #include "host/evaluate/similar.hpp"
-#include "host/evaluate/top_n.hpp"
+#include "host/evaluate/top_items_backend.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 #include <fmt/format.h>
@@ -66,11 +66,23 @@ std::vector<std::vector<ScoredItem>> Scorer::recommend(
                 "please report this");
   }
   const CandidateItems candidates(model_, allowed);
+  return scored(top_items(model_, candidates, users, count, seen));
+}
+
+void Scorer::recommend(TopItemsBackend& backend, const TakeRecommendations& take) const {
+  backend.answer([&](std::size_t first, const std::vector<std::vector<RankedItem>>& answers) {
+    take(first, scored(answers));
+  });
+}
+
+std::vector<std::vector<ScoredItem>> Scorer::scored(
+    const std::vector<std::vector<RankedItem>>& ranked) const {
   std::vector<std::vector<ScoredItem>> recommendations;
-  recommendations.reserve(users.size());
-  for (const auto& ranked : top_items(model_, candidates, users, count, seen)) {
+  recommendations.reserve(ranked.size());
+  for (const std::vector<RankedItem>& best : ranked) {
     std::vector<ScoredItem>& items = recommendations.emplace_back();
-    for (const auto& [index, score] : ranked) {
+    items.reserve(best.size());
+    for (const auto& [index, score] : best) {
       items.push_back({index, static_cast<float>(rating_of(score))});
     }
   }

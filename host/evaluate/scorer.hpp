@@ -1,15 +1,20 @@
 // Predictions, recommendations and similar items from a model alone.
 #pragma once
 
+#include "host/evaluate/top_n.hpp"
 #include "host/model/model.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace alsatian {
+
+class TopItemsBackend;
 
 struct ScorerOptions {
   bool clip = false;  // predictions limited to the range of the training ratings
@@ -19,6 +24,10 @@ struct ScoredItem {
   std::int32_t index = 0;
   float score = 0;
 };
+
+/// Takes recommendations for the users from `first` on, block after block.
+using TakeRecommendations =
+    std::function<void(std::size_t first, const std::vector<std::vector<ScoredItem>>& items)>;
 
 /// Answers questions about a model; keeps a reference to it. Indices are those of model.users and
 /// model.items; -1 is an unknown user or item, which contributes nothing to the score.
@@ -44,6 +53,8 @@ class Scorer {
   std::vector<std::vector<ScoredItem>> recommend(std::span<const std::int32_t> users,
                                                  std::int32_t count, const CompressedMatrix* seen,
                                                  const std::vector<std::int32_t>* allowed) const;
+  /// The same for all users of a request of this model, wherever they are answered.
+  void recommend(TopItemsBackend& backend, const TakeRecommendations& take) const;
 
   /// Rows of the same side with the largest cosine of factors, best first, without the row itself;
   /// rows without training ratings and rows of zero factors are left out.
@@ -52,6 +63,8 @@ class Scorer {
 
  private:
   double rating_of(double score) const;
+  std::vector<std::vector<ScoredItem>> scored(
+      const std::vector<std::vector<RankedItem>>& ranked) const;
 
   const Model& model_;
   ScorerOptions options_;

@@ -29,19 +29,39 @@ CompressedMatrix transpose(const CompressedMatrix& by_user, std::int32_t items) 
   return by_item;
 }
 
+namespace {
+
+/// Adds the entries of rows [first, end) that follow each other in `from`.
+void append_rows(const CompressedMatrix& from, std::size_t first, std::size_t end,
+                 CompressedMatrix& to) {
+  const auto begin = static_cast<std::ptrdiff_t>(from.offsets[first]);
+  const auto last = static_cast<std::ptrdiff_t>(from.offsets[end]);
+  const auto append = [&](const auto& entries, auto& target) {
+    if (!entries.empty()) {
+      target.insert(target.end(), entries.begin() + begin, entries.begin() + last);
+    }
+  };
+  append(from.columns, to.columns);
+  append(from.values, to.values);
+}
+
+}  // namespace
+
 CompressedMatrix select_rows(const CompressedMatrix& matrix, std::span<const std::int32_t> rows) {
   CompressedMatrix selected;
   selected.offsets.push_back(0);
   for (const std::int32_t row : rows) {
-    const auto first = static_cast<std::ptrdiff_t>(matrix.offsets[static_cast<std::size_t>(row)]);
-    const auto last =
-        static_cast<std::ptrdiff_t>(matrix.offsets[static_cast<std::size_t>(row) + 1]);
-    const auto append = [&](const auto& from, auto& to) {
-      if (!from.empty()) to.insert(to.end(), from.begin() + first, from.begin() + last);
-    };
-    append(matrix.columns, selected.columns);
-    append(matrix.values, selected.values);
+    append_rows(matrix, static_cast<std::size_t>(row), static_cast<std::size_t>(row) + 1, selected);
     selected.offsets.push_back(static_cast<std::int64_t>(selected.columns.size()));
+  }
+  return selected;
+}
+
+CompressedMatrix select_rows(const CompressedMatrix& matrix, std::size_t first, std::size_t count) {
+  CompressedMatrix selected;
+  append_rows(matrix, first, first + count, selected);
+  for (std::size_t row = first; row <= first + count; ++row) {
+    selected.offsets.push_back(matrix.offsets[row] - matrix.offsets[first]);
   }
   return selected;
 }

@@ -121,5 +121,7 @@ CompressedMatrix compress_by_user(const Triples& ratings, std::int32_t users);
 CompressedMatrix transpose(const CompressedMatrix& by_user, std::int32_t items);
 /// The given rows in the given order, with their values where the matrix has any.
 CompressedMatrix select_rows(const CompressedMatrix& matrix, std::span<const std::int32_t> rows);
+/// The same of `count` rows from `first` on.
+CompressedMatrix select_rows(const CompressedMatrix& matrix, std::size_t first, std::size_t count);
 
 }  // namespace alsatian

@@ -2,12 +2,12 @@
 // Reference, CPU and CUDA implement it; the trainer knows nothing else of them.
 #pragma once
 
+#include "host/device/device_options.hpp"
 #include "host/model/factors.hpp"
 #include "host/model/spec.hpp"
 #include "host/ratings/dataset.hpp"
 #include "host/train/backend_state.hpp"
 #include "host/train/sgd_schedule.hpp"
-#include "kernels/cpu/isa.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -125,12 +125,6 @@ class Backend {
   virtual void restore(const BackendState& state) = 0;
 };
 
-struct DeviceOptions {
-  enum class Kind { automatic, reference, cpu, cuda };
-  Kind kind = Kind::automatic;
-  std::optional<Isa> isa;  // nothing: the best that this machine has
-};
-
 /// Throws what solve_rows promises to; opposite_rows: how many rows the fixed side has.
 void check_row_solve(const ModelSpec& spec, std::int64_t opposite_rows,
                      const CompressedMatrix& ratings, const RowPrior& prior);
@@ -149,12 +143,6 @@ std::unique_ptr<Backend> make_cpu_backend(TrainingProblem problem, const DeviceO
 /// Throws Error 69 with the reason where there is no GPU, no driver or no CUDA module, 64 where
 /// there are no kernels for the spec, 71 with sizes where the problem does not fit its memory.
 std::unique_ptr<Backend> make_cuda_backend(TrainingProblem problem, const DeviceOptions& device);
-/// Throws Error 69 as make_cuda_backend.
-void require_cuda();
-/// Why require_cuda would throw; nothing where it would not.
-std::optional<std::string> cuda_unavailable();
-/// The GPU that make_cuda_backend takes: "NVIDIA H200, 141 GB". Throws as require_cuda.
-std::string cuda_device();
 
 /// Whether make_backend would take the GPU, as far as its memory allows. Throws what
 /// make_cuda_backend would where it was asked for.

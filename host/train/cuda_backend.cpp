@@ -17,11 +17,6 @@ namespace {
 /// Of any schedule: its blocks take next to no memory.
 constexpr std::int32_t largest_grid = grid_for_warps.largest;
 
-template <typename Span, typename T>
-Span span_of(const std::vector<T>& values) {
-  return {values.data(), static_cast<std::int64_t>(values.size())};
-}
-
 AlsatianCudaRatings to_ratings(const CompressedMatrix& ratings) {
   return {span_of<AlsatianInt64s>(ratings.offsets), span_of<AlsatianInt32s>(ratings.columns),
           span_of<AlsatianFloats>(ratings.values)};
@@ -378,19 +373,6 @@ std::unique_ptr<Backend> make_cuda_backend(const TrainingProblem& problem,
 std::unique_ptr<Backend> make_cuda_backend(TrainingProblem problem, const DeviceOptions&) {
   return make_cuda_backend(problem, *load_cuda_module().table);
 }
-
-void require_cuda() { load_cuda_module(); }
-
-std::optional<std::string> cuda_unavailable() {
-  try {
-    load_cuda_module();
-    return std::nullopt;
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
-
-std::string cuda_device() { return device_text(load_cuda_module().device); }
 
 bool chooses_cuda(const ModelSpec& spec, const DeviceOptions& device) {
   using Kind = DeviceOptions::Kind;

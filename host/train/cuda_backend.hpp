@@ -2,8 +2,8 @@
 // Tests hand over one that runs on the CPU.
 #pragma once
 
+#include "host/device/cuda_module.hpp"
 #include "host/train/backend.hpp"
-#include "host/train/cuda_module.hpp"
 
 #include <memory>
 #include <optional>

@@ -1,65 +1,17 @@
 // Owns what training keeps on the device, and hands it to the kernels' launchers.
 #include "kernels/cuda/engine.hpp"
 
-#include "kernels/cuda/bias_rows.hpp"
+#include "kernels/cuda/engine_rows.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 namespace alsatian::cuda {
 namespace {
 
-void require(bool holds, const char* what) {
-  if (!holds) {
-    throw std::invalid_argument(what);
-  }
-}
-
 void check_rank(const EngineSpec& spec) {
   require(spec.rank >= 0 && spec.rank <= Engine::largest_rank(spec.algorithm),
           "there are no kernels for the algorithm at this rank");
-}
-
-/// Rows are solved by the dual where that is the cheaper way; it divides by λ.
-BinLimits bins_of(BinLimits limits, const Regularization& regularization) {
-  const bool divides = static_cast<float>(regularization.factors) > 0;
-  limits.most_short_ratings = divides ? std::numeric_limits<std::int32_t>::max() : 0;
-  return limits;
-}
-
-std::vector<RowRidge> ridges_of(View<const std::int64_t> offsets,
-                                const Regularization& regularization) {
-  std::vector<RowRidge> ridges;
-  ridges.reserve(static_cast<std::size_t>(std::max<std::int64_t>(0, offsets.size() - 1)));
-  for (std::int64_t row = 0; row + 1 < offsets.size(); ++row) {
-    const auto ridge =
-        row_ridge<float>(static_cast<double>(offsets[row + 1] - offsets[row]), regularization);
-    ridges.push_back({ridge.factors, ridge.biases});
-  }
-  return ridges;
-}
-
-std::int64_t ratings_bytes(std::int64_t rows, std::int64_t observations) {
-  return (rows + 1) * std::int64_t{sizeof(std::int64_t)} +
-         observations * std::int64_t{sizeof(std::int32_t) + sizeof(float)};
-}
-
-std::int64_t table_bytes(std::int64_t rows, std::int32_t rank) {
-  return rows * (std::int64_t{padded_rank(rank)} + 1) * std::int64_t{sizeof(float)};
-}
-
-/// Of the bins, and of the ridges.
-std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> offsets,
-                             std::int64_t opposite_rows, const EngineSpec& spec,
-                             const EngineLimits& limits) {
-  const std::int64_t ridges = (offsets.size() - 1) * std::int64_t{sizeof(RowRidge)};
-  if (spec.rank == 0) {
-    return ridges;
-  }
-  const BinLimits cuts = limits_at(context, spec.rank, bins_of(limits.bins, spec.regularization));
-  return ridges +
-         AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts), opposite_rows, spec.rank);
 }
 
 LeastSquaresOptions least_squares_options(const EngineSpec& spec) {
@@ -68,33 +20,8 @@ LeastSquaresOptions least_squares_options(const EngineSpec& spec) {
   return options;
 }
 
-std::int64_t total_of(const std::vector<PlanPart>& parts) {
-  std::int64_t total = 0;
-  for (const PlanPart& part : parts) {
-    total += part.bytes;
-  }
-  return total;
-}
-
 std::int64_t observations_of(View<const std::int64_t> offsets) {
   return offsets.size() > 0 ? offsets[offsets.size() - 1] : 0;
-}
-
-std::string bytes_text(std::int64_t needed, std::int64_t free) {
-  return std::to_string(needed) + " bytes of device memory are needed, " + std::to_string(free) +
-         " are free";
-}
-
-/// A device that runs out although the plan fitted says what was planned.
-template <typename Body>
-void with_sizes(std::int64_t needed, std::int64_t free, Body&& body) {
-  try {
-    body();
-  } catch (const NotEnoughMemory&) {
-    throw;
-  } catch (const OutOfDeviceMemory& error) {
-    throw NotEnoughMemory(error.what(), needed, free);
-  }
 }
 
 void check_offsets(const CsrView<float>& ratings, std::int64_t columns) {
@@ -109,131 +36,7 @@ void check_offsets(const CsrView<float>& ratings, std::int64_t columns) {
           "a column is out of range");
 }
 
-/// Enqueues filling rows that lie `stride` apart: source(row) gives `columns` numbers, or null for
-/// a row of zeros. What pads the rows becomes 0.
-template <typename Source>
-void send_rows(Staging& staging, DeviceSpan<float> to, std::int64_t stride, std::int64_t columns,
-               Source&& source) {
-  if (to.size() == 0) {
-    return;
-  }
-  staging.send(to, stride, [&](std::span<float> part, std::int64_t first) {
-    std::fill(part.begin(), part.end(), 0.0F);
-    const std::int64_t first_row = first / stride;
-    const auto rows = static_cast<std::int64_t>(part.size()) / stride;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      if (const float* const from = source(first_row + r)) {
-        std::copy_n(from, columns, part.data() + r * stride);
-      }
-    }
-  });
-}
-
-/// Waits for rows that lie `stride` apart: target(row) is where the first `columns` of each go.
-template <typename Target>
-void receive_rows(Staging& staging, DeviceSpan<const float> from, std::int64_t stride,
-                  std::int64_t columns, Target&& target) {
-  if (from.size() == 0) {
-    return;
-  }
-  staging.receive(from, stride, [&](std::span<const float> part, std::int64_t first) {
-    const std::int64_t first_row = first / stride;
-    const auto rows = static_cast<std::int64_t>(part.size()) / stride;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      std::copy_n(part.data() + r * stride, columns, target(first_row + r));
-    }
-  });
-}
-
 }  // namespace
-
-/// One side: its ratings, its parameters, and how its rows are solved.
-struct Engine::Rows {
-  std::vector<std::int64_t> host_offsets;
-  DeviceBuffer<std::int64_t> offsets;
-  DeviceBuffer<std::int32_t> columns;
-  DeviceBuffer<float> values;
-  DeviceTableBuffer parameters;
-  DeviceBuffer<RowRidge> ridges;   // als
-  std::unique_ptr<AlsSide> solve;  // als, but for rank 0
-
-  /// `observations`: how many are kept on the device; mle needs no ratings of the items.
-  Rows(View<const std::int64_t> row_offsets, std::int64_t observations, std::int32_t rank)
-      : host_offsets(row_offsets.begin(), row_offsets.end()),
-        offsets(row_offsets.size()),
-        columns(observations),
-        values(observations),
-        parameters(row_offsets.size() - 1, rank) {}
-
-  View<const std::int64_t> host() const { return host_offsets; }
-  std::int64_t rows() const { return offsets.size() - 1; }
-  DeviceRatings ratings() const { return {offsets.span(), columns.span(), values.span()}; }
-  DeviceTable<const float> table() const { return std::as_const(parameters).table(); }
-
-  void prepare_solving(const Context& context, Staging& staging, std::int64_t opposite_rows,
-                       const EngineSpec& spec, const EngineLimits& limits) {
-    if (ridges.size() != rows()) {
-      ridges = DeviceBuffer<RowRidge>(rows());
-    }
-    const std::vector<RowRidge> all = ridges_of(host(), spec.regularization);
-    staging.send(View<const RowRidge>(all), ridges.span());
-    if (spec.rank > 0 && !solve) {
-      solve = std::make_unique<AlsSide>(context, host(), opposite_rows, spec.rank,
-                                        bins_of(limits.bins, spec.regularization));
-    }
-  }
-
-  void half_sweep(const Context& context, const EngineSpec& spec,
-                  const DeviceTable<const float>& opposite,
-                  DeviceSpan<unsigned long long> repaired) {
-    const DeviceTable<float> own = parameters.table();
-    const AlsTask task{.offsets = std::as_const(offsets).span(),
-                       .columns = std::as_const(columns).span(),
-                       .ratings = std::as_const(values).span(),
-                       .opposite = opposite.factors,
-                       .opposite_biases = opposite.biases,
-                       .ridges = std::as_const(ridges).span(),
-                       .solved = own.factors,
-                       .solved_biases = own.biases,
-                       .repaired = repaired,
-                       .rank = spec.rank,
-                       .biases = spec.biases};
-    if (solve) {
-      solve->half_sweep(task);
-    } else if (spec.biases) {
-      solve_biases(context, task);
-    }
-  }
-};
-
-/// The held-out sets, one after the other.
-struct Engine::Lists {
-  std::vector<std::int64_t> offsets;  // [sets + 1]
-  DeviceBuffer<std::int32_t> users;
-  DeviceBuffer<std::int32_t> items;
-  DeviceBuffer<float> ratings;
-
-  explicit Lists(const std::vector<RatingList>& sets) : offsets{0} {
-    for (const RatingList& set : sets) {
-      require(set.users.size() == set.ratings.size() && set.items.size() == set.ratings.size(),
-              "a held-out set has not as many users, items and ratings");
-      offsets.push_back(offsets.back() + set.ratings.size());
-    }
-    users = DeviceBuffer<std::int32_t>(offsets.back());
-    items = DeviceBuffer<std::int32_t>(offsets.back());
-    ratings = DeviceBuffer<float>(offsets.back());
-  }
-
-  void send(Staging& staging, const std::vector<RatingList>& sets) {
-    for (std::size_t index = 0; index < sets.size(); ++index) {
-      const std::int64_t first = offsets[index];
-      const std::int64_t count = offsets[index + 1] - first;
-      staging.send(sets[index].users, users.span().subspan(first, count));
-      staging.send(sets[index].items, items.span().subspan(first, count));
-      staging.send(sets[index].ratings, ratings.span().subspan(first, count));
-    }
-  }
-};
 
 std::int32_t Engine::largest_rank(Algorithm algorithm) {
   switch (algorithm) {
@@ -262,9 +65,7 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
       {spec_, problem.by_user.offsets, problem.by_item.offsets, held_out, problem.schedule.grid},
       limits_));
   free_at_start_ = static_cast<std::int64_t>(context_.memory().free);
-  if (planned_ > free_at_start_) {
-    throw NotEnoughMemory(bytes_text(planned_, free_at_start_), planned_, free_at_start_);
-  }
+  require_free(planned_, free_at_start_);
   with_sizes(planned_, free_at_start_, [&] {
     const bool both = spec_.algorithm != Algorithm::mle;
     const std::int64_t observations = problem.by_user.observations();
@@ -412,9 +213,7 @@ void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView
       row_solve_bytes(context_, ratings.offsets, opposite.rows(), spec_, limits_) +
       std::int64_t{sizeof(unsigned long long)};
   const auto free = static_cast<std::int64_t>(context_.memory().free);
-  if (needed > free) {
-    throw NotEnoughMemory(bytes_text(needed, free), needed, free);
-  }
+  require_free(needed, free);
   with_sizes(needed, free, [&] {
     Rows rows(ratings.offsets, ratings.observations(), spec_.rank);
     DeviceBuffer<unsigned long long> repaired(1);
@@ -453,101 +252,6 @@ void Engine::set_regularization(const Regularization& regularization) {
     }
     rows.prepare_solving(context_, *staging_, opposite_of(side).rows(), spec_, limits_);
   }
-  staging_->finish();
-}
-
-void Engine::send_table(const DeviceTable<float>& table, const SideView<const float>& from,
-                        View<const std::int64_t> offsets) {
-  require(from.rows == table.rows() && from.rank == table.rank,
-          "the factors have another shape than those on the device");
-  const auto rated = [&](std::int64_t row) { return offsets[row + 1] > offsets[row]; };
-  send_rows(*staging_, table.factors, table.stride, table.rank,
-            [&](std::int64_t row) { return rated(row) ? from.row(row) : nullptr; });
-  send_rows(*staging_, table.biases, 1, 1, [&](std::int64_t row) {
-    return spec_.biases && rated(row) ? from.biases + row : nullptr;
-  });
-  staging_->finish();
-}
-
-void Engine::receive_table(const DeviceTable<const float>& table, const SideView<float>& to) {
-  require(to.rows == table.rows() && to.rank == table.rank,
-          "the factors have another shape than those on the device");
-  receive_rows(*staging_, table.factors, table.stride, table.rank,
-               [&](std::int64_t row) { return to.row(row); });
-  staging_->receive(table.biases, View<float>(to.biases, to.rows));
-}
-
-void Engine::factors(Side side, const SideView<float>& to) {
-  receive_table(rows_of(side).table(), to);
-}
-
-void Engine::set_factors(Side side, const SideView<const float>& from) {
-  Rows& rows = rows_of(side);
-  send_table(rows.parameters.table(), from, rows.host());
-}
-
-std::vector<StateArray> Engine::state_arrays() {
-  std::vector<StateArray> arrays;
-  const auto add_table = [&](const char* factors, const char* biases, Rows& side) {
-    const DeviceTable<float> table = side.parameters.table();
-    arrays.push_back({factors, table.rows(), table.rank, table.stride, table.factors});
-    arrays.push_back({biases, table.rows(), 1, 1, table.biases});
-  };
-  add_table("user_factors", "user_biases", *users_);
-  add_table("item_factors", "item_biases", *items_);
-  if (sgd_ && spec_.adagrad) {
-    const auto add_sums = [&](const char* name, Side side, std::vector<float> SgdSums::*which) {
-      arrays.push_back({name, rows_of(side).rows(), 1, 1, SumsPlace{side, which}});
-    };
-    add_sums("user_factor_sums", Side::users, &SgdSums::factors);
-    add_sums("user_bias_sums", Side::users, &SgdSums::biases);
-    add_sums("item_factor_sums", Side::items, &SgdSums::factors);
-    add_sums("item_bias_sums", Side::items, &SgdSums::biases);
-  }
-  if (least_squares_) {
-    DampingState& damping = least_squares_->state();
-    arrays.push_back({"damping", 1, 1, 1, &damping.damping});
-    arrays.push_back({"first_gradient", 1, 1, 1, &damping.first_gradient});
-  }
-  return arrays;
-}
-
-SgdSums Engine::sums_of(Side side) const {
-  return side == Side::users ? sgd_->user_sums() : sgd_->item_sums();
-}
-
-void Engine::state(std::size_t index, void* values) {
-  const StateArray array = state_arrays().at(index);
-  if (double* const* const host = std::get_if<double*>(&array.place)) {
-    std::copy_n(*host, array.size(), static_cast<double*>(values));
-    return;
-  }
-  auto* const to = static_cast<float*>(values);
-  if (const auto* const sums = std::get_if<SumsPlace>(&array.place)) {
-    const SgdSums held = sums_of(sums->side);
-    std::copy_n((held.*sums->which).data(), array.size(), to);
-    return;
-  }
-  receive_rows(*staging_, DeviceSpan<const float>(std::get<DeviceSpan<float>>(array.place)),
-               array.stride, array.columns,
-               [&](std::int64_t row) { return to + row * array.columns; });
-}
-
-void Engine::set_state(std::size_t index, const void* values) {
-  const StateArray array = state_arrays().at(index);
-  if (double* const* const host = std::get_if<double*>(&array.place)) {
-    std::copy_n(static_cast<const double*>(values), array.size(), *host);
-    return;
-  }
-  const auto* const from = static_cast<const float*>(values);
-  if (const auto* const sums = std::get_if<SumsPlace>(&array.place)) {
-    SgdSums held = sums_of(sums->side);
-    std::copy_n(from, array.size(), (held.*sums->which).data());
-    sums->side == Side::users ? sgd_->set_user_sums(held) : sgd_->set_item_sums(held);
-    return;
-  }
-  send_rows(*staging_, std::get<DeviceSpan<float>>(array.place), array.stride, array.columns,
-            [&](std::int64_t row) { return from + row * array.columns; });
   staging_->finish();
 }
 

@@ -5,6 +5,7 @@
 #include "kernels/cuda/als.hpp"
 #include "kernels/cuda/errors.hpp"
 #include "kernels/cuda/least_squares.hpp"
+#include "kernels/cuda/planned_memory.hpp"
 #include "kernels/cuda/sgd.hpp"
 #include "kernels/cuda/staging.hpp"
 #include "kernels/math/likelihood.hpp"
@@ -66,22 +67,6 @@ struct EngineShape {
 struct EngineLimits {
   BinLimits bins;                                      // its most_short_ratings is not used
   std::int64_t staging_bytes = std::int64_t{8} << 20;  // of either half
-};
-
-struct PlanPart {
-  const char* name;
-  std::int64_t bytes;
-};
-
-/// More device memory is needed than is free, or an allocation failed although the plan fitted.
-class NotEnoughMemory : public OutOfDeviceMemory {
- public:
-  NotEnoughMemory(const std::string& what, std::int64_t needed, std::int64_t available)
-      : OutOfDeviceMemory(cudaErrorMemoryAllocation, what),
-        needed_bytes(needed),
-        free_bytes(available) {}
-  std::int64_t needed_bytes;
-  std::int64_t free_bytes;
 };
 
 /// One of AdaGrad's accumulators, which their owner keeps beside other things of a row.

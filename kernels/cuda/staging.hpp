@@ -108,4 +108,40 @@ class Staging {
   int turn_ = 0;
 };
 
+/// Enqueues filling rows that lie `stride` apart: source(row) gives `columns` numbers, or null for
+/// a row of zeros. What pads the rows becomes 0.
+template <typename Source>
+void send_rows(Staging& staging, DeviceSpan<float> to, std::int64_t stride, std::int64_t columns,
+               Source&& source) {
+  if (to.size() == 0) {
+    return;
+  }
+  staging.send(to, stride, [&](std::span<float> part, std::int64_t first) {
+    std::fill(part.begin(), part.end(), 0.0F);
+    const std::int64_t first_row = first / stride;
+    const auto rows = static_cast<std::int64_t>(part.size()) / stride;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      if (const float* const from = source(first_row + r)) {
+        std::copy_n(from, columns, part.data() + r * stride);
+      }
+    }
+  });
+}
+
+/// Waits for rows that lie `stride` apart: target(row) is where the first `columns` of each go.
+template <typename Target>
+void receive_rows(Staging& staging, DeviceSpan<const float> from, std::int64_t stride,
+                  std::int64_t columns, Target&& target) {
+  if (from.size() == 0) {
+    return;
+  }
+  staging.receive(from, stride, [&](std::span<const float> part, std::int64_t first) {
+    const std::int64_t first_row = first / stride;
+    const auto rows = static_cast<std::int64_t>(part.size()) / stride;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      std::copy_n(part.data() + r * stride, columns, target(first_row + r));
+    }
+  });
+}
+
 }  // namespace alsatian::cuda

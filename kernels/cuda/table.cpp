@@ -2,6 +2,7 @@
 #include "kernels/cuda/table.h"
 
 #include "kernels/cuda/engine.hpp"
+#include "kernels/cuda/top_n_engine.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -11,10 +12,16 @@
 #include <string_view>
 #include <type_traits>
 
-/// What the program holds a pointer to.
+/// What the program holds pointers to.
 struct AlsatianCudaEngine {
   explicit AlsatianCudaEngine(const alsatian::cuda::EngineProblem& problem) : engine(problem) {}
   alsatian::cuda::Engine engine;
+};
+struct AlsatianCudaTopItems {
+  AlsatianCudaTopItems(const alsatian::SideView<const float>& candidates,
+                       const alsatian::cuda::TopItemsShape& shape)
+      : engine(candidates, shape) {}
+  alsatian::cuda::TopItemsEngine engine;
 };
 
 namespace alsatian::cuda {
@@ -135,6 +142,29 @@ AlsatianCudaErrorSums to_sums(const ErrorSums& sums) {
   return {sums.count, sums.squared_error, sums.absolute_error, sums.loss};
 }
 
+AlsatianCudaPlan to_plan(const std::vector<PlanPart>& parts, const Context& context) {
+  AlsatianCudaPlan plan = {};
+  for (const PlanPart& part : parts) {
+    plan.parts[plan.count++] = {part.name, part.bytes};
+  }
+  plan.total_bytes = total_of(parts);
+  plan.free_bytes = static_cast<std::int64_t>(context.memory().free);
+  return plan;
+}
+
+TopItemsShape to_shape(const AlsatianCudaTopItemsShape& shape) {
+  return {.candidates = shape.candidates,
+          .rank = shape.rank,
+          .count = shape.count,
+          .block_users = shape.block_users,
+          .block_seen = shape.block_seen};
+}
+
+template <typename Span, typename T>
+Span to_span(std::span<const T> span) {
+  return {span.data(), static_cast<std::int64_t>(span.size())};
+}
+
 /// What the table points to; a namespace, as kernels have some of the names.
 namespace entries {
 
@@ -164,18 +194,12 @@ std::int32_t devices(AlsatianCudaDevices* found, Status* status) {
 std::int32_t plan(const AlsatianCudaShape* shape, AlsatianCudaPlan* plan, Status* status) {
   return guarded(status, [&] {
     const Context context(0);
-    const std::vector<PlanPart> parts =
-        Engine::plan(context, {.spec = to_spec(shape->spec),
-                               .user_offsets = view_of(shape->user_offsets),
-                               .item_offsets = view_of(shape->item_offsets),
-                               .held_out = shape->held_out,
-                               .grid = shape->grid});
-    *plan = {};
-    for (const PlanPart& part : parts) {
-      plan->parts[plan->count++] = {part.name, part.bytes};
-      plan->total_bytes += part.bytes;
-    }
-    plan->free_bytes = static_cast<std::int64_t>(context.memory().free);
+    *plan = to_plan(Engine::plan(context, {.spec = to_spec(shape->spec),
+                                           .user_offsets = view_of(shape->user_offsets),
+                                           .item_offsets = view_of(shape->item_offsets),
+                                           .held_out = shape->held_out,
+                                           .grid = shape->grid}),
+                    context);
   });
 }
 
@@ -286,6 +310,49 @@ std::int32_t set_state(AlsatianCudaEngine* engine, std::int32_t index, const voi
                  [&] { engine->engine.set_state(static_cast<std::size_t>(index), values); });
 }
 
+std::int32_t top_items_plan(const AlsatianCudaTopItemsShape* shape, AlsatianCudaPlan* plan,
+                            Status* status) {
+  return guarded(status, [&] {
+    const Context context(0);
+    *plan = to_plan(TopItemsEngine::plan(to_shape(*shape)), context);
+  });
+}
+
+std::int32_t top_items_create(const AlsatianCudaRows* candidates,
+                              const AlsatianCudaTopItemsShape* shape,
+                              AlsatianCudaTopItems** top_items, Status* status) {
+  return guarded(status, [&] {
+    *top_items = nullptr;
+    *top_items =
+        std::make_unique<AlsatianCudaTopItems>(view_of(*candidates, shape->rank), to_shape(*shape))
+            .release();
+  });
+}
+
+void top_items_destroy(AlsatianCudaTopItems* top_items) {
+  const std::unique_ptr<AlsatianCudaTopItems> gone(top_items);
+}
+
+std::int32_t top_items_ask(AlsatianCudaTopItems* top_items,
+                           const AlsatianCudaTopItemsQuestion* question, Status* status) {
+  return guarded(status, [&] {
+    top_items->engine.ask({.users = view_of(question->users, top_items->engine.rank()),
+                           .asked = view_of(question->asked),
+                           .seen_offsets = view_of(question->seen_offsets),
+                           .seen = view_of(question->seen),
+                           .mean = question->mean});
+  });
+}
+
+std::int32_t top_items_answer(AlsatianCudaTopItems* top_items, AlsatianCudaTopItemsAnswer* answer,
+                              Status* status) {
+  return guarded(status, [&] {
+    const UsersAnswer found = top_items->engine.answer();
+    *answer = {to_span<AlsatianInt32s>(found.found), to_span<AlsatianInt32s>(found.positions),
+               to_span<AlsatianDoubles>(found.scores)};
+  });
+}
+
 }  // namespace entries
 
 }  // namespace
@@ -299,6 +366,8 @@ const AlsatianCudaTable* alsatian_cuda_table(std::int32_t version) {
       .largest_rank = {cuda::Engine::largest_rank(cuda::Algorithm::als),
                        cuda::Engine::largest_rank(cuda::Algorithm::mle),
                        cuda::Engine::largest_rank(cuda::Algorithm::ls)},
+      .top_items_largest_rank = cuda::TopItemsEngine::largest_rank,
+      .top_items_most_count = cuda::TopItems::most_count,
       .devices = cuda::entries::devices,
       .plan = cuda::entries::plan,
       .create = cuda::entries::create,
@@ -316,6 +385,11 @@ const AlsatianCudaTable* alsatian_cuda_table(std::int32_t version) {
       .state_arrays = cuda::entries::state_arrays,
       .state = cuda::entries::state,
       .set_state = cuda::entries::set_state,
+      .top_items_plan = cuda::entries::top_items_plan,
+      .top_items_create = cuda::entries::top_items_create,
+      .top_items_destroy = cuda::entries::top_items_destroy,
+      .top_items_ask = cuda::entries::top_items_ask,
+      .top_items_answer = cuda::entries::top_items_answer,
   };
   return version == ALSATIAN_CUDA_TABLE_VERSION ? &table : nullptr;
 }

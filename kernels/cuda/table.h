@@ -8,7 +8,7 @@
 // NOLINTBEGIN: C has neither namespaces nor enum classes
 
 /* Raised whenever anything below changes; a module and a program of two versions do not mix. */
-#define ALSATIAN_CUDA_TABLE_VERSION 1
+#define ALSATIAN_CUDA_TABLE_VERSION 2
 
 typedef enum AlsatianCudaCode {
   ALSATIAN_CUDA_OK = 0,
@@ -40,6 +40,10 @@ typedef struct AlsatianFloats {
   const float* data;
   int64_t size;
 } AlsatianFloats;
+typedef struct AlsatianDoubles {
+  const double* data;
+  int64_t size;
+} AlsatianDoubles;
 
 /* Ratings in compressed rows; columns rise within a row. */
 typedef struct AlsatianCudaRatings {
@@ -172,15 +176,46 @@ typedef struct AlsatianCudaArrays {
   AlsatianCudaArray arrays[ALSATIAN_CUDA_MOST_ARRAYS];
 } AlsatianCudaArrays;
 
+/* What decides how much memory top-N takes. */
+typedef struct AlsatianCudaTopItemsShape {
+  int64_t candidates;
+  int32_t rank;
+  int32_t count;       /* best candidates of each user */
+  int64_t block_users; /* most users of a question; kernels take 256 at once */
+  int64_t block_seen;  /* most positions that the users of a question have seen */
+} AlsatianCudaTopItemsShape;
+
+typedef struct AlsatianCudaTopItemsQuestion {
+  AlsatianCudaRows users;
+  AlsatianInt32s asked;        /* rows of users; -1 is an unknown one: zeros */
+  AlsatianInt64s seen_offsets; /* [asked + 1], from 0 on; empty: nothing is left out */
+  AlsatianInt32s seen;         /* positions of candidates, rising within a row */
+  double mean;                 /* what every score has beside biases and factors */
+} AlsatianCudaTopItemsQuestion;
+
+/* Row r holds the best found[r] candidates of asked user r: highest score first, then the smaller
+   position; what is behind them is anything. found[r] = -1: too many are too close for the proof,
+   or factors too large for it; that user is the caller's to answer. Memory of the engine. */
+typedef struct AlsatianCudaTopItemsAnswer {
+  AlsatianInt32s found;     /* [asked] */
+  AlsatianInt32s positions; /* [asked, count] of the candidates */
+  AlsatianDoubles scores;   /* [asked, count] */
+} AlsatianCudaTopItemsAnswer;
+
+/* Top-N among candidates on the device. One thread at a time. */
+typedef struct AlsatianCudaTopItems AlsatianCudaTopItems;
+
 /* A problem on the device, and everything that trains it. One thread at a time. */
 typedef struct AlsatianCudaEngine AlsatianCudaEngine;
 
-/* Every function that returns int32_t returns an AlsatianCudaCode and has waited for the device.
-   After a device error the engine is good for nothing but destroy. */
+/* Every function that returns int32_t returns an AlsatianCudaCode and, but for top_items_ask, has
+   waited for the device. After a device error the engine is good for nothing but destroy. */
 typedef struct AlsatianCudaTable {
   int32_t version;         /* ALSATIAN_CUDA_TABLE_VERSION */
   int32_t runtime_version; /* of CUDA, as driver_version: the oldest driver that will do */
   int32_t largest_rank[3]; /* by AlsatianCudaAlgorithm; -1 where there are no kernels for it */
+  int32_t top_items_largest_rank;
+  int32_t top_items_most_count;
 
   /* Never fails for want of a device or a driver: count is 0, and the status says why. */
   int32_t (*devices)(AlsatianCudaDevices* devices, AlsatianCudaStatus* status);
@@ -231,6 +266,23 @@ typedef struct AlsatianCudaTable {
                    AlsatianCudaStatus* status);
   int32_t (*set_state)(AlsatianCudaEngine* engine, int32_t index, const void* values,
                        AlsatianCudaStatus* status);
+
+  /* What top_items_create would allocate. */
+  int32_t (*top_items_plan)(const AlsatianCudaTopItemsShape* shape, AlsatianCudaPlan* plan,
+                            AlsatianCudaStatus* status);
+  /* Copies the candidates to the first device. Fails before it allocates where the plan is larger
+     than the free memory. */
+  int32_t (*top_items_create)(const AlsatianCudaRows* candidates,
+                              const AlsatianCudaTopItemsShape* shape,
+                              AlsatianCudaTopItems** top_items, AlsatianCudaStatus* status);
+  void (*top_items_destroy)(AlsatianCudaTopItems* top_items);
+  /* Starts to answer and returns. Up to two questions may be without an answer. */
+  int32_t (*top_items_ask)(AlsatianCudaTopItems* top_items,
+                           const AlsatianCudaTopItemsQuestion* question,
+                           AlsatianCudaStatus* status);
+  /* Waits for the answer to the earliest question that has none; it stays until the next ask. */
+  int32_t (*top_items_answer)(AlsatianCudaTopItems* top_items, AlsatianCudaTopItemsAnswer* answer,
+                              AlsatianCudaStatus* status);
 } AlsatianCudaTable;
 
 #ifdef __cplusplus

@@ -228,7 +228,7 @@ TopItems::TopItems(const Context& context, DeviceTable<const float> candidates, 
 
 TopItems::~TopItems() = default;
 
-TopItemsAnswer TopItems::answer(const TopItemsQuestion& question) {
+TopItemsAnswer TopItems::answer(const TopItemsQuestion& question, const Event* last_read) {
   State& state = *state_;
   const std::int64_t users = question.users.rows();
   const bool seen_fits =
@@ -245,7 +245,13 @@ TopItemsAnswer TopItems::answer(const TopItemsQuestion& question) {
       std::as_const(state.positions).span().subspan(0, users * state.row_size),
       std::as_const(state.scores).span().subspan(0, users * state.row_size),
       std::as_const(state.found).span().subspan(0, users)};
+  const auto wait_for_last_read = [&] {
+    if (last_read != nullptr) {
+      last_read->hold_back(stream);
+    }
+  };
   if (state.count == 0) {
+    wait_for_last_read();
     clear(stream, state.found.span());
     return result;
   }
@@ -260,6 +266,7 @@ TopItemsAnswer TopItems::answer(const TopItemsQuestion& question) {
   launch(stream, select_kernel(state.width), select_shape(state.width, users),
          SelectTask{items, std::as_const(state.user_words).span(), bounds, question.seen_offsets,
                     question.seen, kept, counts, state.count});
+  wait_for_last_read();
   launch(
       stream, &rank_items<RankShape>,
       {users, RankShape::threads, RankShape::shared_bytes(state.capacity(), question.users.stride)},

@@ -47,8 +47,9 @@ class TopItems {
   TopItems& operator=(const TopItems&) = delete;
 
   /// Enqueues the answer on context.compute(); does not wait. It is there once that has passed,
-  /// and until the next call.
-  TopItemsAnswer answer(const TopItemsQuestion& question);
+  /// and until the next call, which overwrites it as its last step; not before `last_read`, which
+  /// another stream reaches when it has read it.
+  TopItemsAnswer answer(const TopItemsQuestion& question, const Event* last_read = nullptr);
 
   /// Bytes of device memory that the constructor allocates.
   static std::int64_t bytes(std::int64_t candidates, std::int32_t rank, std::int32_t count,

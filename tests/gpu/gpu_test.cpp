@@ -1,13 +1,16 @@
 // The program's own way to a GPU: the module beside the program, loaded, on a real device. The
 // cases of backend_cases.cpp run here too.
 #include "host/error.hpp"
+#include "host/evaluate/top_items_backend.hpp"
 #include "host/train/cuda_backend.hpp"
 #include "tests/gpu/backend_under_test.hpp"
 #include "tests/support/backend_pairs.hpp"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <numeric>
 #include <string>
 #include <string_view>
 
@@ -114,6 +117,72 @@ TEST_F(Gpu, GivesTheSameBytesTwiceOnThousandsOfRows) {
       return std::make_pair(backend->state(), backend->objective().value);
     };
     EXPECT_EQ(run(), run());
+  }
+}
+
+/// Random factors; every tenth item is the one before it again, so that items tie.
+Model large_model(std::int32_t users, std::int32_t items, std::int32_t rank) {
+  Model model;
+  model.scale.mean = 3.5;
+  const auto fill = [](SideFactors& side, RandomStream stream) {
+    for (std::int64_t row = 0; row < side.rows; ++row) {
+      const auto draw = [&](std::int32_t column) {
+        return static_cast<float>(0.3 * testing::detail::normal_draw(7, stream, row, column));
+      };
+      for (std::int32_t j = 0; j < side.rank; ++j) side.row(row)[j] = draw(j + 1);
+      side.biases[static_cast<std::size_t>(row)] = draw(0);
+    }
+  };
+  model.factors.users = SideFactors(users, rank);
+  model.factors.items = SideFactors(items, rank);
+  fill(model.factors.users, RandomStream::user_start);
+  fill(model.factors.items, RandomStream::item_start);
+  SideFactors& table = model.factors.items;
+  for (std::int64_t item = 1; item < items; item += 10) {
+    std::copy_n(table.row(item - 1), rank, table.row(item));
+    table.biases[static_cast<std::size_t>(item)] = table.biases[static_cast<std::size_t>(item) - 1];
+  }
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(items));
+  std::iota(ids.begin(), ids.end(), 0);
+  model.items = IdIndex(std::move(ids));
+  model.item_counts.assign(static_cast<std::size_t>(items), 1);
+  return model;
+}
+
+TEST_F(Gpu, FindsTheBestItemsOfTheCpuToTheLastBit) {
+  constexpr std::int32_t users = 70'001;  // three blocks
+  constexpr std::int32_t items = 5'003;
+  std::vector<std::int32_t> asked(users);
+  std::iota(asked.begin(), asked.end(), 0);
+  asked[users / 2] = -1;
+  CompressedMatrix seen{{0}, {}, {}};
+  for (std::int32_t user = 0; user < users; ++user) {
+    for (std::int32_t item = user % 89; item < items; item += 89) seen.columns.push_back(item);
+    seen.offsets.push_back(static_cast<std::int64_t>(seen.columns.size()));
+  }
+  for (const std::int32_t rank : {0, 33, 64, 128, 300}) {
+    const Model model = large_model(users, items, rank);
+    const CandidateItems candidates(model, nullptr);
+    for (const std::int32_t count : {10, 100}) {
+      SCOPED_TRACE("rank " + std::to_string(rank) + ", count " + std::to_string(count));
+      const auto expected = top_items(model, candidates, asked, count, &seen);
+      const ChosenTopItems gpu = make_top_items({model, candidates, asked, count, &seen}, {}, 0);
+      EXPECT_EQ(gpu.backend->description(), "cuda (" + cuda_device() + ")") << gpu.reason;
+      std::size_t different = 0;
+      std::size_t answered = 0;
+      gpu.backend->answer([&](std::size_t first, const auto& answers) {
+        EXPECT_EQ(first, answered);
+        answered += answers.size();
+        for (std::size_t i = 0; i < answers.size(); ++i) {
+          const auto same = [](const RankedItem& left, const RankedItem& right) {
+            return left.index == right.index && left.score == right.score;
+          };
+          different += std::ranges::equal(answers[i], expected[first + i], same) ? 0 : 1;
+        }
+      });
+      EXPECT_EQ(answered, asked.size());
+      EXPECT_EQ(different, 0U);
+    }
   }
 }
 

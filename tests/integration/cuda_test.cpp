@@ -1,13 +1,16 @@
 // The program with a CUDA module that computes on the stand-in device of tests/simt: what a user
 // with a GPU sees, on machines without one.
+#include "host/evaluate/top_items_backend.hpp"
 #include "tests/integration/problem_folder.hpp"
 #include "tests/integration/run_program.hpp"
+#include "tests/support/models.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -82,6 +85,123 @@ TEST(Cuda, RefusesWhatItHasNoKernelsForBeforeReadingAndAutoSaysWhyItTakesTheCpu)
   EXPECT_EQ(automatic.code, 0) << automatic.error;
   EXPECT_THAT(automatic.error,
               HasSubstr("not on the GPU: --k 300: --model als takes a k from 0 to 256 on a GPU"));
+}
+
+/// What `recommend` prints for all users on either device, which must be the same.
+std::string recommended(const std::vector<std::string>& arguments) {
+  const auto on = [&](const char* device) {
+    return run_with_module(
+        with({"recommend"}, with(arguments, {"--all-users", "--device", device})));
+  };
+  const RunResult cpu = on("cpu");
+  const RunResult cuda = on("cuda");
+  EXPECT_EQ(cpu.code, 0) << cpu.error;
+  EXPECT_EQ(cuda.code, 0) << cuda.error;
+  EXPECT_THAT(cpu.error, HasSubstr("thread"));
+  EXPECT_THAT(cuda.error, HasSubstr("device   cuda (stand-in, 1 GB): asked for\n"));
+  EXPECT_EQ(cuda.output, cpu.output);
+  return cpu.output;
+}
+
+class CudaRecommendations : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(CudaRecommendations, AreThoseOfTheCpuByteForByte) {
+  const TemporaryFolder folder;
+  const std::string ratings = ProblemFolder::shared().ratings();
+  const std::string model = folder.file("model");
+  const RunResult trained =
+      run(with({"train", "--data", ratings, "--device", "cpu", "--epochs", "2", "--out", model},
+               fields_of(GetParam(), ' ')));
+  ASSERT_EQ(trained.code, 0) << trained.error;
+  std::string items;
+  for (int item = 1; item <= 157; item += 3) items += std::to_string(item) + "\n";
+  write_bytes(folder.file("items"), items);
+  const std::string unseen = recommended({model, "--data", ratings});
+  EXPECT_EQ(Tsv(unseen).rows(), 2110U);
+  EXPECT_NE(recommended({model, "--include-seen"}), unseen);
+  EXPECT_NE(recommended({model, "--data", ratings, "--items", folder.file("items")}), unseen);
+  recommended({model, "--data", ratings, "--top", "1", "--clip", "--format", "jsonl"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, CudaRecommendations,
+                         ::testing::Values("--k 0", "--k 1", "--k 33", "--k 64",
+                                           "--k 8 --no-biases",
+                                           "--k 5 --model mle --likelihood bernoulli --positive 4"),
+                         [](const auto& model) {
+                           std::string name;
+                           for (const char letter : std::string(model.param)) {
+                             if (std::isalnum(static_cast<unsigned char>(letter)) != 0) {
+                               name += letter;
+                             }
+                           }
+                           return name;
+                         });
+
+TEST(Cuda, RecommendsByteForByteWhatTheCpuDoesWhereItemsTie) {
+  const TemporaryFolder folder;
+  write_bytes(folder.file("ratings.csv"), small_ratings(30, 40));  // five kinds of items
+  for (const char* rank : {"0", "3"}) {
+    const RunResult trained = run({"train", "--data", folder.file("ratings.csv"), "--device", "cpu",
+                                   "--k", rank, "--epochs", "3", "--out", folder.file("model")});
+    ASSERT_EQ(trained.code, 0) << trained.error;
+    const Tsv table(recommended({folder.file("model"), "--include-seen", "--top", "13"}));
+    EXPECT_EQ(table.at(0, "prediction"), table.at(1, "prediction")) << "nothing ties";
+    EXPECT_LT(table.number(0, "item"), table.number(1, "item"));
+  }
+}
+
+TEST(Cuda, RecommendsForUsersByNameAndAllThatThereIsWhereMoreIsAskedFor) {
+  for (const char* top : {"10", "1000000"}) {
+    const std::vector<std::string> arguments{
+        "recommend", ProblemFolder::shared().model(),   "--users", "7,3,7",
+        "--data",    ProblemFolder::shared().ratings(), "--top",   top};
+    const RunResult cuda = run_with_module(with(arguments, {"--device", "cuda"}));
+    EXPECT_EQ(cuda.code, 0) << cuda.error;
+    EXPECT_EQ(cuda.output, run_with_module(with(arguments, {"--device", "cpu"})).output);
+  }
+}
+
+TEST(Cuda, RefusesMoreRecommendationsThanItHasKernelsFor) {
+  const TemporaryFolder folder;
+  const std::string ratings = folder.file("ratings.csv");
+  const std::string model = folder.file("model");
+  ASSERT_EQ(
+      run({"generate", "--users", "9", "--items", "1025", "--ratings", "4000", "--out", ratings})
+          .code,
+      0);
+  ASSERT_EQ(run({"train", "--data", ratings, "--k", "1", "--epochs", "1", "--device", "cpu",
+                 "--out", model})
+                .code,
+            0);
+  const std::vector<std::string> arguments{"recommend", model,   "--all-users", "--data",
+                                           "/absent",   "--top", "1025"};
+  expect_refusal(run_with_module(with(arguments, {"--device", "cuda"})), 64,
+                 "--top 1025: must be between 1 and 1024 on a GPU where there are as many items",
+                 "try --top 1024, or --device cpu");
+}
+
+TEST(Cuda, AutoRecommendsOnTheCpuWhereThereIsLittleToDo) {
+  const RunResult result = run_with_module(
+      {"recommend", ProblemFolder::shared().model(), "--users", "1", "--include-seen"});
+  EXPECT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error,
+              ::testing::ContainsRegex("device   cpu \\([0-9]+ threads?\\): too little to do for a "
+                                       "GPU\n"));
+}
+
+TEST(Cuda, AutoRecommendsOnTheGpuWhereThereIsEnoughToDo) {
+  const Model model = sample_model({.items = 1025});
+  const std::vector<std::int32_t> users{0, 4};
+  const CandidateItems candidates(model, nullptr);
+  ::setenv("ALSATIAN_CUDA_MODULE", ALSATIAN_SIMT_MODULE, 1);
+  const auto chosen_for = [&](std::int32_t count) {
+    const ChosenTopItems chosen = make_top_items({model, candidates, users, count}, {}, 0);
+    return chosen.backend->description() + ": " + chosen.reason;
+  };
+  EXPECT_EQ(chosen_for(10), "cuda (stand-in, 1 GB): a GPU was found");
+  EXPECT_THAT(chosen_for(1025),
+              HasSubstr(": not on the GPU: --top 1025: must be between 1 and 1024 on a GPU"));
+  ::unsetenv("ALSATIAN_CUDA_MODULE");
 }
 
 }  // namespace

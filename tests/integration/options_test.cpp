@@ -308,11 +308,15 @@ TEST(ConfigFile, ErrorsNameFileAndLine) {
 TEST(Device, CudaThatIsNotThereIsExit69AndNeverFallsBack) {
   const RunResult version = run({"--version"});
   if (version.output.find("not available") == std::string::npos) GTEST_SKIP() << "CUDA is here";
-  const RunResult result =
-      run({"train", "--data", ProblemFolder::shared().ratings(), "--device", "cuda"});
-  EXPECT_EQ(result.code, 69);
-  EXPECT_TRUE(is_error_text(result.error)) << result.error;
-  EXPECT_THAT(result.error, HasSubstr("--device cuda: "));
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"train", "--data", ProblemFolder::shared().ratings()},
+        std::vector<std::string>{"recommend", "/absent", "--all-users", "--include-seen"}}) {
+    const RunResult result = run(with(arguments, {"--device", "cuda"}));
+    EXPECT_EQ(result.code, 69);
+    EXPECT_EQ(result.output, "");
+    EXPECT_TRUE(is_error_text(result.error)) << result.error;
+    EXPECT_THAT(result.error, HasSubstr("--device cuda: "));
+  }
 }
 
 TEST(Outputs, ThatAreInputsAreRefusedAlsoThroughLinks) {

@@ -3,7 +3,7 @@
 
 #include "kernels/cuda/top_n_rank.hpp"
 #include "tests/simt/schedules.hpp"
-#include "tests/support/reference_problems.hpp"
+#include "tests/simt/top_n_problems.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <ostream>
 #include <stdexcept>
 #include <vector>
 
@@ -19,115 +18,6 @@ namespace alsatian::cuda {
 namespace {
 
 using ::testing::HasSubstr;
-
-struct Table {
-  std::int32_t rank = 0;
-  std::vector<float> factors;  // [rows, rank]
-  std::vector<float> biases;
-
-  std::int64_t rows() const { return static_cast<std::int64_t>(biases.size()); }
-  float* row(std::int64_t index) { return factors.data() + index * rank; }
-  const float* row(std::int64_t index) const { return factors.data() + index * rank; }
-};
-
-struct Problem {
-  Table users;
-  Table items;
-  std::int32_t count = 10;
-  double mean = 3.5;
-  std::vector<std::vector<std::int32_t>> seen;  // per user; empty: nobody has seen anything
-};
-
-Table random_table(std::int64_t rows, std::int32_t rank, double spread, std::uint64_t seed) {
-  const auto draw = [&](std::int64_t row, std::int32_t column) {
-    return static_cast<float>(
-        spread * testing::detail::normal_draw(seed, RandomStream::generate, row, column));
-  };
-  Table table{rank, {}, {}};
-  for (std::int64_t row = 0; row < rows; ++row) {
-    for (std::int32_t j = 0; j < rank; ++j) {
-      table.factors.push_back(draw(row, j + 1));
-    }
-    table.biases.push_back(draw(row, 0));
-  }
-  return table;
-}
-
-/// Every third item or so is seen by each user, none by the last one.
-std::vector<std::vector<std::int32_t>> some_seen(std::int64_t users, std::int64_t items) {
-  std::vector<std::vector<std::int32_t>> seen(static_cast<std::size_t>(users));
-  for (std::int64_t user = 0; user + 1 < users; ++user) {
-    for (std::int32_t item = 0; item < items; ++item) {
-      if (philox(3, RandomStream::generate, static_cast<std::uint64_t>(user),
-                 static_cast<std::uint32_t>(item))
-                  .word[0] %
-              3 ==
-          0) {
-        seen[static_cast<std::size_t>(user)].push_back(item);
-      }
-    }
-  }
-  return seen;
-}
-
-struct Sizes {
-  std::int64_t users = 37;
-  std::int64_t items = 261;  // five tiles, the last not full
-  std::int32_t rank = 33;
-  std::int32_t count = 10;
-};
-
-Problem make_problem(const Sizes& sizes) {
-  return {random_table(sizes.users, sizes.rank, 0.3, 11),
-          random_table(sizes.items, sizes.rank, 0.4, 12), sizes.count, 3.5,
-          some_seen(sizes.users, sizes.items)};
-}
-
-struct Ranked {
-  std::int32_t position;
-  double score;
-
-  bool operator==(const Ranked&) const = default;
-};
-
-void PrintTo(const Ranked& ranked, std::ostream* stream) {
-  *stream << ranked.position << ": " << ranked.score;
-}
-
-using Answers = std::vector<std::vector<Ranked>>;
-
-std::vector<Ranked> best_of_user(const Problem& problem, std::int64_t user) {
-  std::vector<Ranked> all;
-  for (std::int32_t item = 0; item < problem.items.rows(); ++item) {
-    if (!problem.seen.empty() &&
-        std::ranges::count(problem.seen[static_cast<std::size_t>(user)], item) > 0) {
-      continue;
-    }
-    double product = 0;
-    for (std::int32_t j = 0; j < problem.items.rank; ++j) {
-      product += static_cast<double>(problem.users.row(user)[j]) *
-                 static_cast<double>(problem.items.row(item)[j]);
-    }
-    const double score = problem.mean + problem.users.biases[static_cast<std::size_t>(user)] +
-                         problem.items.biases[static_cast<std::size_t>(item)] + product;
-    if (std::isfinite(score)) {
-      all.push_back({item, score});
-    }
-  }
-  std::ranges::sort(all, [](const Ranked& left, const Ranked& right) {
-    return left.score != right.score ? left.score > right.score : left.position < right.position;
-  });
-  all.resize(std::min(all.size(), static_cast<std::size_t>(problem.count)));
-  return all;
-}
-
-Answers best_of_all(const Problem& problem) {
-  Answers answers;
-  for (std::int64_t user = 0; user < problem.users.rows(); ++user) {
-    answers.push_back(best_of_user(problem, user));
-  }
-  return answers;
-}
 
 template <typename T>
 DeviceBuffer<T> to_device(const Context& context, const std::vector<T>& values) {
@@ -540,6 +430,42 @@ TEST_F(TopItemsAnyhow, AllocateOnceForAllBatches) {
     allocations = simt::allocations_made();  // those of the download
   }
   EXPECT_EQ(found, best_of_all(problem));
+}
+
+TEST_F(TopItemsAnyhow, KeepAnAnswerUntilAnotherStreamHasReadIt) {
+  const Problem problem = make_problem({.users = 20, .items = 130, .rank = 9, .count = 5});
+  const Context context(0);
+  const OnDevice items(context, problem.items);
+  const OnDevice users(context, problem.users);
+  const DeviceTable<const float> all = users.table();
+  const auto ten_users = [&](std::int64_t first) {
+    return TopItemsQuestion{{all.factors.subspan(first * all.stride, 10 * all.stride),
+                             all.biases.subspan(first, 10), all.rank, all.stride},
+                            {},
+                            {},
+                            problem.mean};
+  };
+  TopItems top(context, items.table(), problem.count, 10);
+  const Stream reader;
+  Event ranked;
+  Event read;
+  PinnedBuffer<std::int32_t> positions(10 * problem.count);
+  const TopItemsAnswer first = top.answer(ten_users(0));
+  ranked.record(context.compute());
+  ranked.hold_back(reader);
+  download(reader, first.positions, positions.span());
+  read.record(reader);
+  top.answer(ten_users(10), &read);
+  context.compute().synchronize();
+  Problem unseen = problem;
+  unseen.seen.clear();
+  for (std::int64_t user = 0; user < 10; ++user) {
+    const std::vector<Ranked> expected = best_of_user(unseen, user);
+    for (std::int64_t i = 0; i < problem.count; ++i) {
+      EXPECT_EQ(positions.span()[static_cast<std::size_t>(user * problem.count + i)],
+                expected[static_cast<std::size_t>(i)].position);
+    }
+  }
 }
 
 TEST_F(TopItemsAnyhow, RefuseWhatTheyWereNotMadeFor) {

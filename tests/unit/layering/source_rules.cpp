@@ -42,9 +42,11 @@ const std::vector<Layer>& layers() {
       {"kernels/cuda/", {"kernels/math/", "kernels/cuda/"}},
       {"host/ratings/", with_kernels({"host/ratings/"})},
       {"host/model/", with_kernels({"host/ratings/", "host/model/"})},
-      {"host/train/", with_kernels({"host/ratings/", "host/model/", "host/train/",
+      {"host/device/", with_kernels({"host/device/", "kernels/cuda/table.h"})},
+      {"host/train/", with_kernels({"host/ratings/", "host/model/", "host/device/", "host/train/",
                                     "kernels/reference/", "kernels/cuda/table.h"})},
-      {"host/evaluate/", with_kernels({"host/ratings/", "host/model/", "host/evaluate/"})},
+      {"host/evaluate/", with_kernels({"host/ratings/", "host/model/", "host/device/",
+                                       "host/evaluate/", "kernels/cuda/table.h"})},
       {"host/report/",
        with_kernels({"host/ratings/", "host/model/", "host/evaluate/", "host/report/"})},
       // Files directly in host/ are what all of host/ stands on.

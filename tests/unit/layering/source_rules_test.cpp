@@ -86,6 +86,8 @@ INSTANTIATE_TEST_SUITE_P(
                       PlantedInclude{"host/train/trainer.cpp", "\"host/evaluate/scorer.hpp\""},
                       PlantedInclude{"host/train/trainer.cpp", "\"cli/options.hpp\""},
                       PlantedInclude{"host/train/trainer.cpp", "\"kernels/cuda/context.hpp\""},
+                      PlantedInclude{"host/device/cuda_module.cpp", "\"host/train/backend.hpp\""},
+                      PlantedInclude{"host/evaluate/top_n.cpp", "\"kernels/cuda/top_n.hpp\""},
                       PlantedInclude{"host/train/trainer.cpp", "<CLI/CLI.hpp>"},
                       PlantedInclude{"host/train/trainer.cpp", "\"tests/support/data.hpp\""},
                       PlantedInclude{"cli/main.cpp", "\"tests/support/data.hpp\""},

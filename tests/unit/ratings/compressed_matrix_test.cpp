@@ -81,6 +81,14 @@ TEST(CompressedMatrix, GivesTheRowsThatAreSelectedInTheirOrder) {
   EXPECT_EQ(select_rows(matrix, {}).offsets, std::vector<std::int64_t>{0});
 }
 
+TEST(CompressedMatrix, GivesRowsThatFollowEachOther) {
+  const CompressedMatrix matrix = compress_by_user(random_triples(11, 7, 40, 5), 11);
+  const NaiveRows all = rows_of(matrix);
+  EXPECT_EQ(rows_of(select_rows(matrix, 3, 2)), (NaiveRows{all[3], all[4]}));
+  EXPECT_EQ(rows_of(select_rows(matrix, 0, 11)), all);
+  EXPECT_EQ(select_rows(matrix, 11, 0).offsets, std::vector<std::int64_t>{0});
+}
+
 TEST(CompressedMatrix, WithoutValuesHasRowsToSelectToo) {
   const CompressedMatrix matrix{{0, 2, 2, 3}, {4, 5, 1}, {}};
   const CompressedMatrix selected = select_rows(matrix, std::vector<std::int32_t>{2, 0, 1});

@@ -1,8 +1,7 @@
 // What the program says where the CUDA module cannot be used, and what the module shows of itself.
 // All of it runs without a GPU.
-#include "host/train/cuda_module.hpp"
+#include "host/device/cuda_module.hpp"
 
-#include "host/train/backend.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temporary_folder.hpp"
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace alsatian {
 
@@ -25,8 +26,19 @@ CudaModule load_cuda_module();
 /// The same for a table that is there already. Throws Error 69 as above.
 CudaModule open_cuda_table(const AlsatianCudaTable& table);
 
+/// Why load_cuda_module would throw; nothing where it would not.
+std::optional<std::string> cuda_unavailable();
+
 /// The first device of a module, as people name it: "NVIDIA H200, 141 GB".
 std::string device_text(const AlsatianCudaDevice& device);
+/// That of load_cuda_module, which throws.
+std::string cuda_device();
+
+/// A vector as the table takes it, for as long as the vector stays as it is.
+template <typename Span, typename T>
+Span span_of(const std::vector<T>& values) {
+  return {values.data(), static_cast<std::int64_t>(values.size())};
+}
 
 /// What a failed call of the table is to the user. Error 69, 70 or 71.
 Error cuda_error(const AlsatianCudaTable& table, const AlsatianCudaStatus& status);

@@ -1,6 +1,6 @@
 // Loads by the path of the running program, not by the working folder or the linker's search path:
 // the module that was built with this program, and no other.
-#include "host/train/cuda_module.hpp"
+#include "host/device/cuda_module.hpp"
 
 #include <fmt/format.h>
 
@@ -85,9 +85,20 @@ CudaModule load_cuda_module() {
   return open_cuda_table(table);
 }
 
+std::optional<std::string> cuda_unavailable() {
+  try {
+    load_cuda_module();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 std::string device_text(const AlsatianCudaDevice& device) {
   return fmt::format("{}, {:.0f} GB", device.name, static_cast<double>(device.memory_bytes) / 1e9);
 }
+
+std::string cuda_device() { return device_text(load_cuda_module().device); }
 
 Error cuda_error(const AlsatianCudaTable& table, const AlsatianCudaStatus& status) {
   switch (status.code) {
@@ -106,10 +117,10 @@ Error cuda_error(const AlsatianCudaTable& table, const AlsatianCudaStatus& statu
                   : fmt::format("{} of GPU memory are needed, {} are free: {}",
                                 human_bytes(status.needed_bytes), human_bytes(status.free_bytes),
                                 status.message),
-              "try a smaller --k, end what else uses the GPU (nvidia-smi), or use --device cpu"};
+              "end what else uses the GPU (nvidia-smi), or use --device cpu"};
     case ALSATIAN_CUDA_DEVICE_ERROR:
       return {ExitCode::internal, place, fmt::format("the GPU failed: {}", status.message),
-              "look at nvidia-smi and dmesg; --device cpu trains without it"};
+              "look at nvidia-smi and dmesg; --device cpu does without it"};
     default:
       return {ExitCode::internal, place, status.message, "report this as a bug, with the command"};
   }

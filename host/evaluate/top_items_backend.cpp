@@ -1,0 +1,76 @@
+// The CPU's blocks of users, and the choice between the CPU and a GPU.
+#include "host/evaluate/top_items_backend.hpp"
+
+#include "host/error.hpp"
+#include "kernels/cpu/parallel.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace alsatian {
+namespace {
+
+constexpr std::size_t users_per_block = 4096;
+
+class CpuTopItems final : public TopItemsBackend {
+ public:
+  explicit CpuTopItems(const TopItemsRequest& request) : request_(request) {}
+
+  std::string description() const override {
+    return fmt::format("cpu ({} thread{})", thread_count(), thread_count() == 1 ? "" : "s");
+  }
+
+  void answer(const TakeTopItems& take) override {
+    const std::size_t users = request_.users.size();
+    for (std::size_t first = 0; first < users; first += users_per_block) {
+      const std::size_t count = std::min(users_per_block, users - first);
+      CompressedMatrix seen;
+      if (request_.seen != nullptr) seen = select_rows(*request_.seen, first, count);
+      take(first,
+           top_items(request_.model, request_.candidates, request_.users.subspan(first, count),
+                     request_.count, request_.seen != nullptr ? &seen : nullptr));
+    }
+  }
+
+ private:
+  TopItemsRequest request_;
+};
+
+double work_of(const TopItemsRequest& request) {
+  return static_cast<double>(request.users.size()) *
+         static_cast<double>(request.candidates.size()) *
+         std::max(request.model.factors.items.rank, 1);
+}
+
+}  // namespace
+
+std::unique_ptr<TopItemsBackend> make_cpu_top_items(const TopItemsRequest& request) {
+  return std::make_unique<CpuTopItems>(request);
+}
+
+ChosenTopItems make_top_items(const TopItemsRequest& request, const DeviceOptions& device,
+                              double least_work) {
+  if (device.kind == DeviceOptions::Kind::cuda) {
+    return {make_cuda_top_items(request, *load_cuda_module().table), "asked for"};
+  }
+  if (device.kind != DeviceOptions::Kind::automatic) {
+    return {make_cpu_top_items(request), "asked for"};
+  }
+  if (work_of(request) < least_work) {
+    return {make_cpu_top_items(request), "too little to do for a GPU"};
+  }
+  if (const auto reason = cuda_unavailable()) {
+    return {make_cpu_top_items(request), fmt::format("no GPU: {}", *reason)};
+  }
+  try {
+    return {make_cuda_top_items(request, *load_cuda_module().table), "a GPU was found"};
+  } catch (const Error& error) {
+    // What the GPU cannot do, the CPU can; a GPU that fails is no reason to go on without it.
+    if (error.code() != ExitCode::usage && error.code() != ExitCode::out_of_memory) throw;
+    return {make_cpu_top_items(request),
+            fmt::format("not on the GPU: {}: {}", error.place(), error.what())};
+  }
+}
+
+}  // namespace alsatian

@@ -1,0 +1,90 @@
+// Implements engine_rows.hpp: bins and ridges of a side, and its half-sweep.
+// Everything that decides how rows are solved is here.
+#include "kernels/cuda/engine_rows.hpp"
+
+#include "kernels/cuda/bias_rows.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace alsatian::cuda {
+namespace {
+
+std::vector<RowRidge> ridges_of(View<const std::int64_t> offsets,
+                                const Regularization& regularization) {
+  std::vector<RowRidge> ridges;
+  ridges.reserve(static_cast<std::size_t>(std::max<std::int64_t>(0, offsets.size() - 1)));
+  for (std::int64_t row = 0; row + 1 < offsets.size(); ++row) {
+    const auto ridge =
+        row_ridge<float>(static_cast<double>(offsets[row + 1] - offsets[row]), regularization);
+    ridges.push_back({ridge.factors, ridge.biases});
+  }
+  return ridges;
+}
+
+}  // namespace
+
+BinLimits bins_of(BinLimits limits, const Regularization& regularization) {
+  const bool divides = static_cast<float>(regularization.factors) > 0;
+  limits.most_short_ratings = divides ? std::numeric_limits<std::int32_t>::max() : 0;
+  return limits;
+}
+
+std::int64_t ratings_bytes(std::int64_t rows, std::int64_t observations) {
+  return (rows + 1) * std::int64_t{sizeof(std::int64_t)} +
+         observations * std::int64_t{sizeof(std::int32_t) + sizeof(float)};
+}
+
+std::int64_t table_bytes(std::int64_t rows, std::int32_t rank) {
+  return rows * (std::int64_t{padded_rank(rank)} + 1) * std::int64_t{sizeof(float)};
+}
+
+std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> offsets,
+                             std::int64_t opposite_rows, const EngineSpec& spec,
+                             const EngineLimits& limits) {
+  const std::int64_t ridges = (offsets.size() - 1) * std::int64_t{sizeof(RowRidge)};
+  if (spec.rank == 0) {
+    return ridges;
+  }
+  const BinLimits cuts = limits_at(context, spec.rank, bins_of(limits.bins, spec.regularization));
+  return ridges +
+         AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts), opposite_rows, spec.rank);
+}
+
+void Engine::Rows::prepare_solving(const Context& context, Staging& staging,
+                                   std::int64_t opposite_rows, const EngineSpec& spec,
+                                   const EngineLimits& limits) {
+  if (ridges.size() != rows()) {
+    ridges = DeviceBuffer<RowRidge>(rows());
+  }
+  const std::vector<RowRidge> all = ridges_of(host(), spec.regularization);
+  staging.send(View<const RowRidge>(all), ridges.span());
+  if (spec.rank > 0 && !solve) {
+    solve = std::make_unique<AlsSide>(context, host(), opposite_rows, spec.rank,
+                                      bins_of(limits.bins, spec.regularization));
+  }
+}
+
+void Engine::Rows::half_sweep(const Context& context, const EngineSpec& spec,
+                              const DeviceTable<const float>& opposite,
+                              DeviceSpan<unsigned long long> repaired) {
+  const DeviceTable<float> own = parameters.table();
+  const AlsTask task{.offsets = std::as_const(offsets).span(),
+                     .columns = std::as_const(columns).span(),
+                     .ratings = std::as_const(values).span(),
+                     .opposite = opposite.factors,
+                     .opposite_biases = opposite.biases,
+                     .ridges = std::as_const(ridges).span(),
+                     .solved = own.factors,
+                     .solved_biases = own.biases,
+                     .repaired = repaired,
+                     .rank = spec.rank,
+                     .biases = spec.biases};
+  if (solve) {
+    solve->half_sweep(task);
+  } else if (spec.biases) {
+    solve_biases(context, task);
+  }
+}
+
+}  // namespace alsatian::cuda

@@ -1,0 +1,15 @@
+// What a caller must keep to, checked where memory of the caller comes in.
+// The table turns the exception into a code.
+#pragma once
+
+#include <stdexcept>
+
+namespace alsatian::cuda {
+
+inline void require(bool holds, const char* what) {
+  if (!holds) {
+    throw std::invalid_argument(what);
+  }
+}
+
+}  // namespace alsatian::cuda

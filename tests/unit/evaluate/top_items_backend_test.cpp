@@ -1,0 +1,86 @@
+// Users in blocks against all at once, and which device is chosen where there is no GPU. What a GPU
+// answers is tested in tests/simt.
+#include "host/evaluate/top_items_backend.hpp"
+
+#include "host/error.hpp"
+#include "tests/support/expect_error.hpp"
+#include "tests/support/models.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace alsatian {
+namespace {
+
+using testing::error_of;
+using ::testing::HasSubstr;
+using testing::sample_model;
+
+TEST(CpuTopItems, GiveBlocksThatTogetherAreTheAnswerToAll) {
+  const Model model = sample_model({.users = 7, .items = 9, .rank = 3});
+  const CandidateItems candidates(model, nullptr);
+  std::vector<std::int32_t> users;
+  CompressedMatrix seen{{0}, {}, {}};
+  for (std::int32_t i = 0; i < 5003; ++i) {
+    users.push_back(i % 8 - 1);
+    if (i % 3 != 0) seen.columns.push_back(i % 9);
+    seen.offsets.push_back(static_cast<std::int64_t>(seen.columns.size()));
+  }
+  for (const CompressedMatrix* given : {static_cast<const CompressedMatrix*>(&seen),
+                                        static_cast<const CompressedMatrix*>(nullptr)}) {
+    const auto expected = top_items(model, candidates, users, 4, given);
+    std::size_t answered = 0;
+    int blocks = 0;
+    make_cpu_top_items({model, candidates, users, 4, given})
+        ->answer([&](std::size_t first, const std::vector<std::vector<RankedItem>>& answers) {
+          EXPECT_EQ(first, answered);
+          for (const std::vector<RankedItem>& items : answers) {
+            const std::vector<RankedItem>& wanted = expected[answered++];
+            ASSERT_EQ(items.size(), wanted.size());
+            for (std::size_t i = 0; i < items.size(); ++i) {
+              EXPECT_EQ(items[i].index, wanted[i].index);
+              EXPECT_EQ(items[i].score, wanted[i].score);
+            }
+          }
+          ++blocks;
+        });
+    EXPECT_EQ(answered, users.size());
+    EXPECT_EQ(blocks, 2);
+  }
+}
+
+class ChosenDevice : public ::testing::Test {
+ protected:
+  ChosenTopItems choose(DeviceOptions::Kind kind, double least_work = least_gpu_work) const {
+    return make_top_items({model, candidates, users, 4}, {kind, std::nullopt}, least_work);
+  }
+
+  const Model model = sample_model({});
+  const CandidateItems candidates{model, nullptr};
+  const std::vector<std::int32_t> users{0, 1};
+};
+
+TEST_F(ChosenDevice, IsTheCpuWhereItIsAskedForOrTheWorkIsLittle) {
+  const ChosenTopItems cpu = choose(DeviceOptions::Kind::cpu);
+  EXPECT_EQ(cpu.reason, "asked for");
+  EXPECT_THAT(cpu.backend->description(), HasSubstr("cpu ("));
+  EXPECT_EQ(choose(DeviceOptions::Kind::automatic).reason, "too little to do for a GPU");
+}
+
+TEST_F(ChosenDevice, IsTheCpuWithTheReasonWhereThereIsNoGpu) {
+  const ChosenTopItems chosen = choose(DeviceOptions::Kind::automatic, 0);
+  EXPECT_THAT(chosen.reason, HasSubstr("no GPU: this build has no CUDA module"));
+  EXPECT_THAT(chosen.backend->description(), HasSubstr("cpu ("));
+}
+
+TEST_F(ChosenDevice, IsNeverAnotherThanTheGpuThatIsAskedFor) {
+  const auto error = error_of([&] { choose(DeviceOptions::Kind::cuda); });
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ExitCode::device_unavailable);
+}
+
+}  // namespace
+}  // namespace alsatian
