@@ -202,11 +202,14 @@ __global__ void __launch_bounds__(Threads)
 }
 
 /// Of one user's scores as the tensor cores compute them: score = scale · sum + item's bias.
+/// The limit of a user for whom no item is to be looked at: not ∞, which a score may overflow to.
+__device__ inline float out_of_reach() { return NAN; }
+
 struct UserBounds {
   float scale;
   float slack;          // an item so far below count others is worse than they are
   float norm;           // 0 where none is to be looked at
-  float limit;          // items below it are out: −∞, or ∞ where none is to be looked at
+  float limit;          // items below it are out: −∞, or out_of_reach()
   std::int32_t status;  // answered, or unproven
 };
 
@@ -248,7 +251,7 @@ __global__ void __launch_bounds__(Threads)
       put(column, 0);
     }
     if (threadIdx.x % 32 == 0) {
-      bounds[user] = {0, 0, 0, INFINITY, answered};
+      bounds[user] = {0, 0, 0, out_of_reach(), answered};
     }
     return;
   }
@@ -264,7 +267,8 @@ __global__ void __launch_bounds__(Threads)
     const bool trusted = largest < FLT_MAX / 4.0;
     bounds[user] = {static_cast<float>(1 / (scale * items.scale)),
                     static_cast<float>(score_slack(items, size.norm, error, constant)),
-                    finite && trusted ? size.norm : 0.0F, finite && trusted ? -INFINITY : INFINITY,
+                    finite && trusted ? size.norm : 0.0F,
+                    finite && trusted ? -INFINITY : out_of_reach(),
                     finite && !trusted ? unproven : answered};
   }
 }

@@ -275,7 +275,7 @@ class WarpSelection {
     // Too many are too close to call: the user is given up.
     const bool given_up = !last && stay > capacity_ - tile_items;
     if (lane() == 0) {
-      limits()[slot] = given_up ? INFINITY : limit;
+      limits()[slot] = given_up ? out_of_reach() : limit;
       counts()[slot] = given_up ? unproven : stay;
       checked()[slot] = given_up ? 0 : stay;
     }

@@ -325,6 +325,19 @@ TEST_F(AlsRowsAnyhow, AreRepairedAndCountedWhereTheyAreSingular) {
   }
 }
 
+TEST_F(AlsRowsAnyhow, AreSolvedHoweverLargeTheTraceIsBesideTheirPadding) {
+  // Traces beyond 2²⁴: a pivot of 1 is nothing beside them, and no rank here fills its padding.
+  for (const std::int32_t rank : {1, 20, 33, 100}) {
+    SCOPED_TRACE(rank);
+    const Problem problem = make_problem(rank, true, {.factors = 3e7, .biases = 1e7});
+    for (const Way way : {Way::whole, Way::parts, Way::dual, Way::bins}) {
+      const Solution solution = solve(problem, way);
+      EXPECT_EQ(solution.repaired, 0U);
+      expect_solves(problem, solution);
+    }
+  }
+}
+
 TEST_F(AlsRowsAnyhow, TakeTheNormalEquationsWhereTheDualIsSingular) {
   // More ratings than factors, and λ s(n) far below float's roundoff of the trace.
   const Problem problem = make_problem(17, true, {.factors = 1e-12, .biases = 1e-3});

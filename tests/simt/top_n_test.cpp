@@ -336,6 +336,20 @@ TEST_F(TopItemsAnyhow, GiveUpUsersWhoseScoresFloatCannotHold) {
   EXPECT_EQ(device_answers(problem), Answers(2, {unproven_user}));
 }
 
+TEST_F(TopItemsAnyhow, GiveUpUsersWhoseScoresFloatCannotHoldHoweverManyItemsThereAre) {
+  // Enough tiles that what is kept is pruned again and again.
+  Problem problem = make_problem({.users = 3, .items = 900, .rank = 2, .count = 2});
+  for (std::int32_t item = 0; item < 900; ++item) {
+    problem.items.row(item)[0] = 1e20F;
+    problem.items.row(item)[1] = 1e20F;
+  }
+  for (std::int32_t user = 0; user < 3; ++user) {
+    problem.users.row(user)[0] = 1e25F;
+    problem.users.row(user)[1] = 1e25F;
+  }
+  EXPECT_EQ(device_answers(problem), Answers(3, {unproven_user}));
+}
+
 TEST_F(TopItemsAnyhow, AreNoneAmongNoCandidatesAndForNobody) {
   Problem problem = make_problem({.users = 3, .items = 0, .rank = 5, .count = 4});
   EXPECT_EQ(device_answers(problem), Answers(3));
