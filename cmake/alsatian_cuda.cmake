@@ -1,11 +1,29 @@
 # Detects the CUDA toolkit; sets ALSATIAN_HAVE_CUDA. A GPU is never needed to build.
 set(ALSATIAN_HAVE_CUDA OFF)
+
+# The first GPU's compute capability without its point; 90 where there is no GPU.
+function(alsatian_find_gpu result)
+  find_program(ALSATIAN_NVIDIA_SMI nvidia-smi)
+  mark_as_advanced(ALSATIAN_NVIDIA_SMI)
+  set(capability "")
+  if(ALSATIAN_NVIDIA_SMI)
+    execute_process(COMMAND ${ALSATIAN_NVIDIA_SMI} --query-gpu=compute_cap --format=csv,noheader
+      OUTPUT_VARIABLE capability ERROR_QUIET TIMEOUT 30)
+  endif()
+  if(capability MATCHES "^([0-9]+)\\.([0-9])")
+    set(${result} ${CMAKE_MATCH_1}${CMAKE_MATCH_2} PARENT_SCOPE)
+  else()
+    set(${result} 90 PARENT_SCOPE)
+  endif()
+endfunction()
+
 if(NOT ALSATIAN_CUDA STREQUAL "OFF")
   include(CheckLanguage)
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-      set(CMAKE_CUDA_ARCHITECTURES 90-real CACHE STRING "CUDA architectures to build for")
+      alsatian_find_gpu(gpu)
+      set(CMAKE_CUDA_ARCHITECTURES ${gpu}-real CACHE STRING "CUDA architectures to build for")
     endif()
     enable_language(CUDA)
     # CMake 3.25 does not know how nvcc spells C++20.

@@ -72,7 +72,14 @@ CudaModule open_cuda_table(const AlsatianCudaTable& table) {
                      version_text(devices.driver_version), needed),
          "install a newer driver, or use --device cpu");
   }
-  if (code == ALSATIAN_CUDA_NO_DEVICE) fail("there is a driver, but no GPU");
+  if (code == ALSATIAN_CUDA_NO_DEVICE && devices.count == 0) fail("there is a driver, but no GPU");
+  if (code == ALSATIAN_CUDA_NO_DEVICE) {
+    const AlsatianCudaDevice& device = devices.devices[0];
+    fail(fmt::format("the CUDA module has no code for the {}, compute capability {}.{}",
+                     device.name, device.capability_major, device.capability_minor),
+         fmt::format("build it with -DCMAKE_CUDA_ARCHITECTURES={}{}, or use --device cpu",
+                     device.capability_major, device.capability_minor));
+  }
   if (code != ALSATIAN_CUDA_OK) {
     fail(fmt::format("the GPU cannot be used: {}", status.message),
          "look at nvidia-smi, or use --device cpu");
@@ -118,6 +125,9 @@ Error cuda_error(const AlsatianCudaTable& table, const AlsatianCudaStatus& statu
                                 human_bytes(status.needed_bytes), human_bytes(status.free_bytes),
                                 status.message),
               "end what else uses the GPU (nvidia-smi), or use --device cpu"};
+    case ALSATIAN_CUDA_UNSUPPORTED:
+      return {ExitCode::usage, place, fmt::format("this GPU cannot do it: {}", status.message),
+              "try a smaller --k, or use --device cpu"};
     case ALSATIAN_CUDA_DEVICE_ERROR:
       return {ExitCode::internal, place, fmt::format("the GPU failed: {}", status.message),
               "look at nvidia-smi and dmesg; --device cpu does without it"};

@@ -3,11 +3,13 @@
 
 #include "host/error.hpp"
 #include "host/train/cuda_backend.hpp"
+#include "host/train/sgd_schedule.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 namespace alsatian {
 
@@ -70,6 +72,11 @@ ChosenBackend make_backend(TrainingProblem problem, const DeviceOptions& device)
   } catch (const Error& error) {
     // What the GPU cannot do, the CPU can; a GPU that fails is no reason to go on without it.
     if (error.code() != ExitCode::usage && error.code() != ExitCode::out_of_memory) throw;
+    // The schedule was cut for a GPU; with this one the bytes are those of --device cpu.
+    if (std::holds_alternative<Mle>(problem.spec.algorithm)) {
+      problem.schedule = make_sgd_schedule(
+          problem.by_user, static_cast<std::int32_t>(problem.by_item.rows()), problem.spec.seed);
+    }
     return {make_cpu_backend(std::move(problem), device),
             fmt::format("not on the GPU: {}: {}", error.place(), error.what())};
   }

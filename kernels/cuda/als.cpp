@@ -1,6 +1,8 @@
 // Launches of als_rows.hpp and als_short_rows.hpp for the padded ranks that are compiled in.
 #include "kernels/cuda/als.hpp"
 
+#include "kernels/cuda/require.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <stdexcept>
@@ -156,6 +158,16 @@ std::int64_t AlsSide::bytes(const AlsBins& bins, std::int64_t opposite_rows, int
          bins.most_parts_of_a_batch() * part_floats(rank) * std::int64_t{sizeof(float)} +
          bins.most_rows_of_a_bin() +
          (opposite_rows * padded_rank(rank) + 1) * std::int64_t{sizeof(std::uint32_t)};
+}
+
+void require_shared_memory(const Context& context, int rank) {
+  const std::size_t needed =
+      with_rank(rank, [](auto padded) { return RowShape<padded>::shared_bytes; });
+  if (needed > context.most_shared_bytes()) {
+    throw UnsupportedByDevice("als at rank " + std::to_string(rank) + " needs " +
+                              std::to_string(needed) + " bytes of shared memory a block, it has " +
+                              std::to_string(context.most_shared_bytes()));
+  }
 }
 
 std::int64_t part_floats(int rank) {

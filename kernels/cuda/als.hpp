@@ -38,6 +38,9 @@ class AlsSide {
 void split_factors(const Context& context, DeviceSpan<const float> factors, int stride,
                    DeviceSpan<std::uint32_t> largest, DeviceSpan<std::uint32_t> words);
 
+/// Throws UnsupportedByDevice where a block's matrix of this rank does not fit its shared memory.
+void require_shared_memory(const Context& context, int rank);
+
 /// Floats of a part's sums at this rank.
 std::int64_t part_floats(int rank);
 

@@ -125,6 +125,9 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
       {"sums", Errors::bytes()},
   };
   if (spec.algorithm == Algorithm::als) {
+    if (spec.rank > 0) {
+      require_shared_memory(context, spec.rank);
+    }
     parts.push_back(
         {"row_solves",
          row_solve_bytes(context, shape.user_offsets, shape.item_offsets.size() - 1, spec, limits) +

@@ -6,6 +6,12 @@
 
 namespace alsatian::cuda {
 
+/// What this device cannot do, and another may.
+class UnsupportedByDevice : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 inline void require(bool holds, const char* what) {
   if (!holds) {
     throw std::invalid_argument(what);

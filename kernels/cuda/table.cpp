@@ -2,6 +2,7 @@
 #include "kernels/cuda/table.h"
 
 #include "kernels/cuda/engine.hpp"
+#include "kernels/cuda/require.hpp"
 #include "kernels/cuda/top_n_engine.hpp"
 
 #include <algorithm>
@@ -46,6 +47,8 @@ AlsatianCudaCode code_of(cudaError_t error) {
   switch (error) {
     case cudaErrorNoDevice:
     case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidDeviceFunction:
+    case cudaErrorUnsupportedPtxVersion:
       return ALSATIAN_CUDA_NO_DEVICE;
     case cudaErrorInsufficientDriver:
       return ALSATIAN_CUDA_INSUFFICIENT_DRIVER;
@@ -67,6 +70,8 @@ std::int32_t guarded(Status* status, Body&& body) noexcept {
     return fail(status, ALSATIAN_CUDA_OUT_OF_MEMORY, error.what());
   } catch (const DeviceError& error) {
     return fail(status, code_of(error.code()), error.what());
+  } catch (const UnsupportedByDevice& error) {
+    return fail(status, ALSATIAN_CUDA_UNSUPPORTED, error.what());
   } catch (const std::bad_alloc&) {
     return fail(status, ALSATIAN_CUDA_OUT_OF_MEMORY, "the host has no memory left");
   } catch (const std::exception& error) {
@@ -165,6 +170,15 @@ Span to_span(std::span<const T> span) {
   return {span.data(), static_cast<std::int64_t>(span.size())};
 }
 
+/// Does nothing: whether a device has code for it, it has for all kernels.
+__global__ void no_operation() {}
+
+void check_code() {
+  check(cudaSetDevice(0));
+  cudaFuncAttributes attributes = {};
+  check(cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(&no_operation)));
+}
+
 /// What the table points to; a namespace, as kernels have some of the names.
 namespace entries {
 
@@ -188,6 +202,7 @@ std::int32_t devices(AlsatianCudaDevices* found, Status* status) {
       device.capability_minor = properties.minor;
     }
     found->count = count;
+    check_code();
   });
 }
 

@@ -12,11 +12,12 @@
 
 typedef enum AlsatianCudaCode {
   ALSATIAN_CUDA_OK = 0,
-  ALSATIAN_CUDA_NO_DEVICE = 1,           /* no GPU, or none that the module was built for */
+  ALSATIAN_CUDA_NO_DEVICE = 1,           /* no GPU, or one that the module has no code for */
   ALSATIAN_CUDA_INSUFFICIENT_DRIVER = 2, /* none, or too old */
   ALSATIAN_CUDA_OUT_OF_MEMORY = 3,       /* needed_bytes and free_bytes say how much */
   ALSATIAN_CUDA_DEVICE_ERROR = 4,        /* a call of the CUDA runtime or a kernel failed */
-  ALSATIAN_CUDA_INVALID_ARGUMENT = 5     /* the caller's mistake */
+  ALSATIAN_CUDA_INVALID_ARGUMENT = 5,    /* the caller's mistake */
+  ALSATIAN_CUDA_UNSUPPORTED = 6          /* too much for this GPU, whatever memory is free */
 } AlsatianCudaCode;
 
 /* Filled by every function below that fails, and left alone by others. */
@@ -217,7 +218,7 @@ typedef struct AlsatianCudaTable {
   int32_t top_items_largest_rank;
   int32_t top_items_most_count;
 
-  /* Never fails for want of a device or a driver: count is 0, and the status says why. */
+  /* NO_DEVICE with a count above 0: the module has no code for the first device. */
   int32_t (*devices)(AlsatianCudaDevices* devices, AlsatianCudaStatus* status);
 
   /* What create would allocate for a problem of this shape. */

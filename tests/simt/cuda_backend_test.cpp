@@ -102,6 +102,13 @@ TEST(CudaTable, SaysWhyThereIsNoDevice) {
   EXPECT_EQ(refusal({.devices = 0, .count_error = cudaErrorNoDevice}),
             "--device cuda: there is a driver, but no GPU");
   EXPECT_EQ(refusal({.devices = 0}), "--device cuda: there is a driver, but no GPU");
+  for (const cudaError_t error : {cudaErrorNoKernelImageForDevice, cudaErrorInvalidDeviceFunction,
+                                  cudaErrorUnsupportedPtxVersion}) {
+    EXPECT_EQ(
+        refusal(
+            {.compute_capability_major = 8, .compute_capability_minor = 6, .code_error = error}),
+        "--device cuda: the CUDA module has no code for the stand-in, compute capability 8.6");
+  }
 }
 
 TEST(CudaTable, PlansExactlyWhatItAllocates) {
@@ -133,6 +140,18 @@ TEST(CudaTable, RefusesAProblemThatDoesNotFitWithBothSizes) {
                            "the largest k that fits is [0-9]+"));
   EXPECT_THAT(error->help(), HasSubstr("--device cpu"));
   EXPECT_EQ(simt::leaks(), "");
+}
+
+TEST(CudaTable, RefusesARankThatABlocksSharedMemoryDoesNotHold) {
+  simt::reset_device({.block_shared_bytes = std::size_t{99} << 10});
+  const auto error = error_of([] { cuda_backend(tiny_problem(spec_of(Als{}, 256))); });
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ExitCode::usage);
+  EXPECT_THAT(error->what(), HasSubstr("als at rank 256 needs 147088 bytes of shared memory"));
+  EXPECT_THAT(error->help(), HasSubstr("--device cpu"));
+  EXPECT_EQ(simt::most_device_bytes_used(), 0);
+  const auto backend = cuda_backend(tiny_problem(spec_of(Als{}, 192)));
+  EXPECT_NO_THROW(train_once(*backend, Als{}));
 }
 
 TEST(CudaTable, AllocatesNothingInAnEpoch) {

@@ -325,10 +325,14 @@ const char* cudaGetErrorName(cudaError_t error) {
       return "cudaErrorInvalidConfiguration";
     case cudaErrorInsufficientDriver:
       return "cudaErrorInsufficientDriver";
+    case cudaErrorInvalidDeviceFunction:
+      return "cudaErrorInvalidDeviceFunction";
     case cudaErrorNoDevice:
       return "cudaErrorNoDevice";
     case cudaErrorNoKernelImageForDevice:
       return "cudaErrorNoKernelImageForDevice";
+    case cudaErrorUnsupportedPtxVersion:
+      return "cudaErrorUnsupportedPtxVersion";
     case cudaErrorInvalidResourceHandle:
       return "cudaErrorInvalidResourceHandle";
     case cudaErrorIllegalAddress:
@@ -383,7 +387,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int /*d
       *value = model.compute_capability_minor;
       break;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
-      *value = int{most_shared_bytes};
+      *value = static_cast<int>(model.block_shared_bytes);
       break;
   }
   return count("cudaDeviceGetAttribute");
@@ -506,11 +510,18 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEven
   *milliseconds = std::chrono::duration<float, std::milli>(to->reached - from->reached).count();
   return count("cudaEventElapsedTime");
 }
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* /*kernel*/) {
+  attributes->numRegs = 0;
+  if (const cudaError_t error = count("cudaFuncGetAttributes"); error != cudaSuccess) {
+    return error;
+  }
+  return device().model.code_error;
+}
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute /*attribute*/, int value) {
   if (const cudaError_t error = count("cudaFuncSetAttribute"); error != cudaSuccess) {
     return error;
   }
-  if (value < 0 || static_cast<std::size_t>(value) > most_shared_bytes) {
+  if (value < 0 || static_cast<std::size_t>(value) > device().model.block_shared_bytes) {
     return cudaErrorInvalidValue;
   }
   device().shared_limits[kernel] = static_cast<std::size_t>(value);
