@@ -6,6 +6,8 @@
 
 #include "kernels/cuda/als_rows.hpp"
 
+#include <cfloat>
+
 namespace alsatian::cuda {
 
 /// The shared memory of a block that solves rows of up to 16·groups ratings.
@@ -69,8 +71,8 @@ __device__ void multiply_by_transpose(const std::uint32_t* tile, int groups, flo
 }
 
 /// A block per row of `rows`, of at most 16·groups ratings each; 32·⌈groups / 2⌉ threads. A row
-/// whose dual is singular to float's precision is left alone, with a 1 in `failed` [rows]:
-/// solve_rows takes it then.
+/// whose dual is singular to float's precision, or whose solution is beyond it, has a 1 in `failed`
+/// [rows]: solve_rows takes it then.
 template <int K>
 __global__ void solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> rows, int groups,
                                  DeviceSpan<unsigned char> failed) {
@@ -163,6 +165,11 @@ __global__ void solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> ro
     vectors.products[rating] -= bias * vectors.sums[rating];
   }
   __syncthreads();
+  const auto check_finite = [&](float value) {
+    if (!(fabsf(value) <= FLT_MAX)) {
+      failed[blockIdx.x] = 1;
+    }
+  };
   // The rows once more, in float and out of the cache: the tile holds them as halves.
   for (int j = thread; j < K; j += threads) {
     float factor = 0;
@@ -171,9 +178,11 @@ __global__ void solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> ro
       factor += task.opposite[std::int64_t{columns[rating]} * K + j] * vectors.products[rating];
     }
     task.solved[row * K + j] = factor;
+    check_finite(factor);
   }
   if (thread == 0) {
     task.solved_biases[row] = bias;
+    check_finite(bias);
   }
 }
 

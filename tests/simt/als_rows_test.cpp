@@ -351,6 +351,16 @@ TEST_F(AlsRowsAnyhow, TakeTheNormalEquationsWhereTheDualIsSingular) {
   }
 }
 
+TEST_F(AlsRowsAnyhow, AreNumbersWhereTheDualsBiasIsNone) {
+  // λ s(n) times a sum and λ_b s(n) are both below the smallest float.
+  for (const double lambda : {1e-44, 1e-45, 1e-46}) {
+    const Problem problem = make_problem(100, true, {.factors = lambda, .biases = lambda / 10});
+    const Solution solution = solve(problem, Way::dual);
+    for (const float value : solution.factors) EXPECT_TRUE(std::isfinite(value));
+    for (const float value : solution.biases) EXPECT_TRUE(std::isfinite(value));
+  }
+}
+
 TEST_F(AlsRowsAnyhow, KeepValuesThatAreNoNumbersForTheTrainerToReport) {
   Problem problem = make_problem(7, true, {});
   problem.ratings.values[0] = NAN;
