@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -88,7 +89,14 @@ class PinnedBuffer {
   PinnedBuffer() = default;
   explicit PinnedBuffer(std::int64_t size) : size_(size) {
     void* address = nullptr;
-    check(cudaMallocHost(&address, bytes_of<T>(size)));
+    const std::size_t bytes = bytes_of<T>(size);
+    try {
+      check(cudaMallocHost(&address, bytes));
+    } catch (const OutOfDeviceMemory& error) {
+      throw OutOfPinnedMemory(
+          error.code(),
+          "no " + std::to_string(bytes) + " bytes of page-locked host memory: " + error.what());
+    }
     data_ = static_cast<T*>(address);
   }
   ~PinnedBuffer() { cudaFreeHost(data_); }

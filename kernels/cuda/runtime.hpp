@@ -27,6 +27,12 @@ class OutOfDeviceMemory : public DeviceError {
   using DeviceError::DeviceError;
 };
 
+/// The host has no memory left that the device could copy from and to by itself.
+class OutOfPinnedMemory : public DeviceError {
+ public:
+  using DeviceError::DeviceError;
+};
+
 /// Throws DeviceError, with the line of the caller, unless `code` is cudaSuccess.
 inline void check(cudaError_t code, std::source_location place = std::source_location::current()) {
   if (code == cudaSuccess) {

@@ -68,6 +68,8 @@ std::int32_t guarded(Status* status, Body&& body) noexcept {
                 error.free_bytes);
   } catch (const OutOfDeviceMemory& error) {
     return fail(status, ALSATIAN_CUDA_OUT_OF_MEMORY, error.what());
+  } catch (const OutOfPinnedMemory& error) {
+    return fail(status, ALSATIAN_CUDA_OUT_OF_MEMORY, error.what());
   } catch (const DeviceError& error) {
     return fail(status, code_of(error.code()), error.what());
   } catch (const UnsupportedByDevice& error) {

@@ -98,6 +98,16 @@ TEST_F(Runtime, AllocationBeyondTheMemoryIsOutOfDeviceMemory) {
   EXPECT_THROW(DeviceBuffer<double>(std::int64_t{1} << 61), OutOfDeviceMemory);
 }
 
+TEST_F(Runtime, PageLockedMemoryThatIsNotThereIsNoMatterOfTheDevice) {
+  simt::fail_call(1, cudaErrorMemoryAllocation);
+  try {
+    PinnedBuffer<float> buffer(100);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const OutOfPinnedMemory& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("no 400 bytes of page-locked host memory"));
+  }
+}
+
 TEST_F(Runtime, MovedBuffersReleaseOnce) {
   DeviceBuffer<float> first(3);
   DeviceBuffer<float> second(std::move(first));
