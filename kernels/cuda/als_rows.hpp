@@ -10,6 +10,8 @@ namespace alsatian::cuda {
 
 /// Pivots at or below this share of the trace count as zero, as on the CPU.
 inline constexpr float pivot_threshold = 1.1920929e-7F;
+/// On the diagonal of the padding, which stands apart from all else: no trace makes it a zero.
+inline constexpr float padding_pivot = 1e36F;
 /// A row's ridge grows tenfold so often before it is given up.
 inline constexpr int most_tries = 9;
 
@@ -25,20 +27,13 @@ __device__ bool solve_row(const AlsTask& task, const RowMemory<K>& memory, std::
   const float corner = task.biases ? static_cast<float>(count) + ridge.biases : 0.0F;
   if (threadIdx.x < device::warp_lanes) {
     float diagonal = 0;
-    const int first = static_cast<int>(threadIdx.x);
-    for (int j = first; j < task.rank; j += 32) {
+    for (int j = static_cast<int>(threadIdx.x); j < K; j += 32) {
       float& entry = matrix.row(j)[j];
       // Added after the sum: a tiny ridge plus many large terms would be absorbed in float.
-      entry += ridge.factors + jitter;
-      diagonal += entry - jitter;
+      entry = j < task.rank ? entry + ridge.factors + jitter : padding_pivot;
+      diagonal += j < task.rank ? entry - jitter : 0.0F;
     }
     const float sum = warp_sum(diagonal) + corner;
-    // The padding stands apart from all else; its pivots must not look like zeros beside the trace.
-    for (int j = first; j < K; j += 32) {
-      if (j >= task.rank) {
-        matrix.row(j)[j] = fmaxf(1.0F, sum + jitter);
-      }
-    }
     if (threadIdx.x == 0) {
       *memory.shared_word(1) = sum;
     }

@@ -117,18 +117,12 @@ __global__ void solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> ro
   __syncthreads();
   if (threadIdx.x < device::warp_lanes) {
     float diagonal = 0;
-    for (int j = thread; j < count; j += 32) {
+    for (int j = thread; j < order; j += 32) {
       float& entry = matrix.row(j)[j];
-      entry += ridge.factors;
-      diagonal += entry;
+      entry = j < count ? entry + ridge.factors : padding_pivot;
+      diagonal += j < count ? entry : 0.0F;
     }
     const float trace = warp_sum(diagonal);
-    // As in solve_row: padding whose pivots are no zeros beside the trace.
-    for (int j = thread; j < order; j += 32) {
-      if (j >= count) {
-        matrix.row(j)[j] = fmaxf(1.0F, trace);
-      }
-    }
     if (thread == 0) {
       words[0] = trace;
     }
