@@ -38,6 +38,22 @@ decltype(auto) with_rank(int rank, Body&& body) {
   }
 }
 
+/// Calls body(std::integral_constant<int, Warps>) with the warps that a row of a short bin takes.
+template <int K, typename Body>
+void with_short_warps(int groups, Body&& body) {
+  if constexpr (K > 80) {
+    if (short_row_warps(groups) == 2) {
+      return body(std::integral_constant<int, 2>());
+    }
+  }
+  if constexpr (K > 144) {
+    if (short_row_warps(groups) == 4) {
+      return body(std::integral_constant<int, 4>());
+    }
+  }
+  return body(std::integral_constant<int, 1>());
+}
+
 template <typename T>
 DeviceBuffer<T> upload_all(const Stream& stream, const std::vector<T>& values) {
   const auto size = static_cast<std::int64_t>(values.size());
@@ -103,13 +119,13 @@ struct AlsSide::State {
 
   template <int K>
   void solve_short(const AlsTask& task) {
-    using Shape = ShortRowShape<K>;
     for (const ShortBin& bin : bins.short_bins) {
       const auto rows = std::as_const(short_rows).span().subspan(bin.first, bin.count);
-      launch(context.compute(), &solve_short_rows<K>,
-             {bin.count, static_cast<unsigned>(Shape::threads(bin.groups)),
-              Shape::shared_bytes(bin.groups)},
-             task, rows, bin.groups, failed.span());
+      with_short_warps<K>(bin.groups, [&](auto warps) {
+        launch(context.compute(), &solve_short_rows<K, warps>,
+               {bin.count, 32 * warps, ShortRowShape<K>::shared_bytes(bin.groups)}, task, rows,
+               bin.groups, failed.span());
+      });
       launch(context.compute(), &solve_rows<K>, rows_shape<K>(bin.count), task, rows,
              std::as_const(failed).span());
     }

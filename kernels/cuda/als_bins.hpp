@@ -22,12 +22,12 @@ struct BinLimits {
 };
 
 /// Most ratings of a row that the dual is taken for at padded rank K: below 0.8 of the rank it is
-/// the cheaper one, as far as its tile fits into shared memory three times.
+/// the cheaper one, as far as a processor holds two of its blocks.
 template <int K>
 constexpr std::int32_t most_short_ratings(std::int32_t rank, std::size_t shared_bytes) {
   const std::int32_t cheaper = (4 * rank - 1) / 5;  // 5 n < 4 rank
   int groups = (cheaper + 15) / 16;
-  while (groups > 0 && 3 * ShortRowShape<K>::shared_bytes(groups) > shared_bytes) {
+  while (groups > 0 && 2 * ShortRowShape<K>::shared_bytes(groups) > shared_bytes) {
     --groups;
   }
   return cheaper < 16 * groups ? cheaper : 16 * groups;

@@ -15,19 +15,33 @@ inline constexpr float padding_pivot = 1e36F;
 /// A row's ridge grows tenfold so often before it is given up.
 inline constexpr int most_tries = 9;
 
+/// The least pivot that does not count as zero. With jitter a null direction's pivot is the jitter,
+/// give or take rounding: half of it shows that rounding was the smaller of the two.
+__device__ __forceinline__ float least_pivot_of(float trace, float jitter) {
+  const float zero = fmaxf(pivot_threshold * trace, FLT_MIN);
+  return jitter > 2 * zero ? jitter / 2 : zero;
+}
+
 /// Solves with the sums that lie in shared memory and `jitter` on the whole diagonal, and writes
-/// the row. `trace` is that of the matrix without jitter. All threads of the block call it.
+/// the row where no pivot counts as zero, which is returned. `trace` is that of the matrix without
+/// jitter. All threads of the block call it. Up to the bias' pivot one path is taken whatever the
+/// pivots are; what comes of bad ones is not written.
 ///   l = L⁻¹ sums, y = L⁻¹ products, b = (total − l·y) / (corner − l·l), p = L⁻ᵀ (y − b l)
 template <int K>
-__device__ bool solve_row(const AlsTask& task, const RowMemory<K>& memory, std::int64_t row,
-                          std::int64_t count, float jitter, float& trace) {
+__device__ __forceinline__ bool solve_row(const AlsTask& task, const RowMemory<K>& memory,
+                                          std::int64_t row, std::int64_t count, float jitter,
+                                          float& trace) {
+  using Rows = Team<RowShape<K>::warps>;
+  const bool first_warp = Rows::is_first_warp();
+  const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
   const LowerMatrix matrix = memory.matrix();
   const SolveVectors vectors = memory.vectors();
   const RowRidge ridge = task.ridges[row];
   const float corner = task.biases ? static_cast<float>(count) + ridge.biases : 0.0F;
-  if (threadIdx.x < device::warp_lanes) {
+  if (first_warp) {
     float diagonal = 0;
-    for (int j = static_cast<int>(threadIdx.x); j < K; j += 32) {
+#pragma unroll
+    for (int j = lane; j < K; j += 32) {
       float& entry = matrix.row(j)[j];
       // Added after the sum: a tiny ridge plus many large terms would be absorbed in float.
       entry = j < task.rank ? entry + ridge.factors + jitter : padding_pivot;
@@ -38,58 +52,48 @@ __device__ bool solve_row(const AlsTask& task, const RowMemory<K>& memory, std::
       *memory.shared_word(1) = sum;
     }
   }
-  __syncthreads();
+  Rows::synchronize();
   trace = *memory.shared_word(1);
-  // With jitter a null direction's pivot is the jitter, give or take rounding: half of it shows
-  // that rounding was the smaller of the two.
-  const float zero = pivot_threshold * trace;
-  const float least_pivot = jitter > 2 * zero ? jitter / 2 : zero;
-  auto* const verdict = reinterpret_cast<int*>(memory.shared_word(2));
-  if (!factor_lower(matrix, vectors, K, least_pivot, verdict)) {
-    return false;
-  }
-  if (task.biases) {
-    if (threadIdx.x < device::warp_lanes) {
+  const float least_pivot = least_pivot_of(trace, jitter);
+  bool regular = factor_lower<RowShape<K>::warps>(matrix, memory.low_parts(), vectors,
+                                                  RowShape<K>::groups, least_pivot);
+  if (first_warp) {
+    float bias = 0;
+    if (task.biases) {
       float square = 0;
       float product = 0;
-      for (int j = static_cast<int>(threadIdx.x); j < K; j += 32) {
+#pragma unroll
+      for (int j = lane; j < K; j += 32) {
         square += vectors.sums[j] * vectors.sums[j];
         product += vectors.sums[j] * vectors.products[j];
       }
       const float pivot = corner + jitter - warp_sum(square);
-      const float bias = (*memory.shared_word(0) - warp_sum(product)) / pivot;
-      if (threadIdx.x == 0) {
-        *verdict = static_cast<int>(pivot > least_pivot);
-        *memory.shared_word(3) = bias;
+      bias = (*memory.shared_word(0) - warp_sum(product)) / pivot;
+      regular = regular && pivot > least_pivot;
+#pragma unroll
+      for (int j = lane; j < K; j += 32) {
+        vectors.products[j] -= bias * vectors.sums[j];
       }
     }
-    __syncthreads();
-    if (*verdict == 0) {
-      return false;
+    solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.products, RowShape<K>::groups);
+    if (regular) {
+#pragma unroll
+      for (int j = lane; j < K; j += 32) {
+        task.solved[row * K + j] = vectors.products[j];
+      }
+      if (threadIdx.x == 0) {
+        task.solved_biases[row] = bias;
+      }
     }
-    const float bias = *memory.shared_word(3);
-    for (int j = static_cast<int>(threadIdx.x); j < K; j += RowShape<K>::threads) {
-      vectors.products[j] -= bias * vectors.sums[j];
-    }
-    if (threadIdx.x == 0) {
-      task.solved_biases[row] = bias;
-    }
-    __syncthreads();
-  } else if (threadIdx.x == 0) {
-    task.solved_biases[row] = 0;
   }
-  solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.products, K);
-  for (int j = static_cast<int>(threadIdx.x); j < K; j += RowShape<K>::threads) {
-    task.solved[row * K + j] = vectors.products[j];
-  }
-  return true;
+  return Rows::agree_with_first(regular, reinterpret_cast<int*>(memory.shared_word(2)));
 }
 
 /// Solves a row whose sums `put_sums` brings to shared memory, again for every try. Where the
 /// matrix is singular to float's precision its whole diagonal gets 1e-6 · trace ÷ order, ten times
 /// more at each further try, and the row counts as repaired.
 template <int K, typename PutSums>
-__device__ void solve_with_tries(const AlsTask& task, const RowMemory<K>& memory, std::int64_t row,
+__device__ __forceinline__ void solve_with_tries(const AlsTask& task, const RowMemory<K>& memory, std::int64_t row,
                                  std::int64_t count, PutSums put_sums) {
   float jitter = 0;
   float trace = 0;
@@ -106,7 +110,7 @@ __device__ void solve_with_tries(const AlsTask& task, const RowMemory<K>& memory
     }
     const int order = task.rank + (task.biases ? 1 : 0);
     jitter = tries == 0 ? 1e-6F * trace / static_cast<float>(order) : 10 * jitter;
-    __syncthreads();  // nobody reads the sums of this try any more
+    Team<RowShape<K>::warps>::synchronize();  // nobody reads the sums of this try any more
   }
   // Nothing is known of the row where all its opposite rows are 0, and so is λ. Otherwise there
   // were values that are not numbers, which stay so for the trainer to report.
@@ -151,18 +155,10 @@ __global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
   RowSums<K> sums;
   sum_ratings(task, memory, part.first, part.first + part.count, sums);
   float* const target = workspace.data() + blockIdx.x * Shape::part_floats;
-  const LowerMatrix matrix{target};
   float* const products = target + Shape::matrix_floats;
-  with_warp<Shape::warps>([&]<int Warp>() {
-    visit_sums<K, Warp>(
-        sums, SplitScale::of(task.split.largest[0]).inverse,
-        [&](int row, int column, float value) { matrix.row(row)[column] = value; },
-        [&](int row, float product, float sum) {
-          products[row] = product;
-          products[K + row] = sum;
-        });
-  });
-  if (threadIdx.x < device::warp_lanes) {
+  put_sums(sums, SplitScale::of(task.split.largest[0]).inverse, LowerMatrix{target}, products,
+           products + K);
+  if (Team<Shape::warps>::is_first_warp()) {
     const float total = warp_sum(sums.total);
     if (threadIdx.x == 0) {
       products[2 * K] = total;
@@ -181,26 +177,34 @@ __global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
   const SplitRow split = rows[blockIdx.x];
   const std::int64_t count = task.offsets[split.row + 1] - task.offsets[split.row];
   const float* const source = workspace.data() + split.first_part * Shape::part_floats;
+  // All of a part but its total, in vectors: matrix, products, sums.
   const auto sum_of_parts = [&](int index) {
-    float sum = 0;
+    float4 sum = make_float4(0, 0, 0, 0);
+#pragma unroll 4
     for (int part = 0; part < split.parts; ++part) {
-      sum += source[part * Shape::part_floats + index];
+      const float4 four =
+          *reinterpret_cast<const float4*>(source + part * Shape::part_floats + index);
+      sum = make_float4(sum.x + four.x, sum.y + four.y, sum.z + four.z, sum.w + four.w);
     }
     return sum;
   };
   solve_with_tries(task, memory, split.row, count, [&] {
-    const SolveVectors vectors = memory.vectors();
-    for (int i = static_cast<int>(threadIdx.x); i < Shape::matrix_floats; i += Shape::threads) {
-      memory.pool[i] = sum_of_parts(i);
+    const int first = 4 * static_cast<int>(threadIdx.x);
+    for (int i = first; i < Shape::matrix_floats; i += 4 * Shape::threads) {
+      *reinterpret_cast<float4*>(memory.pool + i) = sum_of_parts(i);
     }
-    for (int j = static_cast<int>(threadIdx.x); j < K; j += Shape::threads) {
-      vectors.products[j] = sum_of_parts(Shape::matrix_floats + j);
-      vectors.sums[j] = sum_of_parts(Shape::matrix_floats + K + j);
+    for (int j = first; j < 2 * K; j += 4 * Shape::threads) {
+      *reinterpret_cast<float4*>(memory.vectors().products + j) =
+          sum_of_parts(Shape::matrix_floats + j);
     }
     if (threadIdx.x == 0) {
-      *memory.shared_word(0) = sum_of_parts(Shape::matrix_floats + 2 * K);
+      float total = 0;
+      for (int part = 0; part < split.parts; ++part) {
+        total += source[part * Shape::part_floats + Shape::matrix_floats + 2 * K];
+      }
+      *memory.shared_word(0) = total;
     }
-    __syncthreads();
+    Team<Shape::warps>::synchronize();
   });
 }
 

@@ -10,10 +10,12 @@
 
 namespace alsatian::cuda {
 
-/// The shared memory of a block that solves rows of up to 16·groups ratings.
+/// The shared memory of a block that solves rows of up to 16·groups ratings. Its tile has so many
+/// of the K factors at a time that a processor holds several blocks.
 template <int K>
 struct ShortRowShape {
-  static constexpr int stride = K + 4;  // words; matrices of halves without bank conflicts
+  static constexpr int chunk = K % 64 == 0 ? 64 : K % 48 == 0 ? 48 : K;
+  static constexpr int stride = chunk + 4;  // words; matrices of halves without bank conflicts
 
   __host__ __device__ static constexpr int matrix_offset(int groups) {
     return 16 * groups * stride;
@@ -24,98 +26,149 @@ struct ShortRowShape {
   __host__ __device__ static constexpr std::size_t shared_bytes(int groups) {
     return sizeof(float) * static_cast<std::size_t>(vector_offset(groups) + 4 * 16 * groups + 4);
   }
-  static constexpr int threads(int groups) { return 32 * ((groups + 1) / 2); }
 };
 
-/// 16 rows of a tile over 16 columns, high and low parts: as FactorFragment's pieces, A of a
-/// product and B of one.
-template <int K>
-__device__ FactorFragment row_fragment(const std::uint32_t* tile, int group, int step) {
-  const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
-  const int row = 16 * group + lane % 8 + lane / 8 % 2 * 8;
-  const std::uint32_t* const source =
-      tile + row * ShortRowShape<K>::stride + 8 * step + lane / 16 * 4;
-  FactorFragment fragment;
-  device::load_matrices(fragment.high, source);
-  device::load_matrices(fragment.low, source + K / 2);
-  return fragment;
-}
+/// Warps of a block for rows of up to 16·groups ratings: the factorization's lanes have two rows.
+constexpr int short_row_warps(int groups) { return groups <= 5 ? 1 : groups <= 9 ? 2 : 4; }
 
-/// The lower half of tile · tileᵀ in the units of the table, 16 × 16 pieces dealt to the warps.
-/// tile [16·groups, K words].
+__device__ __forceinline__ bool is_finite(float value) { return fabsf(value) <= FLT_MAX; }
+
+/// 16 rows of a tile over 16 columns as an operand, high and low parts.
 template <int K>
-__device__ void multiply_by_transpose(const std::uint32_t* tile, int groups, float inverse,
-                                      LowerMatrix matrix) {
-  const int warp = static_cast<int>(threadIdx.x / device::warp_lanes);
-  const int warps = static_cast<int>(blockDim.x / device::warp_lanes);
+struct RowFragment {
+  /// A of a product: rows l % 8 of the quarters as device::multiply_add_16x8x16 counts them.
+  __device__ __forceinline__ static const std::uint32_t* left(const std::uint32_t* tile,
+                                                              int group) {
+    const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+    const int row = 16 * group + lane % 8 + lane / 8 % 2 * 8;
+    return tile + row * ShortRowShape<K>::stride + lane / 16 * 4;
+  }
+  /// B of two products: registers of the first eight rows, then of the others.
+  __device__ __forceinline__ static const std::uint32_t* right(const std::uint32_t* tile,
+                                                               int group) {
+    const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+    const int row = 16 * group + lane % 8 + lane / 16 * 8;
+    return tile + row * ShortRowShape<K>::stride + lane / 8 % 2 * 4;
+  }
+  __device__ __forceinline__ static FactorFragment at(const std::uint32_t* words) {
+    FactorFragment fragment;
+    device::load_matrices(fragment.high, words);
+    device::load_matrices(fragment.low, words + ShortRowShape<K>::chunk / 2);
+    return fragment;
+  }
+};
+
+/// Adds the lower half of tile · tileᵀ in the units of the table to `matrix`, or puts it there for
+/// the first chunk: 16 × 16 pieces dealt to the warps, always in the same way.
+/// tile [16·groups, chunk words].
+template <int K, int Warps>
+__device__ __forceinline__ void add_products(const std::uint32_t* tile, int groups, float inverse,
+                                             int chunk, LowerMatrix matrix) {
+  const int warp = Warps == 1 ? 0 : device::warp_index();
   int piece = 0;
   for (int group = 0; group < groups; ++group) {
+    const std::uint32_t* const left = RowFragment<K>::left(tile, group);
     for (int columns = 0; columns <= group; ++columns, ++piece) {
-      if (piece % warps != warp) {
+      if (piece % Warps != warp) {
         continue;
       }
+      const std::uint32_t* const right = RowFragment<K>::right(tile, columns);
+      float* const corner = matrix.rows(group) + 16 * columns;
       Accumulator first;
       Accumulator second;
-#pragma unroll 4
-      for (int step = 0; step < K / 16; ++step) {
-        const auto left = row_fragment<K>(tile, group, step);
-        add_product(first, second, left, row_fragment<K>(tile, columns, step));
+      if (chunk > 0) {
+        first.load(corner, LowerMatrix::stride(group));
+        second.load(corner + 8, LowerMatrix::stride(group));
       }
-      float* const corner = matrix.row(16 * group) + 16 * columns;
-      first.scale(inverse * inverse);
-      second.scale(inverse * inverse);
-      first.store(corner, 16 * (group + 1) + 4);
-      second.store(corner + 8, 16 * (group + 1) + 4);
+#pragma unroll
+      for (int step = 0; step < ShortRowShape<K>::chunk / 16; ++step) {
+        add_product(first, second, RowFragment<K>::at(left + 8 * step),
+                    RowFragment<K>::at(right + 8 * step));
+      }
+      if (chunk == K / ShortRowShape<K>::chunk - 1) {
+        first.scale(inverse * inverse);
+        second.scale(inverse * inverse);
+      }
+      first.store(corner, LowerMatrix::stride(group));
+      second.store(corner + 8, LowerMatrix::stride(group));
     }
   }
 }
 
-/// A block per row of `rows`, of at most 16·groups ratings each; 32·⌈groups / 2⌉ threads. A row
-/// whose dual is singular to float's precision, or whose solution is beyond it, has a 1 in `failed`
-/// [rows]: solve_rows takes it then.
-template <int K>
-__global__ void solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> rows, int groups,
-                                 DeviceSpan<unsigned char> failed) {
-  ALSATIAN_SHARED_MEMORY(float, pool);
-  auto* const tile = reinterpret_cast<std::uint32_t*>(pool);
+/// Starts copying a chunk of the factors of `count` opposite rows, with zeros behind them up to
+/// `order`.
+template <int K, int Threads>
+__device__ __forceinline__ void start_chunk(const AlsTask& task, const std::int32_t* columns,
+                                            int chunk, int count, int order, std::uint32_t* tile) {
   using Shape = ShortRowShape<K>;
+  constexpr int pieces = Shape::chunk / 4;  // of 16 bytes in a row of the tile
+  const std::uint32_t* const words = task.split.words.data() + chunk * (Shape::chunk / 2);
+#pragma unroll 4
+  for (int piece = static_cast<int>(threadIdx.x); piece < order * pieces; piece += Threads) {
+    const int rating = piece / pieces;
+    const int place = piece % pieces * 4;
+    const int low = place < Shape::chunk / 2 ? 0 : K / 2 - Shape::chunk / 2;
+    device::copy_16_bytes(tile + rating * Shape::stride + place,
+                          words + std::int64_t{columns[rating]} * K + place + low,
+                          rating < count);
+  }
+}
+
+/// Factors that a thread of the last product has at a time: as wide as a load can be.
+template <int K, int Threads>
+struct FactorVector {
+  static constexpr int width = K % (4 * Threads) == 0 ? 4 : K % (2 * Threads) == 0 ? 2 : 1;
+  struct alignas(4 * width) Values {
+    float values[width] = {};
+  };
+};
+
+/// A block per row of `rows`, of at most 16·groups ratings each. A row whose dual is singular to
+/// float's precision, or whose solution is beyond it, has a 1 in `failed` [rows]: solve_rows takes
+/// it then.
+template <int K, int Warps>
+__global__ void __launch_bounds__(32 * Warps)
+    solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> rows, int groups,
+                     DeviceSpan<unsigned char> failed) {
+  ALSATIAN_SHARED_MEMORY(float, pool);
+  using Block = Team<Warps>;
+  using Shape = ShortRowShape<K>;
+  constexpr int threads = 32 * Warps;
+  auto* const tile = reinterpret_cast<std::uint32_t*>(pool);
   const std::int64_t row = rows[blockIdx.x];
   const std::int64_t first = task.offsets[row];
   const auto count = static_cast<int>(task.offsets[row + 1] - first);
   const RowRidge ridge = task.ridges[row];
   const int thread = static_cast<int>(threadIdx.x);
-  const int threads = static_cast<int>(blockDim.x);
-  const int order = (count + 15) / 16 * 16;  // may be less than the launch has room for
+  const int own_groups = (count + 15) / 16;  // may be fewer than the launch has room for
+  const int order = 16 * own_groups;
   const LowerMatrix matrix{pool + Shape::matrix_offset(groups)};
+  const LowParts low{pool};  // in the place of the tile, once it has been multiplied
   float* const start = pool + Shape::vector_offset(groups);
   const SolveVectors vectors{start, start + 16 * groups, start + 32 * groups};
   auto* const columns = reinterpret_cast<std::int32_t*>(start + 48 * groups);
   float* const words = start + 64 * groups;
 
-  constexpr int pieces = K / 4;
-  for (int piece = thread; piece < order * pieces; piece += threads) {
-    const int rating = piece / pieces;
-    const int place = piece % pieces * 4;
-    const bool there = rating < count;
-    const std::int64_t column = there ? task.columns[first + rating] : 0;
-    device::copy_16_bytes(tile + rating * Shape::stride + place,
-                          task.split.words.data() + column * K + place, there);
-  }
-  device::end_group_of_copies();
   for (int rating = thread; rating < order; rating += threads) {
     const bool there = rating < count;
-    const std::int64_t column = there ? task.columns[first + rating] : 0;
+    const std::int32_t column = there ? task.columns[first + rating] : 0;
     const float bias = there && task.biases ? task.opposite_biases[column] : 0.0F;
-    columns[rating] = static_cast<std::int32_t>(column);
+    columns[rating] = column;
     vectors.products[rating] = there ? task.ratings[first + rating] - bias : 0.0F;
     vectors.sums[rating] = there ? 1.0F : 0.0F;
   }
-  device::wait_for_copies<0>();
-  __syncthreads();
-
-  multiply_by_transpose<K>(tile, order / 16, SplitScale::of(task.split.largest[0]).inverse, matrix);
-  __syncthreads();
-  if (threadIdx.x < device::warp_lanes) {
+  Block::synchronize();
+  const float inverse = SplitScale::of(task.split.largest[0]).inverse;
+  for (int chunk = 0; chunk < K / Shape::chunk; ++chunk) {
+    start_chunk<K, threads>(task, columns, chunk, count, order, tile);
+    device::end_group_of_copies();
+    device::wait_for_copies<0>();
+    Block::synchronize();
+    add_products<K, Warps>(tile, own_groups, inverse, chunk, matrix);
+    Block::synchronize();  // nobody reads this chunk any more
+  }
+  const bool first_warp = Block::is_first_warp();
+  if (first_warp) {
     float diagonal = 0;
     for (int j = thread; j < order; j += 32) {
       float& entry = matrix.row(j)[j];
@@ -127,56 +180,61 @@ __global__ void solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> ro
       words[0] = trace;
     }
   }
-  __syncthreads();
-  auto* const verdict = reinterpret_cast<int*>(words + 1);
-  const bool factored = factor_lower(matrix, vectors, order, pivot_threshold * words[0], verdict);
-  if (threadIdx.x == 0) {
-    failed[blockIdx.x] = factored ? 0 : 1;
-  }
-  if (!factored) {
-    return;
-  }
-  solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.products, order);
-  if (task.biases) {
-    solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.sums, order);
-    if (threadIdx.x < device::warp_lanes) {
+  Block::synchronize();
+  bool regular =
+      factor_lower<Warps>(matrix, low, vectors, own_groups, least_pivot_of(words[0], 0));
+  float bias = 0;
+  if (first_warp) {
+    solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.products, own_groups);
+    if (task.biases) {
+      solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.sums, own_groups);
       float dual = 0;
       float ones = 0;
       for (int j = thread; j < count; j += 32) {
         dual += vectors.products[j];
         ones += vectors.sums[j];
       }
-      const float bias =
-          ridge.factors * warp_sum(dual) / (ridge.factors * warp_sum(ones) + ridge.biases);
-      if (thread == 0) {
-        words[2] = bias;
+      bias = ridge.factors * warp_sum(dual) / (ridge.factors * warp_sum(ones) + ridge.biases);
+      for (int j = thread; j < order; j += 32) {
+        vectors.products[j] -= bias * vectors.sums[j];
       }
     }
-    __syncthreads();
+    regular = regular && is_finite(bias);
   }
-  const float bias = task.biases ? words[2] : 0.0F;
-  for (int rating = thread; rating < order; rating += threads) {
-    vectors.products[rating] -= bias * vectors.sums[rating];
-  }
-  __syncthreads();
-  const auto check_finite = [&](float value) {
-    if (!(fabsf(value) <= FLT_MAX)) {
+  if (!Block::agree_with_first(regular, reinterpret_cast<int*>(words + 1))) {
+    if (thread == 0) {
       failed[blockIdx.x] = 1;
     }
-  };
-  // The rows once more, in float and out of the cache: the tile holds them as halves.
-  for (int j = thread; j < K; j += threads) {
-    float factor = 0;
-#pragma unroll 8
-    for (int rating = 0; rating < count; ++rating) {
-      factor += task.opposite[std::int64_t{columns[rating]} * K + j] * vectors.products[rating];
-    }
-    task.solved[row * K + j] = factor;
-    check_finite(factor);
+    return;
   }
   if (thread == 0) {
+    failed[blockIdx.x] = 0;
     task.solved_biases[row] = bias;
-    check_finite(bias);
+  }
+  Block::synchronize();
+  // The rows once more, in float and out of the cache: the tile held them as halves.
+  bool finite = true;
+  using Vector = FactorVector<K, threads>;
+  for (int j = thread * Vector::width; j < K; j += threads * Vector::width) {
+    const float* const source = task.opposite.data() + j;
+    typename Vector::Values factors;
+#pragma unroll 8
+    for (int rating = 0; rating < count; ++rating) {
+      const auto opposite = *reinterpret_cast<const typename Vector::Values*>(
+          source + std::int64_t{columns[rating]} * K);
+#pragma unroll
+      for (int i = 0; i < Vector::width; ++i) {
+        factors.values[i] += opposite.values[i] * vectors.products[rating];
+      }
+    }
+    *reinterpret_cast<typename Vector::Values*>(task.solved.data() + row * K + j) = factors;
+#pragma unroll
+    for (const float factor : factors.values) {
+      finite = finite && is_finite(factor);
+    }
+  }
+  if (!finite) {
+    failed[blockIdx.x] = 1;
   }
 }
 

@@ -45,73 +45,112 @@ struct SplitRow {
   std::int32_t parts;
 };
 
-/// How the threads of a block share the Gram matrix of padded rank K. A pair of 16-row groups, g
-/// and groups − 1 − g, is as many tiles for every g; above rank 128 two warps share a pair, one
-/// taking the even groups of columns in one of its rows and the odd ones in the other.
+/// How the threads of a block share the Gram matrix of padded rank K. One warp has it all up to
+/// rank 64, so that no warp waits for another. Above it, a pair of 16-row groups, g and
+/// groups − 1 − g, is as many tiles for every g; above rank 192 two warps share a pair, one taking
+/// the even groups of columns in one of its rows and the odd ones in the other.
 template <int K>
 struct RowShape {
   static_assert(K % 16 == 0 && K > 0 && K <= 256);
   static constexpr int groups = K / 16;
-  static constexpr int sharers = K > 128 ? 2 : 1;  // warps of a pair
-  static constexpr int warps = sharers * ((groups + 1) / 2);
+  static constexpr int sharers = K > 192 ? 2 : 1;  // warps of a pair
+  static constexpr int warps = K <= 64 ? 1 : sharers * ((groups + 1) / 2);
   static constexpr int threads = 32 * warps;
   /// Blocks that a processor is to hold at once: caps the registers.
-  static constexpr int blocks = K <= 32 ? 12 : K <= 64 ? 8 : K <= 96 ? 4 : K <= 128 ? 3 : 1;
+  static constexpr int blocks = K <= 16   ? 24
+                                : K <= 32 ? 20
+                                : K <= 48 ? 14
+                                : K <= 64 ? 11
+                                : K <= 96 ? 5
+                                : K <= 128 ? 3
+                                : K <= 192 ? 2
+                                           : 1;
 
   static constexpr int tile_ratings = 32;
   static constexpr int tile_stride = K + 4;  // words; matrices of halves without bank conflicts
   static constexpr int tile_words = tile_ratings * tile_stride;
   static constexpr int weight_words = tile_ratings / 2 * 3;  // of a tile: see RatingWeights
   static constexpr int matrix_floats = LowerMatrix::size(groups);
+  static constexpr int solve_floats = matrix_floats + LowParts::size(groups);
   // The matrix takes the place of the tiles once they have been summed.
-  static constexpr int pool_floats =
-      matrix_floats > 2 * tile_words ? matrix_floats : 2 * tile_words;
+  static constexpr int pool_floats = solve_floats > 2 * tile_words ? solve_floats : 2 * tile_words;
   static constexpr int vector_floats = 3 * K + 2 * weight_words + 2 * tile_ratings + 4;
   static constexpr std::size_t shared_bytes = sizeof(float) * (pool_floats + vector_floats);
-  /// Floats of a part's sums: matrix, products, sums, total.
-  static constexpr std::int64_t part_floats = matrix_floats + 2 * K + 1;
+  /// Floats of a part's sums: matrix, products, sums, total; a multiple of 16 bytes.
+  static constexpr std::int64_t part_floats = matrix_floats + 2 * K + 4;
 };
 
-/// What warp `Warp` holds: for its two groups of rows, the groups of columns that are its own.
+/// What warp `Warp` holds: pieces of 16 × 16 of the lower half, two accumulators each, and of the
+/// groups of rows whose border it has one accumulator more.
 template <int K, int Warp>
 struct WarpShare {
   using Shape = RowShape<K>;
-  static constexpr int high = Shape::groups - 1 - Warp / Shape::sharers;
-  static constexpr int low = Warp / Shape::sharers;
-  static constexpr bool two = low < high;
+  static constexpr int pair = Warp / Shape::sharers;
   static constexpr int sharer = Warp % Shape::sharers;
-  /// The sharer with fewer tiles sums the right-hand sides.
-  static constexpr bool has_borders = sharer == Shape::sharers - 1;
 
-  __host__ __device__ static constexpr bool owns_high(int columns) {
-    return columns <= high && columns % Shape::sharers == sharer;
-  }
-  __host__ __device__ static constexpr bool owns_low(int columns) {
-    return two && columns <= low && (columns + 1) % Shape::sharers == sharer;
-  }
-  /// Accumulators before those of a group of columns: rows of `high` first, then of `low`.
-  __host__ __device__ static constexpr int high_place(int columns) {
-    int place = 0;
-    for (int c = 0; c < columns; ++c) {
-      place += owns_high(c) ? 2 : 0;
+  __host__ __device__ static constexpr bool owns(int group, int columns) {
+    if (columns > group) {
+      return false;
     }
-    return place;
-  }
-  __host__ __device__ static constexpr int low_place(int columns) {
-    int place = high_place(high + 1);
-    for (int c = 0; c < columns; ++c) {
-      place += owns_low(c) ? 2 : 0;
+    if (Shape::warps == 1) {
+      return true;
     }
-    return place;
+    const bool high = group == Shape::groups - 1 - pair;
+    return (high && columns % Shape::sharers == sharer) ||
+           (!high && group == pair && (columns + 1) % Shape::sharers == sharer);
   }
-  static constexpr int border_place = low_place(low + 1);
+  /// Two sharers' pieces differ by one: the one with fewer sums the right-hand sides.
+  __host__ __device__ static constexpr bool owns_border(int group) {
+    return Shape::warps == 1 || (sharer == Shape::sharers - 1 &&
+                                 (group == pair || group == Shape::groups - 1 - pair));
+  }
+  __host__ __device__ static constexpr bool reads_rows(int group) {
+    bool result = owns_border(group);
+    for (int columns = 0; columns <= group; ++columns) {
+      result = result || owns(group, columns);
+    }
+    return result;
+  }
+  __host__ __device__ static constexpr bool reads_columns(int columns) {
+    bool result = false;
+    for (int group = columns; group < Shape::groups; ++group) {
+      result = result || owns(group, columns);
+    }
+    return result;
+  }
+  /// Accumulators before those of a piece.
+  __host__ __device__ static constexpr int place(int group, int columns) {
+    int result = 0;
+    for (int g = 0; g < group; ++g) {
+      for (int c = 0; c <= g; ++c) {
+        result += owns(g, c) ? 2 : 0;
+      }
+    }
+    for (int c = 0; c < columns; ++c) {
+      result += owns(group, c) ? 2 : 0;
+    }
+    return result;
+  }
+  __host__ __device__ static constexpr int border_place(int group) {
+    int result = place(Shape::groups, 0);
+    for (int g = 0; g < group; ++g) {
+      result += owns_border(g) ? 1 : 0;
+    }
+    return result;
+  }
+  static constexpr int accumulators = border_place(Shape::groups);
 };
 
-/// Most accumulators of a warp, borders included.
-template <int K>
+/// Most accumulators of a warp.
+template <int K, int Warp = 0>
 constexpr int most_accumulators() {
-  constexpr int groups = RowShape<K>::groups;
-  return RowShape<K>::sharers == 1 ? 2 * (groups + 1) + 2 : groups + 4;
+  constexpr int own = WarpShare<K, Warp>::accumulators;
+  if constexpr (Warp + 1 < RowShape<K>::warps) {
+    constexpr int others = most_accumulators<K, Warp + 1>();
+    return own > others ? own : others;
+  } else {
+    return own;
+  }
 }
 
 /// The shared memory of a block.
@@ -124,6 +163,7 @@ struct RowMemory {
     return reinterpret_cast<std::uint32_t*>(pool) + slot * Shape::tile_words;
   }
   __device__ LowerMatrix matrix() const { return {pool}; }
+  __device__ LowParts low_parts() const { return {pool + Shape::matrix_floats}; }
   __device__ SolveVectors vectors() const {
     float* const start = pool + Shape::pool_floats;
     return {start, start + K, start + 2 * K};
@@ -183,19 +223,29 @@ struct RatingWeights {
   }
 };
 
-/// 16 columns of factors over 16 ratings, high and low parts: A of a product, and B of one as well,
-/// pieces 0 and 2 for the first eight columns, 1 and 3 for the others.
+/// 16 columns of factors over 16 ratings as an operand, high and low parts.
 struct FactorFragment {
   std::uint32_t high[4];
   std::uint32_t low[4];
 
-  /// `ratings` is the tile's first row of the sixteen.
+  /// A of a product. `ratings` is the tile's first row of the sixteen.
   template <int K>
-  __device__ static FactorFragment of(const std::uint32_t* ratings, int group) {
+  __device__ __forceinline__ static FactorFragment left(const std::uint32_t* ratings, int group) {
     const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
-    const int rating = lane % 8 + lane / 16 * 8;
-    const std::uint32_t* const row =
-        ratings + rating * RowShape<K>::tile_stride + group * 8 + lane / 8 % 2 * 4;
+    return of<K>(ratings, lane % 8 + lane / 16 * 8, 8 * group + lane / 8 % 2 * 4);
+  }
+  /// B of two products: registers of the first eight columns, then of the others.
+  template <int K>
+  __device__ __forceinline__ static FactorFragment right(const std::uint32_t* ratings, int group) {
+    const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+    return of<K>(ratings, lane % 8 + lane / 8 % 2 * 8, 8 * group + lane / 16 * 4);
+  }
+
+ private:
+  template <int K>
+  __device__ __forceinline__ static FactorFragment of(const std::uint32_t* ratings, int rating,
+                                                      int word) {
+    const std::uint32_t* const row = ratings + rating * RowShape<K>::tile_stride + word;
     FactorFragment fragment;
     device::load_matrices_transposed(fragment.high, row);
     device::load_matrices_transposed(fragment.low, row + K / 2);
@@ -208,14 +258,24 @@ __device__ __forceinline__ void add_product(Accumulator& first, Accumulator& sec
                                             const FactorFragment& left,
                                             const FactorFragment& right) {
   const auto add = [&](Accumulator& sums, int half) {
-    const std::uint32_t high[2] = {right.high[half], right.high[half + 2]};
-    const std::uint32_t low[2] = {right.low[half], right.low[half + 2]};
+    const std::uint32_t high[2] = {right.high[2 * half], right.high[2 * half + 1]};
+    const std::uint32_t low[2] = {right.low[2 * half], right.low[2 * half + 1]};
     device::multiply_add_16x8x16(sums.values, left.low, high);
     device::multiply_add_16x8x16(sums.values, left.high, low);
     device::multiply_add_16x8x16(sums.values, left.high, high);
   };
   add(first, 0);
   add(second, 1);
+}
+
+/// Ratings that a product of halves sums over.
+inline constexpr int step_ratings = 16;
+
+/// Ratings of the tile that begins at `first`.
+template <int K>
+__device__ __forceinline__ int tile_count(std::int64_t first, std::int64_t end) {
+  constexpr int most = RowShape<K>::tile_ratings;
+  return end - first < most ? static_cast<int>(end - first) : most;
 }
 
 /// Starts copying the column indices of one tile.
@@ -231,27 +291,35 @@ __device__ void start_columns(const AlsTask& task, const RowMemory<K>& memory, i
   }
 }
 
-/// Starts copying the split factors of one tile, whose columns are there.
+/// Starts copying the split factors of one tile, whose columns are there: its sixteens of ratings
+/// that begin before the end, with zeros behind it.
 template <int K>
 __device__ __forceinline__ void start_tile(const AlsTask& task, const RowMemory<K>& memory,
                                            int slot, std::int64_t first, std::int64_t end) {
   using Shape = RowShape<K>;
   constexpr int pieces = K / 4;  // of 16 bytes in a row
+  constexpr int of_step = step_ratings * pieces;
   const std::int32_t* const columns = memory.columns(slot);
   std::uint32_t* const tile = memory.tile(slot);
+  const int count = tile_count<K>(first, end);
 #pragma unroll
-  for (int start = 0; start < Shape::tile_ratings * pieces; start += Shape::threads) {
-    const int piece = start + static_cast<int>(threadIdx.x);
-    const int rating = piece / pieces;
-    const int place = piece % pieces * 4;
-    if (Shape::tile_ratings * pieces % Shape::threads != 0 &&
-        piece >= Shape::tile_ratings * pieces) {
+  for (int step = 0; step < Shape::tile_ratings / step_ratings; ++step) {
+    if (step * step_ratings >= count) {
       break;
     }
-    const bool there = first + rating < end;
-    const std::int64_t column = there ? columns[rating] : 0;
-    device::copy_16_bytes(tile + rating * Shape::tile_stride + place,
-                          task.split.words.data() + column * K + place, there);
+#pragma unroll
+    for (int start = 0; start < of_step; start += Shape::threads) {
+      const int piece = start + static_cast<int>(threadIdx.x);
+      if (of_step % Shape::threads != 0 && piece >= of_step) {
+        break;
+      }
+      const int rating = step * step_ratings + piece / pieces;
+      const int place = piece % pieces * 4;
+      const bool there = rating < count;
+      const std::int64_t column = there ? columns[rating] : 0;
+      device::copy_16_bytes(tile + rating * Shape::tile_stride + place,
+                            task.split.words.data() + column * K + place, there);
+    }
   }
 }
 
@@ -274,65 +342,52 @@ struct RowSums {
   float total = 0;  // warp 0: Σ (r − c) of the lane's ratings
 };
 
-/// Calls body.operator()<0>() to <Count − 1>(): a loop whose index is a constant, so that arrays
-/// which it indexes stay in registers.
-template <int Count, int First = 0, typename Body>
-__device__ __forceinline__ void unrolled(Body&& body) {
-  if constexpr (First < Count) {
-    body.template operator()<First>();
-    unrolled<Count, First + 1>(body);
-  }
-}
-
-/// Adds one tile to what warp `Warp` owns.
+/// Adds a tile of `count` ratings to what warp `Warp` owns.
 template <int K, int Warp>
-__device__ __forceinline__ void add_tile(const RowMemory<K>& memory, int slot, RowSums<K>& sums) {
+__device__ __forceinline__ void add_tile(const RowMemory<K>& memory, int slot, int count,
+                                         RowSums<K>& sums) {
   using Shape = RowShape<K>;
   using Share = WarpShare<K, Warp>;
 #pragma unroll 1
-  for (int step = 0; step < Shape::tile_ratings / 16; ++step) {
-    const std::uint32_t* const ratings = memory.tile(slot) + step * 16 * Shape::tile_stride;
-    const auto left_high = FactorFragment::of<K>(ratings, Share::high);
-    const auto left_low = Share::two ? FactorFragment::of<K>(ratings, Share::low) : left_high;
-    unrolled<Share::high + 1>([&]<int Columns>() {
-      if constexpr (Share::owns_high(Columns) || Share::owns_low(Columns)) {
-        const auto right = Columns == Share::high ? left_high
-                           : Share::two && Columns == Share::low
-                               ? left_low
-                               : FactorFragment::of<K>(ratings, Columns);
-        if constexpr (Share::owns_high(Columns)) {
-          constexpr int place = Share::high_place(Columns);
-          add_product(sums.tiles[place], sums.tiles[place + 1], left_high, right);
-        }
-        if constexpr (Share::owns_low(Columns)) {
-          constexpr int place = Share::low_place(Columns);
-          add_product(sums.tiles[place], sums.tiles[place + 1], left_low, right);
-        }
+  for (int first = 0; first < count; first += step_ratings) {
+    const std::uint32_t* const ratings = memory.tile(slot) + first * Shape::tile_stride;
+    FactorFragment left[Shape::groups];  // those that are not read take no register
+    unrolled<Shape::groups>([&]<int Group>() {
+      if constexpr (Share::reads_rows(Group)) {
+        left[Group] = FactorFragment::left<K>(ratings, Group);
       }
     });
-    if constexpr (Share::has_borders) {
-      std::uint32_t border[2];
-      RatingWeights::load(memory.weights(slot) + step * 24, border);
-      Accumulator& high = sums.tiles[Share::border_place];
-      device::multiply_add_16x8x16(high.values, left_high.low, border);
-      device::multiply_add_16x8x16(high.values, left_high.high, border);
-      if constexpr (Share::two) {
-        Accumulator& low = sums.tiles[Share::border_place + 1];
-        device::multiply_add_16x8x16(low.values, left_low.low, border);
-        device::multiply_add_16x8x16(low.values, left_low.high, border);
+    unrolled<Shape::groups>([&]<int Columns>() {
+      if constexpr (Share::reads_columns(Columns)) {
+        const auto right = FactorFragment::right<K>(ratings, Columns);
+        unrolled<Shape::groups>([&]<int Group>() {
+          if constexpr (Share::owns(Group, Columns)) {
+            constexpr int place = Share::place(Group, Columns);
+            add_product(sums.tiles[place], sums.tiles[place + 1], left[Group], right);
+          }
+        });
       }
-    }
+    });
+    std::uint32_t border[2];
+    RatingWeights::load(memory.weights(slot) + first / step_ratings * 24, border);
+    unrolled<Shape::groups>([&]<int Group>() {
+      if constexpr (Share::owns_border(Group)) {
+        Accumulator& sum = sums.tiles[Share::border_place(Group)];
+        device::multiply_add_16x8x16(sum.values, left[Group].low, border);
+        device::multiply_add_16x8x16(sum.values, left[Group].high, border);
+      }
+    });
   }
 }
 
 /// Calls body.operator()<Warp>() with the number of the calling warp.
 template <int Warps, int Warp = 0, typename Body>
-__device__ __forceinline__ void with_warp(Body&& body) {
+__device__ __forceinline__ void with_warp(int warp, Body&& body) {
   if constexpr (Warp + 1 < Warps) {
-    if (threadIdx.x / device::warp_lanes == Warp) {
+    if (warp == Warp) {
       body.template operator()<Warp>();
     } else {
-      with_warp<Warps, Warp + 1>(body);
+      with_warp<Warps, Warp + 1>(warp, body);
     }
   } else {
     body.template operator()<Warp>();
@@ -342,18 +397,20 @@ __device__ __forceinline__ void with_warp(Body&& body) {
 /// Sums over the ratings [first, end) of the CSR arrays. While a tile is multiplied, the next one
 /// and the columns of the one after it are on their way.
 template <int K>
-__device__ void sum_ratings(const AlsTask& task, const RowMemory<K>& memory, std::int64_t first,
-                            std::int64_t end, RowSums<K>& sums) {
+__device__ __forceinline__ void sum_ratings(const AlsTask& task, const RowMemory<K>& memory,
+                                            std::int64_t first, std::int64_t end,
+                                            RowSums<K>& sums) {
+  using Rows = Team<RowShape<K>::warps>;
   constexpr int length = RowShape<K>::tile_ratings;
-  const bool weighs = threadIdx.x < length;  // warp 0
+  const int warp = RowShape<K>::warps == 1 ? 0 : device::warp_index();
   start_columns(task, memory, 0, first, end);
   device::end_group_of_copies();
   device::wait_for_copies<0>();
-  __syncthreads();
+  Rows::synchronize();
   start_tile(task, memory, 0, first, end);
   start_columns(task, memory, 1, first + length, end);
   device::end_group_of_copies();
-  if (weighs) {
+  if (warp == 0) {
     const float weight = load_weight(task, memory, 0, first, end);
     sums.total += weight;
     RatingWeights::store(memory.weights(0), weight);
@@ -361,24 +418,27 @@ __device__ void sum_ratings(const AlsTask& task, const RowMemory<K>& memory, std
   int slot = 0;
   for (std::int64_t position = first; position < end; position += length, slot ^= 1) {
     device::wait_for_copies<0>();
-    __syncthreads();  // this tile is there, and nobody reads the other one any more
+    Rows::synchronize();  // this tile is there, and nobody reads the other one any more
+    const std::int64_t next = position + length;
     float weight = 0;
-    if (position + length < end) {
-      start_tile(task, memory, slot ^ 1, position + length, end);
-      start_columns(task, memory, slot, position + 2 * length, end);
-      if (weighs) {
-        weight = load_weight(task, memory, slot ^ 1, position + length, end);
+    if (next < end) {
+      start_tile(task, memory, slot ^ 1, next, end);
+      start_columns(task, memory, slot, next + length, end);
+      if (warp == 0) {
+        weight = load_weight(task, memory, slot ^ 1, next, end);
       }
     }
     device::end_group_of_copies();
-    with_warp<RowShape<K>::warps>([&]<int Warp>() { add_tile<K, Warp>(memory, slot, sums); });
-    if (weighs && position + length < end) {
+    with_warp<RowShape<K>::warps>(warp, [&]<int Warp>() {
+      add_tile<K, Warp>(memory, slot, tile_count<K>(position, end), sums);
+    });
+    if (warp == 0 && next < end) {
       sums.total += weight;
       RatingWeights::store(memory.weights(slot ^ 1), weight);
     }
   }
   device::wait_for_copies<0>();
-  __syncthreads();  // the matrix may now take the place of the tiles
+  Rows::synchronize();  // the matrix may now take the place of the tiles
 }
 
 /// Σ over the lanes of a warp, in all of them, always in the same order.
@@ -390,75 +450,63 @@ __device__ inline float warp_sum(float value) {
   return value;
 }
 
-/// Visits the sums that warp `Warp` holds, in the units of the table: matrix(row, column, value) of
-/// the lower half and of what is above the diagonal in its tiles, border(row, product, sum).
-template <int K, int Warp, typename Matrix, typename Border>
-__device__ __forceinline__ void visit_sums(const RowSums<K>& sums, float inverse, Matrix matrix,
-                                           Border border) {
-  using Share = WarpShare<K, Warp>;
-  const auto visit_tile = [&](int group, int column, const Accumulator& tile) {
+/// Puts the sums that the calling warp holds, in the units of the table, into a matrix and two
+/// vectors, in shared or global memory. Above the diagonal its pieces have values too.
+template <int K>
+__device__ __forceinline__ void put_sums(const RowSums<K>& sums, float inverse, LowerMatrix matrix,
+                                         float* products, float* border_sums) {
+  using Shape = RowShape<K>;
+  const auto put_tile = [&](int group, int column, Accumulator tile) {
+    tile.scale(inverse * inverse);
+    tile.store(matrix.rows(group) + column, LowerMatrix::stride(group));
+  };
+  const auto put_border = [&](int group, const Accumulator& tile) {
+    constexpr float rest = 1 / RatingWeights::part;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      matrix(16 * group + Accumulator::row() + 8 * (i / 2), column + Accumulator::column() + i % 2,
-             inverse * inverse * tile.values[i]);
+    for (int i = 0; i < 4; i += 2) {
+      // The lane beside holds the columns of the second and third part.
+      const float second = __shfl_down_sync(device::all_lanes, tile.values[i], 1);
+      const float third = __shfl_down_sync(device::all_lanes, tile.values[i + 1], 1);
+      if (threadIdx.x % 4 == 0) {
+        const int row = 16 * group + Accumulator::row() + 4 * i;
+        products[row] =
+            inverse / RatingWeights::scale * (tile.values[i] + rest * (second + rest * third));
+        border_sums[row] = inverse * tile.values[i + 1];
+      }
     }
   };
-  unrolled<Share::high + 1>([&]<int Columns>() {
-    if constexpr (Share::owns_high(Columns)) {
-      constexpr int place = Share::high_place(Columns);
-      visit_tile(Share::high, 16 * Columns, sums.tiles[place]);
-      visit_tile(Share::high, 16 * Columns + 8, sums.tiles[place + 1]);
-    }
-    if constexpr (Share::owns_low(Columns)) {
-      constexpr int place = Share::low_place(Columns);
-      visit_tile(Share::low, 16 * Columns, sums.tiles[place]);
-      visit_tile(Share::low, 16 * Columns + 8, sums.tiles[place + 1]);
-    }
-  });
-  if constexpr (Share::has_borders) {
-    constexpr float rest = 1 / RatingWeights::part;
-    const auto visit_border = [&](int group, const Accumulator& tile) {
-#pragma unroll
-      for (int i = 0; i < 4; i += 2) {
-        // The lane beside holds the columns of the second and third part.
-        const float second = __shfl_down_sync(device::all_lanes, tile.values[i], 1);
-        const float third = __shfl_down_sync(device::all_lanes, tile.values[i + 1], 1);
-        if (threadIdx.x % 4 == 0) {
-          border(16 * group + Accumulator::row() + 4 * i,
-                 inverse / RatingWeights::scale * (tile.values[i] + rest * (second + rest * third)),
-                 inverse * tile.values[i + 1]);
+  with_warp<Shape::warps>(Shape::warps == 1 ? 0 : device::warp_index(), [&]<int Warp>() {
+    using Share = WarpShare<K, Warp>;
+    unrolled<Shape::groups>([&]<int Group>() {
+      unrolled<Group + 1>([&]<int Columns>() {
+        if constexpr (Share::owns(Group, Columns)) {
+          constexpr int place = Share::place(Group, Columns);
+          put_tile(Group, 16 * Columns, sums.tiles[place]);
+          put_tile(Group, 16 * Columns + 8, sums.tiles[place + 1]);
         }
+      });
+      if constexpr (Share::owns_border(Group)) {
+        put_border(Group, sums.tiles[Share::border_place(Group)]);
       }
-    };
-    visit_border(Share::high, sums.tiles[Share::border_place]);
-    if constexpr (Share::two) {
-      visit_border(Share::low, sums.tiles[Share::border_place + 1]);
-    }
-  }
+    });
+  });
 }
 
 /// The sums of a whole row, as solve_row takes them, in shared memory.
 template <int K>
-__device__ void store_sums(const AlsTask& task, const RowMemory<K>& memory,
-                           const RowSums<K>& sums) {
-  const LowerMatrix matrix = memory.matrix();
+__device__ __forceinline__ void store_sums(const AlsTask& task, const RowMemory<K>& memory,
+                                           const RowSums<K>& sums) {
+  using Rows = Team<RowShape<K>::warps>;
   const SolveVectors vectors = memory.vectors();
-  with_warp<RowShape<K>::warps>([&]<int Warp>() {
-    visit_sums<K, Warp>(
-        sums, SplitScale::of(task.split.largest[0]).inverse,
-        [&](int row, int column, float value) { matrix.row(row)[column] = value; },
-        [&](int row, float product, float sum) {
-          vectors.products[row] = product;
-          vectors.sums[row] = sum;
-        });
-  });
-  if (threadIdx.x < device::warp_lanes) {
+  put_sums(sums, SplitScale::of(task.split.largest[0]).inverse, memory.matrix(), vectors.products,
+           vectors.sums);
+  if (Rows::is_first_warp()) {
     const float total = warp_sum(sums.total);
     if (threadIdx.x == 0) {
       *memory.shared_word(0) = total;
     }
   }
-  __syncthreads();
+  Rows::synchronize();
 }
 
 }  // namespace alsatian::cuda

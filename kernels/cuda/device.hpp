@@ -7,6 +7,8 @@
 #include <cuda_runtime.h>
 #endif
 
+#include <cfloat>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -109,6 +111,27 @@ __device__ __forceinline__ float from_half(std::uint16_t bits) {
   float value;
   asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
   return value;
+#endif
+}
+
+/// 1 ÷ √value to two units in the last place; infinity where value is below the least normal float.
+__device__ __forceinline__ float inverse_root(float value) {
+#if defined(ALSATIAN_SIMT)
+  return 1.0F / std::sqrt(value < FLT_MIN ? 0.0F : value);
+#else
+  float result;
+  asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(value));
+  return result;
+#endif
+}
+
+/// The number of the calling warp in its block. All its lanes call it together: the compiler knows
+/// then that what branches on it does not part them.
+__device__ __forceinline__ int warp_index() {
+#if defined(ALSATIAN_SIMT)
+  return static_cast<int>(threadIdx.x / warp_lanes);
+#else
+  return __shfl_sync(all_lanes, static_cast<int>(threadIdx.x / warp_lanes), 0);
 #endif
 }
 

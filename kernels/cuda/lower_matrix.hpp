@@ -1,5 +1,6 @@
 // A symmetric matrix in shared memory, its lower half only, and the Cholesky solve of a block of
-// threads. Panels of 16 columns: factored by one warp's shuffles, applied by tensor cores.
+// threads. Panels of 16 columns: factored by shuffles of a warp, a lane to a row, applied by tensor
+// cores. Nothing branches on a pivot: a matrix that has none of use is factored to its end.
 #pragma once
 
 #include "kernels/cuda/tensor.hpp"
@@ -18,11 +19,28 @@ struct LowerMatrix {
   }
   /// Floats of a matrix of order 16·groups.
   __host__ __device__ static constexpr int size(int groups) { return group_offset(groups); }
+  /// Floats from a row of a group to the next.
+  __host__ __device__ static constexpr int stride(int of_group) { return group * (of_group + 1) + 4; }
 
+  /// The first row of a group.
+  __device__ float* rows(int of_group) const { return data + group_offset(of_group); }
   __device__ float* row(int index) const {
     const int g = index / group;
-    return data + group_offset(g) + index % group * (group * (g + 1) + 4);
+    return rows(g) + index % group * stride(g);
   }
+};
+
+/// What SplitFloat leaves over of a panel's rows below the diagonal block, which the products take.
+struct LowParts {
+  static constexpr int stride = 20;
+
+  float* data;
+
+  /// Floats for a matrix of order 16·groups, which has rows below the first block alone.
+  __host__ __device__ static constexpr int size(int groups) {
+    return LowerMatrix::group * (groups - 1) * stride;
+  }
+  __device__ float* row(int index) const { return data + (index - LowerMatrix::group) * stride; }
 };
 
 /// Right-hand sides and scratch of one solve, each [order], in shared memory.
@@ -32,12 +50,39 @@ struct SolveVectors {
   float* inverse_diagonal;  // of the factor
 };
 
+/// The threads that solve one matrix: all of their block.
+template <int Warps>
+struct Team {
+  __device__ static void synchronize() {
+    if constexpr (Warps == 1) {
+      __syncwarp();
+    } else {
+      __syncthreads();
+    }
+  }
+  /// Whether the calling warp is the one that does what one warp does for all.
+  __device__ static bool is_first_warp() { return Warps == 1 || device::warp_index() == 0; }
+  /// What the first warp, whose lanes are all of one mind, says, in all threads; a barrier. `word`
+  /// is shared memory.
+  __device__ static bool agree_with_first(bool answer, int* word) {
+    if constexpr (Warps == 1) {
+      return __all_sync(device::all_lanes, static_cast<int>(answer)) != 0;
+    } else {
+      if (threadIdx.x == 0) {
+        *word = static_cast<int>(answer);
+      }
+      __syncthreads();
+      return *word != 0;
+    }
+  }
+};
+
 /// 16 floats of shared memory, aligned to 16 bytes, in registers.
 struct PanelRow {
   static constexpr int width = LowerMatrix::group;
   float values[width] = {};
 
-  __device__ void load(const float* source) {
+  __device__ __forceinline__ void load(const float* source) {
     const auto* const vectors = reinterpret_cast<const float4*>(source);
 #pragma unroll
     for (int i = 0; i < width / 4; ++i) {
@@ -48,7 +93,7 @@ struct PanelRow {
       values[4 * i + 3] = four.w;
     }
   }
-  __device__ void store(float* target) const {
+  __device__ __forceinline__ void store(float* target) const {
     auto* const vectors = reinterpret_cast<float4*>(target);
 #pragma unroll
     for (int i = 0; i < width / 4; ++i) {
@@ -62,174 +107,234 @@ struct PanelRow {
 /// right-hand sides. Every warp that has rows below factors its own copy, so that nobody waits.
 struct DiagonalBlock {
   PanelRow own;
-  float inverse_diagonal = 0;  // of row lane % 16
+  bool regular = true;  // every pivot so far is large enough, the same in all lanes
 
-  __device__ static float* source(LowerMatrix matrix, SolveVectors vectors, int first) {
+  __device__ static float* source(LowerMatrix matrix, SolveVectors vectors, int panel) {
     const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+    const int first = panel * LowerMatrix::group;
     return lane == 16   ? vectors.products + first
            : lane == 17 ? vectors.sums + first
-                        : matrix.row(first + lane % 16) + first;
-  }
-
-  /// Factors the block and solves `below`, the panel's part of a row further down, along with it.
-  /// False, in all lanes, at the first pivot that is at most least_pivot or not a number.
-  __device__ bool factor(PanelRow& below, float least_pivot) {
-    const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
-#pragma unroll
-    for (int pivot = 0; pivot < PanelRow::width; ++pivot) {
-      const float square = __shfl_sync(device::all_lanes, own.values[pivot], pivot);
-      if (!(square > least_pivot)) {
-        return false;
-      }
-      const float inverse = rsqrtf(square);  // to two units in the last place
-      own.values[pivot] *= inverse;
-      below.values[pivot] *= inverse;
-      inverse_diagonal = lane % 16 == pivot ? inverse : inverse_diagonal;
-#pragma unroll
-      for (int column = pivot + 1; column < PanelRow::width; ++column) {
-        const float other = __shfl_sync(device::all_lanes, own.values[pivot], column);
-        own.values[column] -= own.values[pivot] * other;
-        below.values[column] -= below.values[pivot] * other;
-      }
-    }
-    return true;
+                        : matrix.rows(panel) + lane % 16 * LowerMatrix::stride(panel) + first;
   }
 };
 
-/// Factors the panel of columns [first, first + 16), a thread for each row below the diagonal
-/// block, and takes it out of the right-hand sides below. The block itself and the right-hand
-/// sides beside it stay as they were: `block` of warp 0 has them. A warp without rows does nothing.
-__device__ inline bool factor_panel(LowerMatrix matrix, SolveVectors vectors, int first, int order,
-                                    float least_pivot, DiagonalBlock& block) {
-  const int row = first + PanelRow::width + static_cast<int>(threadIdx.x);
-  const bool there = row < order;
-  const int first_of_warp = row - static_cast<int>(threadIdx.x % device::warp_lanes);
-  if (threadIdx.x >= device::warp_lanes && first_of_warp >= order) {
-    return true;
+/// Factors the block, and with it `Sets` rows a lane that stand further down.
+template <int Sets>
+__device__ __forceinline__ void factor_block(DiagonalBlock& block, PanelRow (&below)[Sets],
+                                             float least_pivot, float* inverse_diagonal) {
+#pragma unroll
+  for (int pivot = 0; pivot < PanelRow::width; ++pivot) {
+    const float square = __shfl_sync(device::all_lanes, block.own.values[pivot], pivot);
+    block.regular = block.regular && square > least_pivot;
+    const float inverse = device::inverse_root(square);
+    block.own.values[pivot] *= inverse;
+#pragma unroll
+    for (PanelRow& row : below) {
+      row.values[pivot] *= inverse;
+    }
+    if (threadIdx.x == 0) {
+      inverse_diagonal[pivot] = inverse;
+    }
+#pragma unroll
+    for (int column = pivot + 1; column < PanelRow::width; ++column) {
+      const float other = __shfl_sync(device::all_lanes, block.own.values[pivot], column);
+      block.own.values[column] -= block.own.values[pivot] * other;
+#pragma unroll
+      for (PanelRow& row : below) {
+        row.values[column] -= row.values[pivot] * other;
+      }
+    }
   }
-  block.own.load(DiagonalBlock::source(matrix, vectors, first));
-  PanelRow below;
-  if (there) {
-    below.load(matrix.row(row) + first);
+}
+
+/// Factors a panel of 16 columns, `Sets` rows a lane below the diagonal block from `first_row` on
+/// and every 32nd, and takes it out of their right-hand sides. The block itself and the right-hand
+/// sides beside it stay as they were in memory: what is returned has them.
+template <int Sets>
+__device__ __forceinline__ DiagonalBlock factor_panel(LowerMatrix matrix, LowParts low,
+                                                      SolveVectors vectors, int panel, int order,
+                                                      int first_row, float least_pivot) {
+  const int first = panel * LowerMatrix::group;
+  const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+  DiagonalBlock block;
+  block.own.load(DiagonalBlock::source(matrix, vectors, panel));
+  PanelRow below[Sets];
+#pragma unroll
+  for (int set = 0; set < Sets; ++set) {
+    const int row = first_row + 32 * set + lane;
+    if (row < order) {
+      below[set].load(matrix.row(row) + first);
+    }
   }
-  if (!block.factor(below, least_pivot)) {
-    return false;
-  }
-  float product = 0;
-  float sum = 0;
+  factor_block(block, below, least_pivot, vectors.inverse_diagonal + first);
+  float products[Sets] = {};
+  float sums[Sets] = {};
 #pragma unroll
   for (int column = 0; column < PanelRow::width; ++column) {
-    const float value = below.values[column];
-    product += value * __shfl_sync(device::all_lanes, block.own.values[column], 16);
-    sum += value * __shfl_sync(device::all_lanes, block.own.values[column], 17);
+    const float product = __shfl_sync(device::all_lanes, block.own.values[column], 16);
+    const float sum = __shfl_sync(device::all_lanes, block.own.values[column], 17);
+#pragma unroll
+    for (int set = 0; set < Sets; ++set) {
+      products[set] += below[set].values[column] * product;
+      sums[set] += below[set].values[column] * sum;
+    }
   }
-  if (there) {
-    below.store(matrix.row(row) + first);
-    vectors.products[row] -= product;
-    vectors.sums[row] -= sum;
+#pragma unroll
+  for (int set = 0; set < Sets; ++set) {
+    const int row = first_row + 32 * set + lane;
+    if (row < order) {
+      below[set].store(matrix.row(row) + first);
+      vectors.products[row] -= products[set];
+      vectors.sums[row] -= sums[set];
+#pragma unroll
+      for (float& value : below[set].values) {
+        value = SplitFloat::low(value);
+      }
+      below[set].store(low.row(row));
+    }
   }
-  return true;
+  return block;
 }
 
-/// What is right of the panel, less the product of the panel with its transpose: 16 × 8 tiles of
-/// the lower half, dealt to the warps.
-__device__ inline void update_trailing(LowerMatrix matrix, int first, int groups) {
+/// The last panel's block, or that of a warp whose rows are another's.
+__device__ __forceinline__ DiagonalBlock factor_panel_alone(LowerMatrix matrix,
+                                                            SolveVectors vectors, int panel,
+                                                            float least_pivot) {
+  DiagonalBlock block;
+  block.own.load(DiagonalBlock::source(matrix, vectors, panel));
+  PanelRow none[1];
+  factor_block(block, none, least_pivot, vectors.inverse_diagonal + panel * LowerMatrix::group);
+  return block;
+}
+
+/// What is right of the panel, less the product of the panel with its transpose: the lower half in
+/// pieces of 16 × 16. Groups of rows are dealt to the warps there and back, so that all have about
+/// as many pieces; above eight warps two share a group, one taking every other piece.
+template <int Warps>
+__device__ __forceinline__ void update_trailing(LowerMatrix matrix, LowParts low, int panel,
+                                                int groups) {
   constexpr int width = LowerMatrix::group;
-  const int warp = static_cast<int>(threadIdx.x / device::warp_lanes);
-  const int warps = static_cast<int>(blockDim.x / device::warp_lanes);
-  const int next = first / width + 1;  // group of rows
-  int tile = 0;
-  for (int group = next; group < groups; ++group) {
-    for (int columns = 2 * next; columns < 2 * group + 2; ++columns, ++tile) {
-      if (tile % warps != warp) {
-        continue;
-      }
-      Accumulator target;
-      float* const corner = matrix.row(group * width) + columns * 8;
-      const int stride = width * (group + 1) + 4;
-      target.load(corner, stride);
-#pragma unroll
-      for (int step = 0; step < width; step += 8) {
-        const LeftFragment left =
-            LeftFragment::of_rows(matrix.row(group * width) + first + step, stride, -1.0F);
-        const int other = columns * 8;
-        const RightFragment right = RightFragment::of_rows(matrix.row(other) + first + step,
-                                                           width * (other / width + 1) + 4);
-        multiply_add(target, left, right);
-      }
-      target.store(corner, stride);
+  constexpr int sharers = Warps > 8 ? 2 : 1;
+  constexpr int teams = Warps / sharers;
+  constexpr std::uint32_t negative = 0x80000000U;
+  const int warp = Warps == 1 ? 0 : device::warp_index();
+  const int team = warp / sharers;
+  for (int round = 0;; ++round) {
+    const int group =
+        groups - 1 - round * teams - (round % 2 == 0 ? team : teams - 1 - team);
+    if (group <= panel) {
+      break;
+    }
+    const int stride = LowerMatrix::stride(group);
+    float* const rows = matrix.rows(group);
+    SplitFragment left;
+    left.load(rows + SplitFragment::left_place(stride) + panel * width,
+              low.row(group * width) + SplitFragment::left_place(LowParts::stride), negative);
+    for (int columns = panel + 1 + warp % sharers; columns <= group; columns += sharers) {
+      float* const corner = rows + columns * width;
+      Accumulator first;
+      Accumulator second;
+      first.load(corner, stride);
+      second.load(corner + 8, stride);
+      SplitFragment right;
+      right.load(matrix.rows(columns) + SplitFragment::right_place(LowerMatrix::stride(columns)) +
+                     panel * width,
+                 low.row(columns * width) + SplitFragment::right_place(LowParts::stride), 0);
+      multiply_add(first, left, right, 0);
+      multiply_add(second, left, right, 1);
+      first.store(corner, stride);
+      second.store(corner + 8, stride);
     }
   }
 }
 
-/// Factors the lower half A = LLᵀ in place and replaces products and sums by L⁻¹ times them.
-/// order: a multiple of 16. All threads of the block call it; false, in all of them, where a pivot
-/// is at most least_pivot or not a number. `verdict` is a word of shared memory. The threads are as
-/// many as the rows below the first panel, or more.
-__device__ inline bool factor_lower(LowerMatrix matrix, SolveVectors vectors, int order,
-                                    float least_pivot, int* verdict) {
-  const int lane = static_cast<int>(threadIdx.x);
-  for (int first = 0; first < order; first += LowerMatrix::group) {
+/// Factors the lower half A = LLᵀ of order 16·groups in place and replaces products and sums by
+/// L⁻¹ times them. All threads of the block, 64 · Warps at least as many as rows below the first
+/// block, call it. In the first warp: whether every pivot is a number above least_pivot, which is
+/// one of the normal floats.
+template <int Warps>
+__device__ __forceinline__ bool factor_lower(LowerMatrix matrix, LowParts low,
+                                             SolveVectors vectors, int groups,
+                                             float least_pivot) {
+  constexpr int width = LowerMatrix::group;
+  const int order = width * groups;
+  const int warp = Warps == 1 ? 0 : device::warp_index();
+  bool regular = true;
+  for (int panel = 0; panel < groups; ++panel) {
+    const int first_row = width * (panel + 1) + 64 * warp;
     DiagonalBlock block;
-    const bool factored = factor_panel(matrix, vectors, first, order, least_pivot, block);
-    if (threadIdx.x == 0) {
-      *verdict = static_cast<int>(factored);
+    if (first_row + 32 < order) {
+      block = factor_panel<2>(matrix, low, vectors, panel, order, first_row, least_pivot);
+    } else if (first_row < order) {
+      block = factor_panel<1>(matrix, low, vectors, panel, order, first_row, least_pivot);
+    } else if (warp == 0) {
+      block = factor_panel_alone(matrix, vectors, panel, least_pivot);
     }
-    __syncthreads();
-    if (*verdict == 0) {
-      return false;
+    regular = regular && block.regular;
+    Team<Warps>::synchronize();  // every warp has read the block, and the rows below are there
+    if (threadIdx.x < width + 2) {
+      block.own.store(DiagonalBlock::source(matrix, vectors, panel));
     }
-    // Only now has every warp read the block.
-    if (lane < LowerMatrix::group + 2) {
-      block.own.store(DiagonalBlock::source(matrix, vectors, first));
-    }
-    if (lane < LowerMatrix::group) {
-      vectors.inverse_diagonal[first + lane] = block.inverse_diagonal;
-    }
-    update_trailing(matrix, first, order / LowerMatrix::group);
-    __syncthreads();
+    update_trailing<Warps>(matrix, low, panel, groups);
+    Team<Warps>::synchronize();
   }
-  return true;
+  return regular;
 }
 
-/// Replaces `values` [order] by L⁻ᵀ times them; order ≤ Most. One warp does it, a lane for every
-/// 32nd value; all threads of the block call it, and see the result.
+/// Calls body.operator()<0>() to <Count − 1>(): a loop whose index is a constant, so that arrays
+/// which it indexes stay in registers.
+template <int Count, int First = 0, typename Body>
+__device__ __forceinline__ void unrolled(Body&& body) {
+  if constexpr (First < Count) {
+    body.template operator()<First>();
+    unrolled<Count, First + 1>(body);
+  }
+}
+
+/// Replaces `values` [16·groups] by L⁻ᵀ times them; 16·groups ≤ Most. The calling warp does it, a
+/// lane for every 32nd value; others see the result after a barrier.
 template <int Most>
-__device__ void solve_transposed(LowerMatrix matrix, const float* inverse_diagonal, float* values,
-                                 int order) {
+__device__ __forceinline__ void solve_transposed(LowerMatrix matrix, const float* inverse_diagonal,
+                                                 float* values, int groups) {
   constexpr int words = (Most + 31) / 32;
-  if (threadIdx.x < device::warp_lanes) {
-    const int lane = static_cast<int>(threadIdx.x);
-    float left[words];
-    float inverses[words];
+  constexpr int width = LowerMatrix::group;
+  const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+  const int order = width * groups;
+  float left[words];
+  float inverses[words];
 #pragma unroll
-    for (int word = 0; word < words; ++word) {
-      const int row = 32 * word + lane;
-      left[word] = row < order ? values[row] : 0.0F;
-      inverses[word] = row < order ? inverse_diagonal[row] : 0.0F;
-    }
+  for (int word = 0; word < words; ++word) {
+    const int row = 32 * word + lane;
+    left[word] = row < order ? values[row] : 0.0F;
+    inverses[word] = row < order ? inverse_diagonal[row] : 0.0F;
+  }
+  unrolled<2 * words>([&]<int Index>() {
+    constexpr int group = 2 * words - 1 - Index;
+    constexpr int word = group / 2;
+    if (group < groups) {
+      // The rows of a solved value's column are a row of the lower half.
+      const float* const rows = matrix.rows(group) + lane;
 #pragma unroll
-    for (int word = words - 1; word >= 0; --word) {
-      const int last = order - 32 * word < 32 ? order - 32 * word - 1 : 31;
-#pragma unroll 8
-      for (int solved = last; solved >= 0; --solved) {
-        // The rows of the solved value's column are a row of the lower half.
-        const float* const row = matrix.row(32 * word + solved);
+      for (int row = width - 1; row >= 0; --row) {
+        const int solved = group % 2 * width + row;
+        const float* const source = rows + row * LowerMatrix::stride(group);
         const float known = __shfl_sync(device::all_lanes, left[word] * inverses[word], solved);
 #pragma unroll
         for (int above = 0; above < word; ++above) {
-          left[above] -= row[32 * above + lane] * known;
+          left[above] -= source[32 * above] * known;
         }
-        left[word] = lane == solved  ? known
-                     : lane < solved ? left[word] - row[32 * word + lane] * known
-                                     : left[word];
-      }
-      if (32 * word + lane < order) {
-        values[32 * word + lane] = left[word];
+        if (lane < solved) {
+          left[word] -= source[32 * word] * known;
+        }
       }
     }
+  });
+#pragma unroll
+  for (int word = 0; word < words; ++word) {
+    if (32 * word + lane < order) {
+      values[32 * word + lane] = left[word] * inverses[word];
+    }
   }
-  __syncthreads();
 }
 
 }  // namespace alsatian::cuda

@@ -1,5 +1,5 @@
-// Products of small matrices on tensor cores with the accuracy of float: each operand is split
-// into two TF32 parts, and three of the four products are summed, small ones first.
+// Pieces of small matrices as tensor cores take them, with the accuracy of float: each operand is
+// split into two TF32 parts, and three of the four products are summed, small ones first.
 #pragma once
 
 #include "kernels/cuda/device.hpp"
@@ -9,12 +9,11 @@ namespace alsatian::cuda {
 /// value = high + low up to 2⁻²² of it: high is the first 10 bits of its fraction, low the next,
 /// rounded.
 struct SplitFloat {
-  std::uint32_t high;
-  std::uint32_t low;
+  static constexpr std::uint32_t high_bits = 0xFFFFE000U;
 
-  __device__ static SplitFloat of(float value) {
-    const std::uint32_t high = __float_as_uint(value) & 0xFFFFE000U;
-    return {high, device::to_tf32(value - __uint_as_float(high))};
+  __device__ static float low(float value) {
+    const float high = __uint_as_float(__float_as_uint(value) & high_bits);
+    return __uint_as_float(device::to_tf32(value - high));
   }
 };
 
@@ -26,96 +25,81 @@ struct Accumulator {
   __device__ static int row() { return static_cast<int>(threadIdx.x % device::warp_lanes / 4); }
   __device__ static int column() { return static_cast<int>(threadIdx.x % 4 * 2); }
 
-  __device__ void load(const float* corner, int stride) {
+  /// The corner is aligned to 8 bytes, and the stride is even.
+  __device__ __forceinline__ void load(const float* corner, int stride) {
+    const float* const source = corner + row() * stride + column();
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      values[i] = corner[(row() + 8 * (i / 2)) * stride + column() + i % 2];
+    for (int i = 0; i < 2; ++i) {
+      const float2 pair = *reinterpret_cast<const float2*>(source + 8 * i * stride);
+      values[2 * i] = pair.x;
+      values[2 * i + 1] = pair.y;
     }
   }
-  __device__ void scale(float factor) {
+  __device__ __forceinline__ void scale(float factor) {
 #pragma unroll
     for (float& value : values) {
       value *= factor;
     }
   }
-  __device__ void store(float* corner, int stride) const {
+  __device__ __forceinline__ void store(float* corner, int stride) const {
+    float* const target = corner + row() * stride + column();
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      corner[(row() + 8 * (i / 2)) * stride + column() + i % 2] = values[i];
+    for (int i = 0; i < 2; ++i) {
+      *reinterpret_cast<float2*>(target + 8 * i * stride) =
+          make_float2(values[2 * i], values[2 * i + 1]);
     }
   }
 };
 
-/// A of D += A·B, 16 × 8: rows of D, and 8 summed over.
-struct LeftFragment {
-  std::uint32_t high[4];
-  std::uint32_t low[4];
+/// 16 rows of 16 columns as an operand: high and low parts, columns in two steps of eight.
+struct SplitFragment {
+  std::uint32_t high[2][4];
+  std::uint32_t low[2][4];
 
-  __device__ void set(int index, float value) {
-    const SplitFloat split = SplitFloat::of(value);
-    high[index] = split.high;
-    low[index] = split.low;
-  }
-  /// A(m, k) = scale · source[m · stride + k].
-  __device__ static LeftFragment of_rows(const float* source, int stride, float scale) {
-    const int g = static_cast<int>(threadIdx.x % device::warp_lanes / 4);
-    const int t = static_cast<int>(threadIdx.x % 4);
-    LeftFragment fragment;
+  /// `values` and `parts` are the calling lane's addresses of load_matrices, `sign` is 0 or the
+  /// sign bit, which negates the operand.
+  __device__ __forceinline__ void load(const float* values, const float* parts,
+                                       std::uint32_t sign) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      fragment.set(i, scale * source[(g + 8 * (i % 2)) * stride + t + 4 * (i / 2)]);
-    }
-    return fragment;
-  }
-  /// A(m, k) = source[k · stride + m].
-  __device__ static LeftFragment of_columns(const float* source, int stride) {
-    const int g = static_cast<int>(threadIdx.x % device::warp_lanes / 4);
-    const int t = static_cast<int>(threadIdx.x % 4);
-    LeftFragment fragment;
+    for (int step = 0; step < 2; ++step) {
+      device::load_matrices(high[step], values + 8 * step);
+      device::load_matrices(low[step], parts + 8 * step);
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      fragment.set(i, source[(t + 4 * (i / 2)) * stride + g + 8 * (i % 2)]);
+      for (int i = 0; i < 4; ++i) {
+        high[step][i] = (high[step][i] & SplitFloat::high_bits) ^ sign;
+        low[step][i] ^= sign;
+      }
     }
-    return fragment;
+  }
+  /// Where the calling lane's row of A begins, in words: rows l % 8 of the quarters.
+  __device__ static int left_place(int stride) {
+    const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+    return (lane % 8 + lane / 8 % 2 * 8) * stride + lane / 16 * 4;
+  }
+  /// The same of B, whose registers are those of eight columns of D after the other.
+  __device__ static int right_place(int stride) {
+    const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+    return (lane % 8 + lane / 16 * 8) * stride + lane / 8 % 2 * 4;
   }
 };
 
-/// B of D += A·B, 8 × 8: 8 summed over, and columns of D.
-struct RightFragment {
-  std::uint32_t high[2];
-  std::uint32_t low[2];
-
-  __device__ void set(int index, float value) {
-    const SplitFloat split = SplitFloat::of(value);
-    high[index] = split.high;
-    low[index] = split.low;
+/// result += left · rightᵀ by the calling warp for eight of the right operand's rows, the first or
+/// the second: errors as in float.
+__device__ __forceinline__ void multiply_add(Accumulator& result, const SplitFragment& left,
+                                             const SplitFragment& right, int eight) {
+  const auto add = [&](const std::uint32_t (&a)[4], const std::uint32_t (&b)[4]) {
+    const std::uint32_t pair[2] = {b[2 * eight], b[2 * eight + 1]};
+    device::multiply_add_16x8x8(result.values, a, pair);
+  };
+#pragma unroll
+  for (int step = 0; step < 2; ++step) {
+    add(left.low[step], right.high[step]);
+    add(left.high[step], right.low[step]);
   }
-  /// B(k, n) = source[n · stride + k].
-  __device__ static RightFragment of_rows(const float* source, int stride) {
-    const int g = static_cast<int>(threadIdx.x % device::warp_lanes / 4);
-    const int t = static_cast<int>(threadIdx.x % 4);
-    RightFragment fragment;
-    fragment.set(0, source[g * stride + t]);
-    fragment.set(1, source[g * stride + t + 4]);
-    return fragment;
+#pragma unroll
+  for (int step = 0; step < 2; ++step) {
+    add(left.high[step], right.high[step]);
   }
-  /// B(k, n) = source[k · stride + n].
-  __device__ static RightFragment of_columns(const float* source, int stride) {
-    const int g = static_cast<int>(threadIdx.x % device::warp_lanes / 4);
-    const int t = static_cast<int>(threadIdx.x % 4);
-    RightFragment fragment;
-    fragment.set(0, source[t * stride + g]);
-    fragment.set(1, source[(t + 4) * stride + g]);
-    return fragment;
-  }
-};
-
-/// result += left · right by the calling warp, errors as in float.
-__device__ __forceinline__ void multiply_add(Accumulator& result, const LeftFragment& left,
-                                             const RightFragment& right) {
-  device::multiply_add_16x8x8(result.values, left.low, right.high);
-  device::multiply_add_16x8x8(result.values, left.high, right.low);
-  device::multiply_add_16x8x8(result.values, left.high, right.high);
 }
 
 }  // namespace alsatian::cuda

@@ -180,10 +180,10 @@ Solution solve(const Problem& problem, Way way) {
          std::as_const(workspace).span());
   using Short = ShortRowShape<K>;
   constexpr int groups = K / 16;
-  launch(stream, &solve_short_rows<K>,
-         {short_list.size(), static_cast<unsigned>(Short::threads(groups)),
-          Short::shared_bytes(groups)},
-         task, short_list.span(), groups, failed.span());
+  constexpr int warps = short_row_warps(groups);
+  launch(stream, &solve_short_rows<K, warps>,
+         {short_list.size(), 32 * warps, Short::shared_bytes(groups)}, task, short_list.span(),
+         groups, failed.span());
   launch(stream, &solve_rows<K>, shape(short_rows.size()), task, short_list.span(),
          std::as_const(failed).span());
   if (way == Way::bins) {
@@ -209,10 +209,12 @@ Solution solve(const Problem& problem, Way way = Way::whole) {
       return solve<48>(problem, way);
     case 64:
       return solve<64>(problem, way);
-    case 112:
-      return solve<112>(problem, way);
+    case 96:
+      return solve<96>(problem, way);
     case 128:
       return solve<128>(problem, way);
+    case 192:
+      return solve<192>(problem, way);
     case 256:
       return solve<256>(problem, way);
     default:
