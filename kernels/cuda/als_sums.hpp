@@ -62,7 +62,7 @@ struct RowShape {
                                 : K <= 48 ? 14
                                 : K <= 64 ? 11
                                 : K <= 96 ? 5
-                                : K <= 128 ? 3
+                                : K <= 128 ? 4
                                 : K <= 192 ? 2
                                            : 1;
 
@@ -291,35 +291,53 @@ __device__ void start_columns(const AlsTask& task, const RowMemory<K>& memory, i
   }
 }
 
-/// Starts copying the split factors of one tile, whose columns are there: its sixteens of ratings
-/// that begin before the end, with zeros behind it.
+/// How the threads of a block share the copying of a tile: each has one piece of 16 bytes of as
+/// many ratings, one after the other, as passes are needed for a step of ratings.
+template <int K>
+struct CopyShape {
+  static constexpr int pieces = K / 4;  // of a row
+  static constexpr int teams = RowShape<K>::threads / pieces;  // threads beyond them are idle
+  static constexpr int passes = step_ratings / teams;
+  static_assert(teams * passes == step_ratings);
+  /// The columns of a thread's ratings, read at once.
+  struct alignas(passes % 4 == 0 ? 16 : 8) Columns {
+    std::int32_t values[passes];
+  };
+};
+
+/// Starts copying the split factors of one tile, whose columns are there: its steps of ratings that
+/// begin before the end, with zeros behind it.
 template <int K>
 __device__ __forceinline__ void start_tile(const AlsTask& task, const RowMemory<K>& memory,
                                            int slot, std::int64_t first, std::int64_t end) {
   using Shape = RowShape<K>;
-  constexpr int pieces = K / 4;  // of 16 bytes in a row
-  constexpr int of_step = step_ratings * pieces;
-  const std::int32_t* const columns = memory.columns(slot);
-  std::uint32_t* const tile = memory.tile(slot);
+  using Copy = CopyShape<K>;
+  const int team = static_cast<int>(threadIdx.x) / Copy::pieces;
+  const int place = static_cast<int>(threadIdx.x) % Copy::pieces * 4;
+  if (Copy::teams * Copy::pieces < Shape::threads && team >= Copy::teams) {
+    return;
+  }
+  const std::uint32_t* const source = task.split.words.data() + place;
   const int count = tile_count<K>(first, end);
+  const std::int32_t* columns = memory.columns(slot) + team * Copy::passes;
+  std::uint32_t* target = memory.tile(slot) + team * Copy::passes * Shape::tile_stride + place;
+  int left = count - team * Copy::passes;
 #pragma unroll
   for (int step = 0; step < Shape::tile_ratings / step_ratings; ++step) {
     if (step * step_ratings >= count) {
       break;
     }
+    const auto own = *reinterpret_cast<const typename Copy::Columns*>(columns);
 #pragma unroll
-    for (int start = 0; start < of_step; start += Shape::threads) {
-      const int piece = start + static_cast<int>(threadIdx.x);
-      if (of_step % Shape::threads != 0 && piece >= of_step) {
-        break;
-      }
-      const int rating = step * step_ratings + piece / pieces;
-      const int place = piece % pieces * 4;
-      const bool there = rating < count;
-      const std::int64_t column = there ? columns[rating] : 0;
-      device::copy_16_bytes(tile + rating * Shape::tile_stride + place,
-                            task.split.words.data() + column * K + place, there);
+    for (int pass = 0; pass < Copy::passes; ++pass) {
+      // Columns behind the end are 0: an address that is not read.
+      const auto column = static_cast<std::uint32_t>(own.values[pass]);
+      device::copy_16_bytes(target + pass * Shape::tile_stride,
+                            source + std::uint64_t{column} * K, pass < left);
     }
+    columns += step_ratings;
+    target += step_ratings * Shape::tile_stride;
+    left -= step_ratings;
   }
 }
 
