@@ -55,8 +55,8 @@ __device__ __forceinline__ bool solve_row(const AlsTask& task, const RowMemory<K
   Rows::synchronize();
   trace = *memory.shared_word(1);
   const float least_pivot = least_pivot_of(trace, jitter);
-  bool regular = factor_lower<RowShape<K>::warps>(matrix, memory.low_parts(), vectors,
-                                                  RowShape<K>::groups, least_pivot);
+  bool regular = factor_lower<RowShape<K>::warps, RowShape<K>::rows_per_lane>(
+      matrix, memory.low_parts(), vectors, RowShape<K>::groups, least_pivot);
   if (first_warp) {
     float bias = 0;
     if (task.biases) {
@@ -93,8 +93,9 @@ __device__ __forceinline__ bool solve_row(const AlsTask& task, const RowMemory<K
 /// matrix is singular to float's precision its whole diagonal gets 1e-6 · trace ÷ order, ten times
 /// more at each further try, and the row counts as repaired.
 template <int K, typename PutSums>
-__device__ __forceinline__ void solve_with_tries(const AlsTask& task, const RowMemory<K>& memory, std::int64_t row,
-                                 std::int64_t count, PutSums put_sums) {
+__device__ __forceinline__ void solve_with_tries(const AlsTask& task, const RowMemory<K>& memory,
+                                                 std::int64_t row, std::int64_t count,
+                                                 PutSums put_sums) {
   float jitter = 0;
   float trace = 0;
   for (int tries = 0; tries <= most_tries; ++tries) {

@@ -14,7 +14,7 @@ namespace alsatian::cuda {
 /// of the K factors at a time that a processor holds several blocks.
 template <int K>
 struct ShortRowShape {
-  static constexpr int chunk = K % 64 == 0 ? 64 : K % 48 == 0 ? 48 : K;
+  static constexpr int chunk = K % 32 == 0 ? 32 : K;
   static constexpr int stride = chunk + 4;  // words; matrices of halves without bank conflicts
 
   __host__ __device__ static constexpr int matrix_offset(int groups) {
@@ -109,8 +109,7 @@ __device__ __forceinline__ void start_chunk(const AlsTask& task, const std::int3
     const int place = piece % pieces * 4;
     const int low = place < Shape::chunk / 2 ? 0 : K / 2 - Shape::chunk / 2;
     device::copy_16_bytes(tile + rating * Shape::stride + place,
-                          words + std::int64_t{columns[rating]} * K + place + low,
-                          rating < count);
+                          words + std::int64_t{columns[rating]} * K + place + low, rating < count);
   }
 }
 
@@ -182,7 +181,7 @@ __global__ void __launch_bounds__(32 * Warps)
   }
   Block::synchronize();
   bool regular =
-      factor_lower<Warps>(matrix, low, vectors, own_groups, least_pivot_of(words[0], 0));
+      factor_lower<Warps, 2>(matrix, low, vectors, own_groups, least_pivot_of(words[0], 0));
   float bias = 0;
   if (first_warp) {
     solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.products, own_groups);

@@ -56,12 +56,14 @@ struct RowShape {
   static constexpr int sharers = K > 192 ? 2 : 1;  // warps of a pair
   static constexpr int warps = K <= 64 ? 1 : sharers * ((groups + 1) / 2);
   static constexpr int threads = 32 * warps;
+  /// Of a panel of the factorization, below its diagonal block.
+  static constexpr int rows_per_lane = K - LowerMatrix::group <= threads ? 1 : 2;
   /// Blocks that a processor is to hold at once: caps the registers.
-  static constexpr int blocks = K <= 16   ? 24
-                                : K <= 32 ? 20
-                                : K <= 48 ? 14
-                                : K <= 64 ? 11
-                                : K <= 96 ? 5
+  static constexpr int blocks = K <= 16    ? 24
+                                : K <= 32  ? 20
+                                : K <= 48  ? 14
+                                : K <= 64  ? 11
+                                : K <= 96  ? 5
                                 : K <= 128 ? 4
                                 : K <= 192 ? 2
                                            : 1;
@@ -101,8 +103,8 @@ struct WarpShare {
   }
   /// Two sharers' pieces differ by one: the one with fewer sums the right-hand sides.
   __host__ __device__ static constexpr bool owns_border(int group) {
-    return Shape::warps == 1 || (sharer == Shape::sharers - 1 &&
-                                 (group == pair || group == Shape::groups - 1 - pair));
+    return Shape::warps == 1 ||
+           (sharer == Shape::sharers - 1 && (group == pair || group == Shape::groups - 1 - pair));
   }
   __host__ __device__ static constexpr bool reads_rows(int group) {
     bool result = owns_border(group);
@@ -295,7 +297,7 @@ __device__ void start_columns(const AlsTask& task, const RowMemory<K>& memory, i
 /// many ratings, one after the other, as passes are needed for a step of ratings.
 template <int K>
 struct CopyShape {
-  static constexpr int pieces = K / 4;  // of a row
+  static constexpr int pieces = K / 4;                         // of a row
   static constexpr int teams = RowShape<K>::threads / pieces;  // threads beyond them are idle
   static constexpr int passes = step_ratings / teams;
   static_assert(teams * passes == step_ratings);
@@ -332,8 +334,8 @@ __device__ __forceinline__ void start_tile(const AlsTask& task, const RowMemory<
     for (int pass = 0; pass < Copy::passes; ++pass) {
       // Columns behind the end are 0: an address that is not read.
       const auto column = static_cast<std::uint32_t>(own.values[pass]);
-      device::copy_16_bytes(target + pass * Shape::tile_stride,
-                            source + std::uint64_t{column} * K, pass < left);
+      device::copy_16_bytes(target + pass * Shape::tile_stride, source + std::uint64_t{column} * K,
+                            pass < left);
     }
     columns += step_ratings;
     target += step_ratings * Shape::tile_stride;

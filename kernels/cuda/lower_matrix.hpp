@@ -20,7 +20,9 @@ struct LowerMatrix {
   /// Floats of a matrix of order 16·groups.
   __host__ __device__ static constexpr int size(int groups) { return group_offset(groups); }
   /// Floats from a row of a group to the next.
-  __host__ __device__ static constexpr int stride(int of_group) { return group * (of_group + 1) + 4; }
+  __host__ __device__ static constexpr int stride(int of_group) {
+    return group * (of_group + 1) + 4;
+  }
 
   /// The first row of a group.
   __device__ float* rows(int of_group) const { return data + group_offset(of_group); }
@@ -220,8 +222,7 @@ __device__ __forceinline__ void update_trailing(LowerMatrix matrix, LowParts low
   const int warp = Warps == 1 ? 0 : device::warp_index();
   const int team = warp / sharers;
   for (int round = 0;; ++round) {
-    const int group =
-        groups - 1 - round * teams - (round % 2 == 0 ? team : teams - 1 - team);
+    const int group = groups - 1 - round * teams - (round % 2 == 0 ? team : teams - 1 - team);
     if (group <= panel) {
       break;
     }
@@ -249,21 +250,20 @@ __device__ __forceinline__ void update_trailing(LowerMatrix matrix, LowParts low
 }
 
 /// Factors the lower half A = LLᵀ of order 16·groups in place and replaces products and sums by
-/// L⁻¹ times them. All threads of the block, 64 · Warps at least as many as rows below the first
-/// block, call it. In the first warp: whether every pivot is a number above least_pivot, which is
-/// one of the normal floats.
-template <int Warps>
-__device__ __forceinline__ bool factor_lower(LowerMatrix matrix, LowParts low,
-                                             SolveVectors vectors, int groups,
-                                             float least_pivot) {
+/// L⁻¹ times them. All threads of the block call it; `Sets`, 1 or 2, times as many are at least the
+/// rows below the first block. In the first warp: whether every pivot is a number above
+/// least_pivot, which is one of the normal floats.
+template <int Warps, int Sets>
+__device__ __forceinline__ bool factor_lower(LowerMatrix matrix, LowParts low, SolveVectors vectors,
+                                             int groups, float least_pivot) {
   constexpr int width = LowerMatrix::group;
   const int order = width * groups;
   const int warp = Warps == 1 ? 0 : device::warp_index();
   bool regular = true;
   for (int panel = 0; panel < groups; ++panel) {
-    const int first_row = width * (panel + 1) + 64 * warp;
+    const int first_row = width * (panel + 1) + 32 * Sets * warp;
     DiagonalBlock block;
-    if (first_row + 32 < order) {
+    if (Sets == 2 && first_row + 32 < order) {
       block = factor_panel<2>(matrix, low, vectors, panel, order, first_row, least_pivot);
     } else if (first_row < order) {
       block = factor_panel<1>(matrix, low, vectors, panel, order, first_row, least_pivot);

@@ -87,7 +87,7 @@ struct SplitFragment {
 /// the second: errors as in float.
 __device__ __forceinline__ void multiply_add(Accumulator& result, const SplitFragment& left,
                                              const SplitFragment& right, int eight) {
-  const auto add = [&](const std::uint32_t (&a)[4], const std::uint32_t (&b)[4]) {
+  const auto add = [&](const std::uint32_t(&a)[4], const std::uint32_t(&b)[4]) {
     const std::uint32_t pair[2] = {b[2 * eight], b[2 * eight + 1]};
     device::multiply_add_16x8x8(result.values, a, pair);
   };

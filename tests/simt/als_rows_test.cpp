@@ -19,7 +19,7 @@ namespace {
 using simt::Schedule;
 
 /// Rows per class: from one rating to several tiles of 32, odd numbers, and an empty row.
-constexpr std::int32_t lengths[] = {1, 2, 7, 31, 32, 33, 64, 100, 0, 129};
+constexpr std::int32_t lengths[] = {1, 2, 7, 31, 32, 33, 64, 77, 100, 0, 129};
 constexpr std::int32_t opposite_rows = 131;
 
 struct Problem {
@@ -88,9 +88,8 @@ constexpr std::int32_t part_length = 41;
 
 /// Bins so small that every kind of row is there, and the workspace is filled twice.
 BinLimits small_bins(std::int32_t rank) {
-  return {.part_ratings = part_length,
-          .most_short_ratings = 1000,
-          .workspace_floats = 3 * part_floats(rank)};
+  return {
+      .part_ratings = 80, .most_short_ratings = 1000, .workspace_floats = 3 * part_floats(rank)};
 }
 
 template <int K>
@@ -293,7 +292,8 @@ TEST_P(AlsRows, SolveTheirNormalEquationsEachInItsBin) {
   expect_solves(problem, solve(problem, Way::bins));
 }
 
-INSTANTIATE_TEST_SUITE_P(Ranks, AlsRows, ::testing::Values(1, 7, 16, 31, 32, 33, 64, 100, 128),
+INSTANTIATE_TEST_SUITE_P(Ranks, AlsRows,
+                         ::testing::Values(1, 7, 16, 31, 32, 33, 64, 80, 100, 128, 150, 250),
                          [](const auto& rank) { return std::to_string(rank.param); });
 
 class AlsRowsAnyhow : public Runtime {};
@@ -304,14 +304,17 @@ TEST_F(AlsRowsAnyhow, HaveNoBiasWhereTheModelHasNone) {
 }
 
 TEST_F(AlsRowsAnyhow, GiveTheSameBytesUnderEverySchedule) {
-  const Problem problem = make_problem(33, true, {});
-  for (const Way way : {Way::whole, Way::parts, Way::dual, Way::bins}) {
-    const Solution first = solve(problem, way);
-    for (const Schedule& schedule : simt::schedules()) {
-      simt::set_schedule(schedule);
-      const Solution other = solve(problem, way);
-      EXPECT_EQ(other.factors, first.factors);
-      EXPECT_EQ(other.biases, first.biases);
+  for (const std::int32_t rank : {33, 90}) {  // one warp a row, and three
+    const Problem problem = make_problem(rank, true, {});
+    for (const Way way : {Way::whole, Way::parts, Way::dual, Way::bins}) {
+      simt::set_schedule({});
+      const Solution first = solve(problem, way);
+      for (const Schedule& schedule : simt::schedules()) {
+        simt::set_schedule(schedule);
+        const Solution other = solve(problem, way);
+        EXPECT_EQ(other.factors, first.factors);
+        EXPECT_EQ(other.biases, first.biases);
+      }
     }
   }
 }

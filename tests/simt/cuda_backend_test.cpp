@@ -26,7 +26,7 @@ std::unique_ptr<Backend> cuda_backend(const TrainingProblem& problem) {
   return make_cuda_backend(problem, *alsatian_cuda_table(ALSATIAN_CUDA_TABLE_VERSION));
 }
 /// One for each way to pad: every fused kernel has its own tests of all of them.
-std::vector<int> ranks_under_test() { return {0, 1, 7, 31, 33, 64}; }
+std::vector<int> ranks_under_test() { return {0, 1, 7, 31, 33, 64, 90}; }
 
 }  // namespace testing
 
