@@ -3,14 +3,15 @@
 
 #include "bench/gpu/measure.hpp"
 #include "bench/gpu/problem.hpp"
+#include "kernels/cuda/split_table.hpp"
 
 #include <string>
 
 namespace alsatian::bench {
 
-/// Times half-sweeps at one rank; checks the residual of some rows in double. False where one is
-/// wrong.
+/// Times half-sweeps at one rank, a factor being one half or two; checks the residual of some rows
+/// in double. False where one is wrong.
 bool benchmark_als(const cuda::Context& context, const std::string& shape, const Problem& problem,
-                   std::int32_t rank, int repeats, Figures& figures);
+                   std::int32_t rank, cuda::Halves halves, int repeats, Figures& figures);
 
 }  // namespace alsatian::bench

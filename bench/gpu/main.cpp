@@ -1,5 +1,5 @@
 // Measures a GPU and the project's kernels on it; needs nothing but a driver.
-// Usage: gpu_bench RESULT.json [ceilings | als SHAPE K REPEATS | mle K | ls K | top-n K]...
+// Usage: gpu_bench RESULT.json [ceilings | als[-fast] SHAPE K REPEATS | mle K | ls K | top-n K]...
 #include "bench/gpu/als.hpp"
 #include "bench/gpu/ceilings.hpp"
 #include "bench/gpu/least_squares.hpp"
@@ -116,10 +116,11 @@ int run(const std::vector<std::string>& arguments) {
   for (std::size_t at = 1; at < arguments.size(); ++at) {
     if (arguments[at] == "ceilings") {
       measure_ceilings(context, figures);
-    } else if (arguments[at] == "als" && at + 3 < arguments.size()) {
+    } else if (arguments[at].starts_with("als") && at + 3 < arguments.size()) {
       const std::string& shape = arguments[at + 1];
+      const auto halves = arguments[at] == "als-fast" ? cuda::Halves::one : cuda::Halves::two;
       right = benchmark_als(context, shape, problem_of(shape), std::atoi(arguments[at + 2].c_str()),
-                            std::atoi(arguments[at + 3].c_str()), figures) &&
+                            halves, std::atoi(arguments[at + 3].c_str()), figures) &&
               right;
       at += 3;
     } else if (at + 1 < arguments.size() && of_one_rank().contains(arguments[at])) {
@@ -127,8 +128,9 @@ int run(const std::vector<std::string>& arguments) {
       right = benchmark(context, std::atoi(arguments[at + 1].c_str()), figures) && right;
       ++at;
     } else {
-      std::cerr << "usage: gpu_bench RESULT.json [ceilings | als SHAPE K REPEATS | mle K | ls K | "
-                   "top-n K]...\n";
+      std::cerr
+          << "usage: gpu_bench RESULT.json [ceilings | als[-fast] SHAPE K REPEATS | mle K | ls K | "
+             "top-n K]...\n";
       return 64;
     }
     write(arguments, figures);

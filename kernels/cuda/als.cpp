@@ -54,6 +54,21 @@ void with_short_warps(int groups, Body&& body) {
   return body(std::integral_constant<int, 1>());
 }
 
+/// Calls body(std::integral_constant<Halves, halves>).
+template <typename Body>
+void with_halves(Halves halves, Body&& body) {
+  if (halves == Halves::one) {
+    body(std::integral_constant<Halves, Halves::one>());
+  } else {
+    body(std::integral_constant<Halves, Halves::two>());
+  }
+}
+
+/// Words of the opposite table as halves.
+std::int64_t split_words(std::int64_t rows, int rank, Halves halves) {
+  return rows * (padded_rank(rank) / 2 * count_of(halves));
+}
+
 template <typename T>
 DeviceBuffer<T> upload_all(const Stream& stream, const std::vector<T>& values) {
   const auto size = static_cast<std::int64_t>(values.size());
@@ -70,6 +85,7 @@ DeviceBuffer<T> upload_all(const Stream& stream, const std::vector<T>& values) {
 struct AlsSide::State {
   const Context& context;
   int rank;
+  Halves table;  // what the opposite table is split into
   AlsBins bins;
   DeviceBuffer<std::int64_t> whole_rows;
   DeviceBuffer<std::int64_t> short_rows;
@@ -80,9 +96,11 @@ struct AlsSide::State {
   DeviceBuffer<std::uint32_t> split;   // the opposite table as halves
   DeviceBuffer<std::uint32_t> largest;
 
-  State(const Context& device, AlsBins row_bins, std::int64_t opposite_rows, int factors)
+  State(const Context& device, AlsBins row_bins, std::int64_t opposite_rows, int factors,
+        Halves halves)
       : context(device),
         rank(factors),
+        table(halves),
         bins(std::move(row_bins)),
         whole_rows(upload_all(device.compute(), bins.whole_rows)),
         short_rows(upload_all(device.compute(), bins.short_rows)),
@@ -90,12 +108,12 @@ struct AlsSide::State {
         split_rows(upload_all(device.compute(), bins.split_rows)),
         workspace(bins.most_parts_of_a_batch() * part_floats(factors)),
         failed(bins.most_rows_of_a_bin()),
-        split(opposite_rows * padded_rank(factors)),
+        split(split_words(opposite_rows, factors, halves)),
         largest(1) {}
 
   /// The task with its opposite table split anew.
   AlsTask with_split(const AlsTask& task) {
-    split_factors(context, task.opposite, padded_rank(rank), largest.span(), split.span());
+    split_factors(context, table, task.opposite, padded_rank(rank), largest.span(), split.span());
     AlsTask result = task;
     result.split = {split.span(), largest.span()};
     return result;
@@ -106,10 +124,10 @@ struct AlsSide::State {
     return {blocks, RowShape<K>::threads, RowShape<K>::shared_bytes};
   }
 
-  template <int K>
+  template <int K, Halves halves>
   void solve_split(const AlsTask& task) {
     for (const SplitBatch& batch : bins.split_batches) {
-      launch(context.compute(), &sum_parts<K>, rows_shape<K>(batch.parts), task,
+      launch(context.compute(), &sum_parts<K, halves>, rows_shape<K>(batch.parts), task,
              std::as_const(parts).span().subspan(batch.first_part, batch.parts), workspace.span());
       launch(context.compute(), &solve_split_rows<K>, rows_shape<K>(batch.rows), task,
              std::as_const(split_rows).span().subspan(batch.first_row, batch.rows),
@@ -117,23 +135,23 @@ struct AlsSide::State {
     }
   }
 
-  template <int K>
+  template <int K, Halves halves>
   void solve_short(const AlsTask& task) {
     for (const ShortBin& bin : bins.short_bins) {
       const auto rows = std::as_const(short_rows).span().subspan(bin.first, bin.count);
       with_short_warps<K>(bin.groups, [&](auto warps) {
-        launch(context.compute(), &solve_short_rows<K, warps>,
-               {bin.count, 32 * warps, ShortRowShape<K>::shared_bytes(bin.groups)}, task, rows,
-               bin.groups, failed.span());
+        launch(context.compute(), &solve_short_rows<K, halves, warps>,
+               {bin.count, 32 * warps, ShortRowShape<K, halves>::shared_bytes(bin.groups)}, task,
+               rows, bin.groups, failed.span());
       });
-      launch(context.compute(), &solve_rows<K>, rows_shape<K>(bin.count), task, rows,
+      launch(context.compute(), &solve_rows<K, halves>, rows_shape<K>(bin.count), task, rows,
              std::as_const(failed).span());
     }
   }
 };
 
-void split_factors(const Context& context, DeviceSpan<const float> factors, int stride,
-                   DeviceSpan<std::uint32_t> largest, DeviceSpan<std::uint32_t> words) {
+void split_factors(const Context& context, Halves halves, DeviceSpan<const float> factors,
+                   int stride, DeviceSpan<std::uint32_t> largest, DeviceSpan<std::uint32_t> words) {
   constexpr unsigned split_threads = 256;
   const Stream& stream = context.compute();
   const std::int64_t vectors = factors.size() / 4;
@@ -142,38 +160,43 @@ void split_factors(const Context& context, DeviceSpan<const float> factors, int 
                           split_threads};
   clear(stream, largest);
   launch(stream, &find_largest<split_threads>, shape, factors, largest);
-  launch(stream, &split_table<split_threads>, shape, factors, stride,
-         DeviceSpan<const std::uint32_t>(largest), words);
+  with_halves(halves, [&](auto each) {
+    launch(stream, &split_table<each, split_threads>, shape, factors, stride,
+           DeviceSpan<const std::uint32_t>(largest), words);
+  });
 }
 
 AlsSide::AlsSide(const Context& context, View<const std::int64_t> offsets,
-                 std::int64_t opposite_rows, int rank, const BinLimits& limits)
+                 std::int64_t opposite_rows, int rank, Halves halves, const BinLimits& limits)
     : state_(std::make_unique<State>(
           context, make_bins(offsets, part_floats(rank), limits_at(context, rank, limits)),
-          opposite_rows, rank)) {}
+          opposite_rows, rank, halves)) {}
 
 AlsSide::~AlsSide() = default;
 
 void AlsSide::half_sweep(const AlsTask& unsplit) {
   const AlsTask task = state_->with_split(unsplit);
   with_rank(state_->rank, [&](auto padded) {
-    constexpr int K = padded;
-    state_->solve_split<K>(task);
-    launch(state_->context.compute(), &solve_rows<K>,
-           state_->rows_shape<K>(state_->whole_rows.size()), task,
-           std::as_const(state_->whole_rows).span(), DeviceSpan<const unsigned char>());
-    state_->solve_short<K>(task);
+    with_halves(state_->table, [&](auto halves) {
+      constexpr int K = padded;
+      state_->solve_split<K, halves>(task);
+      launch(state_->context.compute(), &solve_rows<K, halves>,
+             state_->rows_shape<K>(state_->whole_rows.size()), task,
+             std::as_const(state_->whole_rows).span(), DeviceSpan<const unsigned char>());
+      state_->solve_short<K, halves>(task);
+    });
   });
 }
 
-std::int64_t AlsSide::bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank) {
+std::int64_t AlsSide::bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank,
+                            Halves halves) {
   const auto size = [](const auto& list) {
     return static_cast<std::int64_t>(list.size() * sizeof(list[0]));
   };
   return size(bins.whole_rows) + size(bins.short_rows) + size(bins.parts) + size(bins.split_rows) +
          bins.most_parts_of_a_batch() * part_floats(rank) * std::int64_t{sizeof(float)} +
          bins.most_rows_of_a_bin() +
-         (opposite_rows * padded_rank(rank) + 1) * std::int64_t{sizeof(std::uint32_t)};
+         (split_words(opposite_rows, rank, halves) + 1) * std::int64_t{sizeof(std::uint32_t)};
 }
 
 void require_shared_memory(const Context& context, int rank) {

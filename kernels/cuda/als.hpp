@@ -16,7 +16,7 @@ class AlsSide {
   /// Allocates once, for all half-sweeps. limits' own most_short_ratings are an upper bound. Throws
   /// DeviceError.
   AlsSide(const Context& context, View<const std::int64_t> offsets, std::int64_t opposite_rows,
-          int rank, const BinLimits& limits);
+          int rank, Halves halves, const BinLimits& limits);
   ~AlsSide();
   AlsSide(const AlsSide&) = delete;
   AlsSide& operator=(const AlsSide&) = delete;
@@ -26,17 +26,18 @@ class AlsSide {
   void half_sweep(const AlsTask& task);
 
   /// Bytes of device memory that the constructor allocates, beside what `context` has.
-  static std::int64_t bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank);
+  static std::int64_t bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank,
+                            Halves halves);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
 
-/// Enqueues splitting a table [rows, stride] into `words` [rows, stride]; `largest` [1] is
-/// overwritten. See SplitTable.
-void split_factors(const Context& context, DeviceSpan<const float> factors, int stride,
-                   DeviceSpan<std::uint32_t> largest, DeviceSpan<std::uint32_t> words);
+/// Enqueues splitting a table [rows, stride] into `words`; `largest` [1] is overwritten. See
+/// SplitTable.
+void split_factors(const Context& context, Halves halves, DeviceSpan<const float> factors,
+                   int stride, DeviceSpan<std::uint32_t> largest, DeviceSpan<std::uint32_t> words);
 
 /// Throws UnsupportedByDevice where a block's matrix of this rank does not fit its shared memory.
 void require_shared_memory(const Context& context, int rank);

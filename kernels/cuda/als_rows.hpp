@@ -126,7 +126,7 @@ __device__ __forceinline__ void solve_with_tries(const AlsTask& task, const RowM
 
 /// A block per row of `rows`, whole: neither empty nor split. Where `wanted` [rows] is not empty,
 /// only rows that it has a 1 for.
-template <int K>
+template <int K, Halves halves>
 __global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
     solve_rows(AlsTask task, DeviceSpan<const std::int64_t> rows,
                DeviceSpan<const unsigned char> wanted) {
@@ -140,13 +140,13 @@ __global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
   const std::int64_t end = task.offsets[row + 1];
   solve_with_tries(task, memory, row, end - first, [&] {
     RowSums<K> sums;
-    sum_ratings(task, memory, first, end, sums);
+    sum_ratings<halves>(task, memory, first, end, sums);
     store_sums(task, memory, sums);
   });
 }
 
 /// A block per part of a long row: its sums go to `workspace` [parts, part_floats].
-template <int K>
+template <int K, Halves halves>
 __global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
     sum_parts(AlsTask task, DeviceSpan<const RowPart> parts, DeviceSpan<float> workspace) {
   ALSATIAN_SHARED_MEMORY(float, pool);
@@ -154,7 +154,7 @@ __global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
   const RowMemory<K> memory{pool};
   const RowPart part = parts[blockIdx.x];
   RowSums<K> sums;
-  sum_ratings(task, memory, part.first, part.first + part.count, sums);
+  sum_ratings<halves>(task, memory, part.first, part.first + part.count, sums);
   float* const target = workspace.data() + blockIdx.x * Shape::part_floats;
   float* const products = target + Shape::matrix_floats;
   put_sums(sums, SplitScale::of(task.split.largest[0]).inverse, LowerMatrix{target}, products,

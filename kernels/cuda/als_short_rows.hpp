@@ -12,10 +12,12 @@ namespace alsatian::cuda {
 
 /// The shared memory of a block that solves rows of up to 16·groups ratings. Its tile has so many
 /// of the K factors at a time that a processor holds several blocks.
-template <int K>
+template <int K, Halves halves>
 struct ShortRowShape {
   static constexpr int chunk = K % 32 == 0 ? 32 : K;
-  static constexpr int stride = chunk + 4;  // words; matrices of halves without bank conflicts
+  /// Words, of which the high parts come first; matrices of halves without bank conflicts.
+  static constexpr int words = chunk / 2 * count_of(halves);
+  static constexpr int stride = words + 4;
 
   __host__ __device__ static constexpr int matrix_offset(int groups) {
     return 16 * groups * stride;
@@ -34,45 +36,51 @@ constexpr int short_row_warps(int groups) { return groups <= 5 ? 1 : groups <= 9
 __device__ __forceinline__ bool is_finite(float value) { return fabsf(value) <= FLT_MAX; }
 
 /// 16 rows of a tile over 16 columns as an operand, high and low parts.
-template <int K>
+template <int K, Halves halves>
 struct RowFragment {
+  using Shape = ShortRowShape<K, halves>;
+
   /// A of a product: rows l % 8 of the quarters as device::multiply_add_16x8x16 counts them.
   __device__ __forceinline__ static const std::uint32_t* left(const std::uint32_t* tile,
                                                               int group) {
     const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
     const int row = 16 * group + lane % 8 + lane / 8 % 2 * 8;
-    return tile + row * ShortRowShape<K>::stride + lane / 16 * 4;
+    return tile + row * Shape::stride + lane / 16 * 4;
   }
   /// B of two products: registers of the first eight rows, then of the others.
   __device__ __forceinline__ static const std::uint32_t* right(const std::uint32_t* tile,
                                                                int group) {
     const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
     const int row = 16 * group + lane % 8 + lane / 16 * 8;
-    return tile + row * ShortRowShape<K>::stride + lane / 8 % 2 * 4;
+    return tile + row * Shape::stride + lane / 8 % 2 * 4;
   }
   __device__ __forceinline__ static FactorFragment at(const std::uint32_t* words) {
     FactorFragment fragment;
     device::load_matrices(fragment.high, words);
-    device::load_matrices(fragment.low, words + ShortRowShape<K>::chunk / 2);
+    if constexpr (halves == Halves::two) {
+      device::load_matrices(fragment.low, words + Shape::chunk / 2);
+    }
     return fragment;
   }
 };
 
 /// Adds the lower half of tile · tileᵀ in the units of the table to `matrix`, or puts it there for
 /// the first chunk: 16 × 16 pieces dealt to the warps, always in the same way.
-/// tile [16·groups, chunk words].
-template <int K, int Warps>
+/// tile [16·groups, words of a chunk].
+template <int K, Halves halves, int Warps>
 __device__ __forceinline__ void add_products(const std::uint32_t* tile, int groups, float inverse,
                                              int chunk, LowerMatrix matrix) {
+  using Fragment = RowFragment<K, halves>;
+  using Shape = ShortRowShape<K, halves>;
   const int warp = Warps == 1 ? 0 : device::warp_index();
   int piece = 0;
   for (int group = 0; group < groups; ++group) {
-    const std::uint32_t* const left = RowFragment<K>::left(tile, group);
+    const std::uint32_t* const left = Fragment::left(tile, group);
     for (int columns = 0; columns <= group; ++columns, ++piece) {
       if (piece % Warps != warp) {
         continue;
       }
-      const std::uint32_t* const right = RowFragment<K>::right(tile, columns);
+      const std::uint32_t* const right = Fragment::right(tile, columns);
       float* const corner = matrix.rows(group) + 16 * columns;
       Accumulator first;
       Accumulator second;
@@ -81,11 +89,11 @@ __device__ __forceinline__ void add_products(const std::uint32_t* tile, int grou
         second.load(corner + 8, LowerMatrix::stride(group));
       }
 #pragma unroll
-      for (int step = 0; step < ShortRowShape<K>::chunk / 16; ++step) {
-        add_product(first, second, RowFragment<K>::at(left + 8 * step),
-                    RowFragment<K>::at(right + 8 * step));
+      for (int step = 0; step < Shape::chunk / 16; ++step) {
+        add_product<halves>(first, second, Fragment::at(left + 8 * step),
+                            Fragment::at(right + 8 * step));
       }
-      if (chunk == K / ShortRowShape<K>::chunk - 1) {
+      if (chunk == K / Shape::chunk - 1) {
         first.scale(inverse * inverse);
         second.scale(inverse * inverse);
       }
@@ -97,19 +105,21 @@ __device__ __forceinline__ void add_products(const std::uint32_t* tile, int grou
 
 /// Starts copying a chunk of the factors of `count` opposite rows, with zeros behind them up to
 /// `order`.
-template <int K, int Threads>
+template <int K, Halves halves, int Threads>
 __device__ __forceinline__ void start_chunk(const AlsTask& task, const std::int32_t* columns,
                                             int chunk, int count, int order, std::uint32_t* tile) {
-  using Shape = ShortRowShape<K>;
-  constexpr int pieces = Shape::chunk / 4;  // of 16 bytes in a row of the tile
+  using Shape = ShortRowShape<K, halves>;
+  constexpr int pieces = Shape::words / 4;  // of 16 bytes in a row of the tile
   const std::uint32_t* const words = task.split.words.data() + chunk * (Shape::chunk / 2);
 #pragma unroll 4
   for (int piece = static_cast<int>(threadIdx.x); piece < order * pieces; piece += Threads) {
     const int rating = piece / pieces;
     const int place = piece % pieces * 4;
     const int low = place < Shape::chunk / 2 ? 0 : K / 2 - Shape::chunk / 2;
-    device::copy_16_bytes(tile + rating * Shape::stride + place,
-                          words + std::int64_t{columns[rating]} * K + place + low, rating < count);
+    device::copy_16_bytes(
+        tile + rating * Shape::stride + place,
+        words + std::int64_t{columns[rating]} * (K / 2 * count_of(halves)) + place + low,
+        rating < count);
   }
 }
 
@@ -125,13 +135,13 @@ struct FactorVector {
 /// A block per row of `rows`, of at most 16·groups ratings each. A row whose dual is singular to
 /// float's precision, or whose solution is beyond it, has a 1 in `failed` [rows]: solve_rows takes
 /// it then.
-template <int K, int Warps>
+template <int K, Halves halves, int Warps>
 __global__ void __launch_bounds__(32 * Warps)
     solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> rows, int groups,
                      DeviceSpan<unsigned char> failed) {
   ALSATIAN_SHARED_MEMORY(float, pool);
   using Block = Team<Warps>;
-  using Shape = ShortRowShape<K>;
+  using Shape = ShortRowShape<K, halves>;
   constexpr int threads = 32 * Warps;
   auto* const tile = reinterpret_cast<std::uint32_t*>(pool);
   const std::int64_t row = rows[blockIdx.x];
@@ -159,11 +169,11 @@ __global__ void __launch_bounds__(32 * Warps)
   Block::synchronize();
   const float inverse = SplitScale::of(task.split.largest[0]).inverse;
   for (int chunk = 0; chunk < K / Shape::chunk; ++chunk) {
-    start_chunk<K, threads>(task, columns, chunk, count, order, tile);
+    start_chunk<K, halves, threads>(task, columns, chunk, count, order, tile);
     device::end_group_of_copies();
     device::wait_for_copies<0>();
     Block::synchronize();
-    add_products<K, Warps>(tile, own_groups, inverse, chunk, matrix);
+    add_products<K, halves, Warps>(tile, own_groups, inverse, chunk, matrix);
     Block::synchronize();  // nobody reads this chunk any more
   }
   const bool first_warp = Block::is_first_warp();

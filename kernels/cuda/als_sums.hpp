@@ -1,5 +1,5 @@
 // Sums over the ratings of a row of alternating least squares, by a block of threads: gather, Gram
-// matrix and right-hand sides on tensor cores, as exact as in float.
+// matrix and right-hand sides on tensor cores, as exact as in float where a factor is two halves.
 //   Σ z zᵀ and Σ z (r − c),  z = [q; 1]
 #pragma once
 
@@ -69,8 +69,11 @@ struct RowShape {
                                            : 1;
 
   static constexpr int tile_ratings = 32;
-  static constexpr int tile_stride = K + 4;  // words; matrices of halves without bank conflicts
-  static constexpr int tile_words = tile_ratings * tile_stride;
+  /// Words from a rating of a tile to the next: matrices of halves without bank conflicts.
+  __host__ __device__ static constexpr int tile_stride(Halves halves) {
+    return K / 2 * count_of(halves) + 4;
+  }
+  static constexpr int tile_words = tile_ratings * tile_stride(Halves::two);  // at most
   static constexpr int weight_words = tile_ratings / 2 * 3;  // of a tile: see RatingWeights
   static constexpr int matrix_floats = LowerMatrix::size(groups);
   static constexpr int solve_floats = matrix_floats + LowParts::size(groups);
@@ -225,45 +228,51 @@ struct RatingWeights {
   }
 };
 
-/// 16 columns of factors over 16 ratings as an operand, high and low parts.
+/// 16 columns of factors over 16 ratings as an operand; low is not set where there is none.
 struct FactorFragment {
   std::uint32_t high[4];
   std::uint32_t low[4];
 
   /// A of a product. `ratings` is the tile's first row of the sixteen.
-  template <int K>
+  template <int K, Halves halves>
   __device__ __forceinline__ static FactorFragment left(const std::uint32_t* ratings, int group) {
     const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
-    return of<K>(ratings, lane % 8 + lane / 16 * 8, 8 * group + lane / 8 % 2 * 4);
+    return of<K, halves>(ratings, lane % 8 + lane / 16 * 8, 8 * group + lane / 8 % 2 * 4);
   }
   /// B of two products: registers of the first eight columns, then of the others.
-  template <int K>
+  template <int K, Halves halves>
   __device__ __forceinline__ static FactorFragment right(const std::uint32_t* ratings, int group) {
     const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
-    return of<K>(ratings, lane % 8 + lane / 8 % 2 * 8, 8 * group + lane / 16 * 4);
+    return of<K, halves>(ratings, lane % 8 + lane / 8 % 2 * 8, 8 * group + lane / 16 * 4);
   }
 
  private:
-  template <int K>
+  template <int K, Halves halves>
   __device__ __forceinline__ static FactorFragment of(const std::uint32_t* ratings, int rating,
                                                       int word) {
-    const std::uint32_t* const row = ratings + rating * RowShape<K>::tile_stride + word;
+    const std::uint32_t* const row = ratings + rating * RowShape<K>::tile_stride(halves) + word;
     FactorFragment fragment;
     device::load_matrices_transposed(fragment.high, row);
-    device::load_matrices_transposed(fragment.low, row + K / 2);
+    if constexpr (halves == Halves::two) {
+      device::load_matrices_transposed(fragment.low, row + K / 2);
+    }
     return fragment;
   }
 };
 
-/// Adds left · rightᵀ to two 16 × 8 tiles: three of the four products, small ones first.
+/// Adds left · rightᵀ to two 16 × 8 tiles: three of the four products, small ones first, or the one
+/// that there is.
+template <Halves halves>
 __device__ __forceinline__ void add_product(Accumulator& first, Accumulator& second,
                                             const FactorFragment& left,
                                             const FactorFragment& right) {
   const auto add = [&](Accumulator& sums, int half) {
     const std::uint32_t high[2] = {right.high[2 * half], right.high[2 * half + 1]};
-    const std::uint32_t low[2] = {right.low[2 * half], right.low[2 * half + 1]};
-    device::multiply_add_16x8x16(sums.values, left.low, high);
-    device::multiply_add_16x8x16(sums.values, left.high, low);
+    if constexpr (halves == Halves::two) {
+      const std::uint32_t low[2] = {right.low[2 * half], right.low[2 * half + 1]};
+      device::multiply_add_16x8x16(sums.values, left.low, high);
+      device::multiply_add_16x8x16(sums.values, left.high, low);
+    }
     device::multiply_add_16x8x16(sums.values, left.high, high);
   };
   add(first, 0);
@@ -295,25 +304,32 @@ __device__ void start_columns(const AlsTask& task, const RowMemory<K>& memory, i
 
 /// How the threads of a block share the copying of a tile: each has one piece of 16 bytes of as
 /// many ratings, one after the other, as passes are needed for a step of ratings.
-template <int K>
+template <int K, Halves halves>
 struct CopyShape {
-  static constexpr int pieces = K / 4;                         // of a row
-  static constexpr int teams = RowShape<K>::threads / pieces;  // threads beyond them are idle
+  static constexpr int pieces = K / 8 * count_of(halves);  // of a row
+  /// Ratings at once, a power of two; threads beyond them are idle.
+  static constexpr int teams = [] {
+    int result = 1;
+    while (2 * result * pieces <= RowShape<K>::threads && 2 * result <= step_ratings) {
+      result *= 2;
+    }
+    return result;
+  }();
   static constexpr int passes = step_ratings / teams;
-  static_assert(teams * passes == step_ratings);
   /// The columns of a thread's ratings, read at once.
-  struct alignas(passes % 4 == 0 ? 16 : 8) Columns {
+  struct alignas(sizeof(std::int32_t) * (passes < 4 ? passes : 4)) Columns {
     std::int32_t values[passes];
   };
 };
 
 /// Starts copying the split factors of one tile, whose columns are there: its steps of ratings that
 /// begin before the end, with zeros behind it.
-template <int K>
+template <int K, Halves halves>
 __device__ __forceinline__ void start_tile(const AlsTask& task, const RowMemory<K>& memory,
                                            int slot, std::int64_t first, std::int64_t end) {
   using Shape = RowShape<K>;
-  using Copy = CopyShape<K>;
+  using Copy = CopyShape<K, halves>;
+  constexpr int stride = Shape::tile_stride(halves);
   const int team = static_cast<int>(threadIdx.x) / Copy::pieces;
   const int place = static_cast<int>(threadIdx.x) % Copy::pieces * 4;
   if (Copy::teams * Copy::pieces < Shape::threads && team >= Copy::teams) {
@@ -322,7 +338,7 @@ __device__ __forceinline__ void start_tile(const AlsTask& task, const RowMemory<
   const std::uint32_t* const source = task.split.words.data() + place;
   const int count = tile_count<K>(first, end);
   const std::int32_t* columns = memory.columns(slot) + team * Copy::passes;
-  std::uint32_t* target = memory.tile(slot) + team * Copy::passes * Shape::tile_stride + place;
+  std::uint32_t* target = memory.tile(slot) + team * Copy::passes * stride + place;
   int left = count - team * Copy::passes;
 #pragma unroll
   for (int step = 0; step < Shape::tile_ratings / step_ratings; ++step) {
@@ -334,11 +350,12 @@ __device__ __forceinline__ void start_tile(const AlsTask& task, const RowMemory<
     for (int pass = 0; pass < Copy::passes; ++pass) {
       // Columns behind the end are 0: an address that is not read.
       const auto column = static_cast<std::uint32_t>(own.values[pass]);
-      device::copy_16_bytes(target + pass * Shape::tile_stride, source + std::uint64_t{column} * K,
+      device::copy_16_bytes(target + pass * stride,
+                            source + std::uint64_t{column} * (K / 2 * count_of(halves)),
                             pass < left);
     }
     columns += step_ratings;
-    target += step_ratings * Shape::tile_stride;
+    target += step_ratings * stride;
     left -= step_ratings;
   }
 }
@@ -363,27 +380,27 @@ struct RowSums {
 };
 
 /// Adds a tile of `count` ratings to what warp `Warp` owns.
-template <int K, int Warp>
+template <int K, Halves halves, int Warp>
 __device__ __forceinline__ void add_tile(const RowMemory<K>& memory, int slot, int count,
                                          RowSums<K>& sums) {
   using Shape = RowShape<K>;
   using Share = WarpShare<K, Warp>;
 #pragma unroll 1
   for (int first = 0; first < count; first += step_ratings) {
-    const std::uint32_t* const ratings = memory.tile(slot) + first * Shape::tile_stride;
+    const std::uint32_t* const ratings = memory.tile(slot) + first * Shape::tile_stride(halves);
     FactorFragment left[Shape::groups];  // those that are not read take no register
     unrolled<Shape::groups>([&]<int Group>() {
       if constexpr (Share::reads_rows(Group)) {
-        left[Group] = FactorFragment::left<K>(ratings, Group);
+        left[Group] = FactorFragment::left<K, halves>(ratings, Group);
       }
     });
     unrolled<Shape::groups>([&]<int Columns>() {
       if constexpr (Share::reads_columns(Columns)) {
-        const auto right = FactorFragment::right<K>(ratings, Columns);
+        const auto right = FactorFragment::right<K, halves>(ratings, Columns);
         unrolled<Shape::groups>([&]<int Group>() {
           if constexpr (Share::owns(Group, Columns)) {
             constexpr int place = Share::place(Group, Columns);
-            add_product(sums.tiles[place], sums.tiles[place + 1], left[Group], right);
+            add_product<halves>(sums.tiles[place], sums.tiles[place + 1], left[Group], right);
           }
         });
       }
@@ -393,7 +410,9 @@ __device__ __forceinline__ void add_tile(const RowMemory<K>& memory, int slot, i
     unrolled<Shape::groups>([&]<int Group>() {
       if constexpr (Share::owns_border(Group)) {
         Accumulator& sum = sums.tiles[Share::border_place(Group)];
-        device::multiply_add_16x8x16(sum.values, left[Group].low, border);
+        if constexpr (halves == Halves::two) {
+          device::multiply_add_16x8x16(sum.values, left[Group].low, border);
+        }
         device::multiply_add_16x8x16(sum.values, left[Group].high, border);
       }
     });
@@ -416,7 +435,7 @@ __device__ __forceinline__ void with_warp(int warp, Body&& body) {
 
 /// Sums over the ratings [first, end) of the CSR arrays. While a tile is multiplied, the next one
 /// and the columns of the one after it are on their way.
-template <int K>
+template <Halves halves, int K>
 __device__ __forceinline__ void sum_ratings(const AlsTask& task, const RowMemory<K>& memory,
                                             std::int64_t first, std::int64_t end,
                                             RowSums<K>& sums) {
@@ -427,7 +446,7 @@ __device__ __forceinline__ void sum_ratings(const AlsTask& task, const RowMemory
   device::end_group_of_copies();
   device::wait_for_copies<0>();
   Rows::synchronize();
-  start_tile(task, memory, 0, first, end);
+  start_tile<K, halves>(task, memory, 0, first, end);
   start_columns(task, memory, 1, first + length, end);
   device::end_group_of_copies();
   if (warp == 0) {
@@ -442,7 +461,7 @@ __device__ __forceinline__ void sum_ratings(const AlsTask& task, const RowMemory
     const std::int64_t next = position + length;
     float weight = 0;
     if (next < end) {
-      start_tile(task, memory, slot ^ 1, next, end);
+      start_tile<K, halves>(task, memory, slot ^ 1, next, end);
       start_columns(task, memory, slot, next + length, end);
       if (warp == 0) {
         weight = load_weight(task, memory, slot ^ 1, next, end);
@@ -450,7 +469,7 @@ __device__ __forceinline__ void sum_ratings(const AlsTask& task, const RowMemory
     }
     device::end_group_of_copies();
     with_warp<RowShape<K>::warps>(warp, [&]<int Warp>() {
-      add_tile<K, Warp>(memory, slot, tile_count<K>(position, end), sums);
+      add_tile<K, halves, Warp>(memory, slot, tile_count<K>(position, end), sums);
     });
     if (warp == 0 && next < end) {
       sums.total += weight;

@@ -207,13 +207,15 @@ std::optional<std::int64_t> Engine::first_non_finite_row(Side side) {
 
 void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView<float>& solved) {
   const Rows& opposite = opposite_of(side);
+  EngineSpec exact = spec_;
+  exact.halves = Halves::two;
   require(spec_.rank <= largest_fused_rank, "there are no kernels for row solves at this rank");
   check_offsets(ratings, opposite.rows());
   require(solved.rows == ratings.rows(), "there are not as many rows to write as to solve");
   const std::int64_t needed =
       ratings_bytes(ratings.rows(), ratings.observations()) +
       table_bytes(ratings.rows(), spec_.rank) +
-      row_solve_bytes(context_, ratings.offsets, opposite.rows(), spec_, limits_) +
+      row_solve_bytes(context_, ratings.offsets, opposite.rows(), exact, limits_) +
       std::int64_t{sizeof(unsigned long long)};
   const auto free = static_cast<std::int64_t>(context_.memory().free);
   require_free(needed, free);
@@ -223,12 +225,12 @@ void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView
     staging_->send(ratings.offsets, rows.offsets.span());
     staging_->send(ratings.columns, rows.columns.span());
     staging_->send(ratings.values, rows.values.span());
-    rows.prepare_solving(context_, *staging_, opposite.rows(), spec_, limits_);
+    rows.prepare_solving(context_, *staging_, opposite.rows(), exact, limits_);
     staging_->finish();
     clear(context_.compute(), rows.parameters.table().factors);
     clear(context_.compute(), rows.parameters.table().biases);
     clear(context_.compute(), repaired.span());
-    rows.half_sweep(context_, spec_, opposite.table(), repaired.span());
+    rows.half_sweep(context_, exact, opposite.table(), repaired.span());
     context_.compute().synchronize();
     receive_table(rows.table(), solved);
   });

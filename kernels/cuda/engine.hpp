@@ -32,8 +32,9 @@ struct EngineSpec {
   bool biases = true;
   Regularization regularization;
   double mean = 0;
-  bool adagrad = true;   // mle
-  int inner_steps = 50;  // ls
+  Halves halves = Halves::two;  // als: what stands for a factor in sums over ratings
+  bool adagrad = true;          // mle
+  int inner_steps = 50;         // ls
 };
 
 /// Ratings one by one; −1 is an unknown row.

@@ -47,8 +47,8 @@ std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> of
     return ridges;
   }
   const BinLimits cuts = limits_at(context, spec.rank, bins_of(limits.bins, spec.regularization));
-  return ridges +
-         AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts), opposite_rows, spec.rank);
+  return ridges + AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts), opposite_rows,
+                                 spec.rank, spec.halves);
 }
 
 void Engine::Rows::prepare_solving(const Context& context, Staging& staging,
@@ -60,7 +60,7 @@ void Engine::Rows::prepare_solving(const Context& context, Staging& staging,
   const std::vector<RowRidge> all = ridges_of(host(), spec.regularization);
   staging.send(View<const RowRidge>(all), ridges.span());
   if (spec.rank > 0 && !solve) {
-    solve = std::make_unique<AlsSide>(context, host(), opposite_rows, spec.rank,
+    solve = std::make_unique<AlsSide>(context, host(), opposite_rows, spec.rank, spec.halves,
                                       bins_of(limits.bins, spec.regularization));
   }
 }

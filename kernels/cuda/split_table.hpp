@@ -1,5 +1,6 @@
 // A table of factors as sums of two halves each, for tensor cores: products of half precision that
-// are as exact as float's. Made anew from the table before each half-sweep that reads it.
+// are as exact as float's. Or as one half each, where speed matters more. Made anew from the table
+// before each half-sweep that reads it.
 //   s·q = high + low,  s the power of two that brings the largest |q| to [2^14, 2^15)
 #pragma once
 
@@ -9,11 +10,19 @@
 
 namespace alsatian::cuda {
 
-/// A row of padded rank K is K words: K / 2 of high parts, then K / 2 of low ones, two to a word.
+/// What stands for a factor in sums over ratings.
+enum class Halves {
+  one = 1,  // |s·q − high| ≤ 2^−11 s|q| + 2^−25
+  two = 2,  // as exact as float
+};
+__host__ __device__ constexpr int count_of(Halves halves) { return static_cast<int>(halves); }
+
+/// A row of padded rank K is K / 2 words of high parts, two to a word, and behind them as many of
+/// low ones where there are any.
 /// |s·q − high − low| ≤ 2^−23 s|q| + 2^−25: float's roundoff where |q| is above 2^−16 of the
 /// largest, and less than 2^−39 of the largest everywhere.
 struct SplitTable {
-  DeviceSpan<const std::uint32_t> words;    // [rows, K]
+  DeviceSpan<const std::uint32_t> words;    // [rows, K / 2 · halves]
   DeviceSpan<const std::uint32_t> largest;  // [1], the bits of the largest |q|
 };
 
@@ -73,8 +82,9 @@ __global__ void __launch_bounds__(Threads)
   }
 }
 
-/// Splits a table of rows of `stride` floats, a multiple of 16, into words [rows, stride].
-template <unsigned Threads>
+/// Splits a table of rows of `stride` floats, a multiple of 16, into words
+/// [rows, stride / 2 · halves].
+template <Halves halves, unsigned Threads>
 __global__ void __launch_bounds__(Threads)
     split_table(DeviceSpan<const float> table, std::int32_t stride,
                 DeviceSpan<const std::uint32_t> largest, DeviceSpan<std::uint32_t> words) {
@@ -89,11 +99,13 @@ __global__ void __launch_bounds__(Threads)
     const SplitPair second = SplitPair::of(scale * value.z, scale * value.w);
     const std::int64_t row = i / vectors_per_row;
     const auto place = static_cast<std::int32_t>(i - row * vectors_per_row) * 2;
-    std::uint32_t* const target = words.data() + row * stride + place;
+    std::uint32_t* const target = words.data() + row * (stride / 2 * count_of(halves)) + place;
     target[0] = first.high;
     target[1] = second.high;
-    target[stride / 2] = first.low;
-    target[stride / 2 + 1] = second.low;
+    if constexpr (halves == Halves::two) {
+      target[stride / 2] = first.low;
+      target[stride / 2 + 1] = second.low;
+    }
   }
 }
 

@@ -92,7 +92,7 @@ BinLimits small_bins(std::int32_t rank) {
       .part_ratings = 80, .most_short_ratings = 1000, .workspace_floats = 3 * part_floats(rank)};
 }
 
-template <int K>
+template <int K, Halves halves>
 Solution solve(const Problem& problem, Way way) {
   using Shape = RowShape<K>;
   const Context context(0);
@@ -147,9 +147,9 @@ Solution solve(const Problem& problem, Way way) {
   auto solved = to_device(context, std::vector<float>(static_cast<std::size_t>(rows) * K));
   auto solved_biases = to_device(context, std::vector<float>(static_cast<std::size_t>(rows)));
   auto repaired = to_device(context, std::vector<unsigned long long>{0});
-  DeviceBuffer<std::uint32_t> split_words(opposite_factors.size());
+  DeviceBuffer<std::uint32_t> split_words(opposite_factors.size() / 2 * count_of(halves));
   DeviceBuffer<std::uint32_t> largest(1);
-  split_factors(context, opposite_factors.span(), K, largest.span(), split_words.span());
+  split_factors(context, halves, opposite_factors.span(), K, largest.span(), split_words.span());
   const AlsTask task{.offsets = offsets.span(),
                      .columns = columns.span(),
                      .ratings = ratings.span(),
@@ -172,21 +172,22 @@ Solution solve(const Problem& problem, Way way) {
   DeviceBuffer<float> workspace(static_cast<std::int64_t>(parts.size()) * Shape::part_floats);
   DeviceBuffer<unsigned char> failed(short_list.size());
   const Stream& stream = context.compute();
-  launch(stream, &solve_rows<K>, shape(whole.size()), task, whole_list.span(),
+  launch(stream, &solve_rows<K, halves>, shape(whole.size()), task, whole_list.span(),
          DeviceSpan<const unsigned char>());
-  launch(stream, &sum_parts<K>, shape(parts.size()), task, part_list.span(), workspace.span());
+  launch(stream, &sum_parts<K, halves>, shape(parts.size()), task, part_list.span(),
+         workspace.span());
   launch(stream, &solve_split_rows<K>, shape(split.size()), task, split_list.span(),
          std::as_const(workspace).span());
-  using Short = ShortRowShape<K>;
+  using Short = ShortRowShape<K, halves>;
   constexpr int groups = K / 16;
   constexpr int warps = short_row_warps(groups);
-  launch(stream, &solve_short_rows<K, warps>,
+  launch(stream, &solve_short_rows<K, halves, warps>,
          {short_list.size(), 32 * warps, Short::shared_bytes(groups)}, task, short_list.span(),
          groups, failed.span());
-  launch(stream, &solve_rows<K>, shape(short_rows.size()), task, short_list.span(),
+  launch(stream, &solve_rows<K, halves>, shape(short_rows.size()), task, short_list.span(),
          std::as_const(failed).span());
   if (way == Way::bins) {
-    AlsSide side(context, problem.ratings.offsets, opposite_rows, problem.rank,
+    AlsSide side(context, problem.ratings.offsets, opposite_rows, problem.rank, halves,
                  small_bins(problem.rank));
     const std::int64_t allocations = simt::allocations_made();
     side.half_sweep(task);
@@ -198,32 +199,45 @@ Solution solve(const Problem& problem, Way way) {
           from_device(context, repaired)[0]};
 }
 
+template <Halves halves = Halves::two>
 Solution solve(const Problem& problem, Way way = Way::whole) {
   switch (padded_rank(problem.rank)) {
     case 16:
-      return solve<16>(problem, way);
+      return solve<16, halves>(problem, way);
     case 32:
-      return solve<32>(problem, way);
+      return solve<32, halves>(problem, way);
     case 48:
-      return solve<48>(problem, way);
+      return solve<48, halves>(problem, way);
     case 64:
-      return solve<64>(problem, way);
+      return solve<64, halves>(problem, way);
     case 96:
-      return solve<96>(problem, way);
+      return solve<96, halves>(problem, way);
     case 128:
-      return solve<128>(problem, way);
+      return solve<128, halves>(problem, way);
     case 192:
-      return solve<192>(problem, way);
+      return solve<192, halves>(problem, way);
     case 256:
-      return solve<256>(problem, way);
+      return solve<256, halves>(problem, way);
     default:
       ADD_FAILURE() << "rank " << problem.rank;
       return {};
   }
 }
 
+/// The problem whose factors are those of `problem` rounded to the 11 bits of a half; none of them
+/// is so small beside the largest that a half has fewer.
+Problem rounded_to_halves(Problem problem) {
+  for (double& factor : problem.opposite.factors.reshaped()) {
+    int exponent = 0;
+    const double fraction = std::frexp(factor, &exponent);
+    factor = std::ldexp(std::nearbyint(std::ldexp(fraction, 11)), exponent - 11);
+  }
+  return problem;
+}
+
 /// Every row's residual in the normal equations in double is one that float roundings explain.
-void expect_solves(const Problem& problem, const Solution& solution) {
+/// `rounding`: of factors and weights, relative to them.
+void expect_solves(const Problem& problem, const Solution& solution, double rounding = 0) {
   const auto ratings = testing::convert<double>(problem.ratings);
   const auto padded = static_cast<std::int32_t>(solution.factors.size() / solution.biases.size());
   for (std::int64_t row = 0; row < ratings.rows(); ++row) {
@@ -252,7 +266,11 @@ void expect_solves(const Problem& problem, const Solution& solution) {
     const double residual = (equations.matrix * found - equations.right_side).norm();
     const double bound = testing::tolerance::residual<float>(
         found.size(), count, equations.matrix.norm(), found.norm(), equations.right_side.norm());
-    EXPECT_LE(residual, bound) << "row " << row << " of " << count << " ratings";
+    // Each side of a product of the equations is off by the rounding, and so are the solution's own
+    // factors where the dual makes them of factors that are not rounded.
+    const double of_rounding =
+        4 * rounding * (equations.matrix.norm() * found.norm() + equations.right_side.norm());
+    EXPECT_LE(residual, bound + of_rounding) << "row " << row << " of " << count << " ratings";
   }
 }
 
@@ -295,6 +313,17 @@ TEST_P(AlsRows, SolveTheirNormalEquationsEachInItsBin) {
 INSTANTIATE_TEST_SUITE_P(Ranks, AlsRows,
                          ::testing::Values(1, 7, 16, 31, 32, 33, 64, 80, 100, 128, 150, 250),
                          [](const auto& rank) { return std::to_string(rank.param); });
+
+TEST_P(AlsRows, SolveTheEquationsOfFactorsRoundedToHalves) {
+  const Problem problem = make_problem(GetParam(), true, {.factors = 0.3, .biases = 0.2});
+  expect_solves(rounded_to_halves(problem), solve<Halves::one>(problem));
+}
+
+TEST_P(AlsRows, SolveTheirEquationsToHalvesEachInItsBin) {
+  const Problem problem = make_problem(GetParam(), true, {.factors = 0.3, .biases = 0.2});
+  const double rounding = std::ldexp(1, -11);
+  expect_solves(problem, solve<Halves::one>(problem, Way::bins), rounding);
+}
 
 class AlsRowsAnyhow : public Runtime {};
 
