@@ -50,7 +50,10 @@ bool parse_options(Arguments arguments, EvaluateOptions& options) {
             {.lowest = -std::numeric_limits<double>::infinity(), .example = "4"},
             "With --top: a test rating at or above X is relevant, in the rating's unit [any "
             "finite number, default 4, 1 with the 0 and 1 of --likelihood bernoulli]");
-  line.flag("--clip", options.clip, "Limit predictions to the range of the training ratings");
+  line.flag(
+      "--clip", options.clip,
+      "Limit predictions to the range of the training ratings before every figure but those of "
+      "--top");
   add_format_option(line, options.format);
   line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
   add_threads_option(line);

@@ -42,7 +42,8 @@ class TrainCommand {
       : options_(options),
         log_(options.quiet),
         chosen_(make_spec(options.model, options.split.validation > 0)),
-        split_(make_split(options.split, options.model.seed)) {
+        split_(make_split(options.split, options.model.seed)),
+        scoring_{.clip = options.clip} {
     trainer_.device = checked_device(options.device);
     trainer_.evaluate_every = options.evaluate_every;
     chooses_cuda(chosen_.spec, trainer_.device);  // before anything is read
@@ -103,9 +104,9 @@ class TrainCommand {
     const TrainingResult result = fit(dataset);
     save(result);
     finish_log();
-    std::vector<SummaryRow> rows = compare(dataset, result, trainer_, options_.clip);
+    std::vector<SummaryRow> rows = compare(dataset, result, trainer_, scoring_);
     check_for_stop("the comparison is left out");
-    rows.push_back(training_row(dataset, result));
+    rows.push_back(training_row(dataset, result, scoring_));
     say_what_was_measured(dataset, result);
     print_summary(output_, options_.format, rows);
   }
@@ -126,7 +127,7 @@ class TrainCommand {
       if (log_file_) log_file_->set_fold(fold + 1);
       const TrainingResult result = fit(dataset);
       if (result.interrupted) stop_after_folds(fold - empty_folds, rows);
-      for (SummaryRow& row : compare(dataset, result, trainer_, options_.clip)) {
+      for (SummaryRow& row : compare(dataset, result, trainer_, scoring_)) {
         row.part = fmt::format("fold {}", fold + 1);
         rows.push_back(row);
       }
@@ -318,6 +319,7 @@ class TrainCommand {
   Output output_;
   ChosenSpec chosen_;
   SplitRule split_;
+  ScorerOptions scoring_;
   TrainerOptions trainer_;
   bool double_precision_ = false;
   std::unique_ptr<Model> init_;

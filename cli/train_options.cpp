@@ -22,8 +22,10 @@ void add_output_options(CommandLine& line, TrainOptions& options) {
              {.lowest = 1, .highest = 1'000'000, .example = "5"},
              "Epochs between evaluations, each of which costs a pass over the ratings; the last "
              "epoch always is one [1 to 1000000, default 1]");
-  line.flag("--clip", options.clip,
-            "Limit predictions to the range of the training ratings in the summary's figures");
+  line.flag(
+      "--clip", options.clip,
+      "Limit predictions to the range of the training ratings before every figure of the summary; "
+      "what epochs print, --log and the model record stays unclipped");
   add_format_option(line, options.format);
   line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
   line.flag("--dry-run", options.dry_run,

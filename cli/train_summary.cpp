@@ -32,8 +32,8 @@ SummaryRow row_of(const std::string& predictor, const std::string& part,
 }
 
 void add_rows(std::vector<SummaryRow>& rows, const std::string& predictor, const Model& model,
-              const Dataset& dataset, bool clip, double seconds) {
-  const Scorer scorer(model, {.clip = clip});
+              const Dataset& dataset, const ScorerOptions& scoring, double seconds) {
+  const Scorer scorer(model, scoring);
   for (const TestSet& test : dataset.tests) {
     rows.push_back(
         row_of(predictor, test.name, evaluate_ratings(scorer, model, test.ratings), seconds));
@@ -73,11 +73,11 @@ Model mean_model(const Model& trained, const Dataset& dataset) {
 }
 
 std::vector<SummaryRow> compare(const Dataset& dataset, const TrainingResult& result,
-                                const TrainerOptions& options, bool clip) {
+                                const TrainerOptions& options, const ScorerOptions& scoring) {
   std::vector<SummaryRow> rows;
   if (dataset.tests.empty()) return rows;
   const ModelSpec& spec = result.model.spec;
-  add_rows(rows, "global mean", mean_model(result.model, dataset), dataset, clip, 0);
+  add_rows(rows, "global mean", mean_model(result.model, dataset), dataset, scoring, 0);
   if (spec.rank > 0) {
     TrainerOptions silent = options;
     silent.observers.clear();
@@ -85,25 +85,33 @@ std::vector<SummaryRow> compare(const Dataset& dataset, const TrainingResult& re
     silent.evaluate_every = std::numeric_limits<int>::max();
     const TrainingResult biases = train(dataset, biases_spec(spec), silent);
     if (!biases.interrupted) {
-      add_rows(rows, "biases only", biases.model, dataset, clip, biases.last.total_seconds);
+      add_rows(rows, "biases only", biases.model, dataset, scoring, biases.last.total_seconds);
     }
   }
-  add_rows(rows, std::string(algorithm_name(spec.algorithm)), result.model, dataset, clip,
+  add_rows(rows, std::string(algorithm_name(spec.algorithm)), result.model, dataset, scoring,
            result.last.total_seconds);
   return rows;
 }
 
-SummaryRow training_row(const Dataset& dataset, const TrainingResult& result) {
-  return {std::string(algorithm_name(result.model.spec.algorithm)),
-          "train",
-          dataset.train.size(),
-          result.last.train_rmse.value_or(not_measured),
-          not_measured,
-          not_measured,
-          not_measured,
-          result.last.train_nll.value_or(not_measured),
-          not_measured,
-          result.last.total_seconds};
+SummaryRow training_row(const Dataset& dataset, const TrainingResult& result,
+                        const ScorerOptions& scoring) {
+  SummaryRow row{.predictor = std::string(algorithm_name(result.model.spec.algorithm)),
+                 .part = "train",
+                 .ratings = dataset.train.size(),
+                 .rmse = result.last.train_rmse.value_or(not_measured),
+                 .rmse_clipped = not_measured,
+                 .rmse_known = not_measured,
+                 .mae = not_measured,
+                 .nll = result.last.train_nll.value_or(not_measured),
+                 .r_squared = not_measured,
+                 .training_seconds = result.last.total_seconds};
+  if (!scoring.clip) return row;
+  // The trainer's errors are of what it minimizes: predictions without limits.
+  const Scorer scorer(result.model, scoring);
+  const RatingErrors clipped = evaluate_ratings(scorer, result.model, dataset.train).all;
+  row.rmse = clipped.rmse;
+  row.nll = clipped.mean_nll;
+  return row;
 }
 
 std::vector<SummaryRow> mean_and_deviation(const std::vector<SummaryRow>& folds) {

@@ -30,13 +30,15 @@ struct SummaryRow {
 Model mean_model(const Model& trained, const Dataset& dataset);
 
 /// Global mean, biases alone (trained on the same part with the same λ_b) and the model, on every
-/// test set. Biases alone are left out where the model is no more than that, or where training
-/// them was interrupted.
+/// test set, of the predictions that the scorer's options ask for. Biases alone are left out where
+/// the model is no more than that, or where training them was interrupted.
 std::vector<SummaryRow> compare(const Dataset& dataset, const TrainingResult& result,
-                                const TrainerOptions& options, bool clip);
+                                const TrainerOptions& options, const ScorerOptions& scoring);
 
-/// The model's training part as the trainer measured it.
-SummaryRow training_row(const Dataset& dataset, const TrainingResult& result);
+/// The model's training part as the trainer measured it, or measured anew where predictions are
+/// clipped.
+SummaryRow training_row(const Dataset& dataset, const TrainingResult& result,
+                        const ScorerOptions& scoring);
 
 /// Mean and standard deviation (of a sample) of each predictor's figures, in order of appearance.
 std::vector<SummaryRow> mean_and_deviation(const std::vector<SummaryRow>& folds);

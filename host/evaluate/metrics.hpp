@@ -22,8 +22,9 @@ struct RatingErrors {
   double r_squared = 0;  // 1 − SSE / Σ(r − mean of these ratings)²; NaN where that is 0
 };
 
-/// Predictions are unclipped but in all_clipped, whatever the scorer's options. Groups by activity
-/// and popularity are those with ratings, by rising activity; unknown users and items have 0.
+/// Of clipped predictions where the scorer clips: every figure, so that it is about what predict()
+/// gives. all_clipped always is. Groups by activity and popularity are those with ratings, by
+/// rising activity; unknown users and items have 0.
 struct RatingEvaluation {
   RatingErrors all;
   RatingErrors all_clipped;        // predictions limited to the training range

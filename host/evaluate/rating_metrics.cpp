@@ -125,29 +125,35 @@ std::string bucket_name(std::string_view side, std::size_t bucket) {
 template <typename Choice>
 class Comparison {
  public:
-  explicit Comparison(const Model& model) : model_(model) {}
+  Comparison(const Scorer& scorer, const Model& model) : scorer_(scorer), model_(model) {}
 
-  void add(double score, std::int32_t user, std::int32_t item, double rating,
-           Groups& groups) const {
+  void add(std::int32_t user, std::int32_t item, double rating, Groups& groups) const {
     if (!Choice::in_domain(rating)) {
       throw Error(ExitCode::bad_data, "test ratings",
                   fmt::format("rating {} cannot come from likelihood {}, which takes {}", rating,
                               Choice::name, Choice::domain),
                   "test on ratings of the kind that the model was trained on");
     }
+    const double score = scorer_.score(user, item);
     const Observation plain = observe(score, Choice::mean(score), rating);
-    const double clipped = std::clamp(plain.prediction, model_.scale.lowest, model_.scale.highest);
-    groups.all.add(plain);
-    groups.clipped.add(
-        clipped == plain.prediction ? plain : observe(Choice::link(clipped), clipped, rating));
-    if (user >= 0 && item >= 0) groups.known.add(plain);
+    const Observation clipped = clip(plain);
+    const Observation& figure = scorer_.options().clip ? clipped : plain;
+    groups.all.add(figure);
+    groups.clipped.add(clipped);
+    if (user >= 0 && item >= 0) groups.known.add(figure);
     groups.unknown_users += user < 0;
     groups.unknown_items += item < 0;
-    groups.by_user[bucket_of(model_.user_counts, user)].add(plain);
-    groups.by_item[bucket_of(model_.item_counts, item)].add(plain);
+    groups.by_user[bucket_of(model_.user_counts, user)].add(figure);
+    groups.by_item[bucket_of(model_.item_counts, item)].add(figure);
   }
 
  private:
+  Observation clip(const Observation& plain) const {
+    const double clipped = std::clamp(plain.prediction, model_.scale.lowest, model_.scale.highest);
+    return clipped == plain.prediction ? plain
+                                       : observe(Choice::link(clipped), clipped, plain.rating);
+  }
+
   Observation observe(double score, double prediction, double rating) const {
     const RatingScale& scale = model_.scale;
     const double loss =
@@ -155,21 +161,20 @@ class Comparison {
     return {rating, prediction, loss, Choice::constant(rating)};
   }
 
+  const Scorer& scorer_;
   const Model& model_;
 };
 
 template <typename Choice>
 Groups compare(const Scorer& scorer, const Model& model, const Triples& test) {
-  const Comparison<Choice> comparison(model);
+  const Comparison<Choice> comparison(scorer, model);
   const std::int64_t chunks = (test.size() + ratings_per_chunk - 1) / ratings_per_chunk;
   std::vector<Groups> parts(static_cast<std::size_t>(chunks));
   parallel_for(chunks, [&](std::int64_t chunk) {
     const std::int64_t last = std::min((chunk + 1) * ratings_per_chunk, test.size());
     for (std::int64_t i = chunk * ratings_per_chunk; i < last; ++i) {
       const auto index = static_cast<std::size_t>(i);
-      const std::int32_t user = test.users[index];
-      const std::int32_t item = test.items[index];
-      comparison.add(scorer.score(user, item), user, item, test.ratings[index],
+      comparison.add(test.users[index], test.items[index], test.ratings[index],
                      parts[static_cast<std::size_t>(chunk)]);
     }
   });

@@ -34,6 +34,7 @@ using TakeRecommendations =
 class Scorer {
  public:
   Scorer(const Model& model, const ScorerOptions& options);
+  const ScorerOptions& options() const { return options_; }
 
   /// Score before the likelihood's mean function, in double.
   double score(std::int32_t user, std::int32_t item) const;

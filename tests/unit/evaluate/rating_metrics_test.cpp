@@ -121,16 +121,28 @@ TEST(EvaluateRatings, GivesTheNegativeLogDensityOfTheRatingItself) {
               rounding);
 }
 
-TEST(EvaluateRatings, ClipsToTheTrainingRangeInItsOwnRow) {
+TEST(EvaluateRatings, ClipsToTheTrainingRangeInItsOwnRowAndWhereTheScorerClipsInEvery) {
   Model model = sample_model({.users = 1, .items = 3, .rank = 0});
   model.factors.users.biases = {0};
   model.factors.items.biases = {-9, 0, 9};  // predictions −5.47, 3.53, 12.53; the range is .5 to 5
   const Triples test{{0, 0, 0}, {0, 1, 2}, {1, 3.5F, 4}, {}};
+  const double clipped = (0.5 + 0.0298 + 1) / 3;
+  const double free = (1 + 5.4702 + 0.0298 + 12.5298 - 4) / 3;
   for (const bool clip : {false, true}) {
     const RatingEvaluation found = evaluate_ratings(Scorer(model, {.clip = clip}), model, test);
-    EXPECT_NEAR(found.all_clipped.mae, (0.5 + 0.0298 + 1) / 3, rounding);
-    EXPECT_NEAR(found.all.mae, (1 + 5.4702 + 0.0298 + 12.5298 - 4) / 3, rounding);
-    EXPECT_LT(found.all_clipped.mean_nll, found.all.mean_nll);
+    EXPECT_NEAR(found.all_clipped.mae, clipped, rounding);
+    EXPECT_NEAR(found.all.mae, clip ? clipped : free, rounding);
+    EXPECT_NEAR(found.known.mae, clip ? clipped : free, rounding);
+    EXPECT_NEAR(found.by_user_activity.at(0).mae, clip ? clipped : free, rounding);
+    // The three items have 1, 4 and 7 ratings: one bucket.
+    EXPECT_NEAR(found.by_item_popularity.at(0).mae, clip ? clipped : free, rounding);
+    const double squares = 0.5 * 0.5 + 0.0298 * 0.0298 + 1;
+    const double free_squares = 6.4702 * 6.4702 + 0.0298 * 0.0298 + 8.5298 * 8.5298;
+    const double variance = .63 * 1.1256 * 1.1256;  // in the rating's units
+    const double nll = squares / 3 / (2 * variance) + std::log(2 * std::numbers::pi * variance) / 2;
+    EXPECT_NEAR(found.all_clipped.mean_nll, nll, rounding);
+    EXPECT_NEAR(found.all.mean_nll, clip ? nll : nll + (free_squares - squares) / 6 / variance,
+                rounding);
   }
 }
 
