@@ -41,6 +41,12 @@ void check_training_part(const Model& model, const Dataset& dataset, const std::
 
 }  // namespace
 
+void expect_ids_of(const Model& model, ReadOptions& read) {
+  read.is_known_pair = [&model](std::string_view user, std::string_view item) {
+    return model.users.find(user) || model.items.find(item);
+  };
+}
+
 std::vector<std::int32_t> model_indices(const RawIds& ids, const IdIndex& index) {
   std::vector<std::int32_t> result;
   result.reserve(ids.values.size());
@@ -71,6 +77,7 @@ Cell raw_id_cell(const RawIds& ids, std::int64_t row) {
 Dataset rebuild_for_model(const Model& model, const std::string& path, ReadingOptions reading,
                           const Log& log) {
   reading.read.positive = model.positive;
+  expect_ids_of(model, reading.read);
   Dataset dataset = rebuild_dataset(read_logged(path, reading, log), model.cleaning, model.split,
                                     model.fingerprint);
   log.field("lines", account_text(dataset.account));
@@ -81,6 +88,7 @@ Dataset rebuild_for_model(const Model& model, const std::string& path, ReadingOp
 Triples read_for_model(const Model& model, const std::string& path, ReadingOptions reading,
                        const Log& log) {
   reading.read.positive = model.positive;
+  expect_ids_of(model, reading.read);
   RawRatings ratings = read_logged(path, reading, log);
   log.field("lines", account_text(ratings.account));
   return index_ratings(std::move(ratings), model.users, model.items, model.cleaning.duplicates);

@@ -13,6 +13,10 @@
 
 namespace alsatian {
 
+/// Lets the reader take no first line with an id that the model knows for a header. Keeps a
+/// reference to the model.
+void expect_ids_of(const Model& model, ReadOptions& read);
+
 /// The index of each row's id, -1 where the model does not know it. [rows]
 std::vector<std::int32_t> model_indices(const RawIds& ids, const IdIndex& index);
 

@@ -2,6 +2,7 @@
 // The model has counts of training ratings and no ratings: fewer than that is a lack for certain.
 #include "cli/seen_items.hpp"
 
+#include "cli/model_input.hpp"
 #include "host/error.hpp"
 #include "host/ratings/input_source.hpp"
 
@@ -110,6 +111,7 @@ CompressedMatrix read_seen_items(const Model& model, const std::string& path,
                                  const Log& log) {
   reading.read.rating_optional = true;
   reading.read.positive = model.positive;
+  expect_ids_of(model, reading.read);
   RawRatings raw = read_logged(path, reading, log);
   log.field("lines", account_text(raw.account));
   const bool has_ratings = raw.has_ratings;

@@ -139,11 +139,6 @@ ColumnRoles columns_by_option(const FirstRecords& records, const std::string& pl
   return roles;
 }
 
-bool has_column_name(const ReadOptions& options) {
-  return std::ranges::any_of(options.columns,
-                             [](const std::string& wanted) { return !column_number(wanted); });
-}
-
 /// Roles by the names of a header; throws where two columns have names for one role.
 ColumnRoles columns_by_name(const FirstRecords& records, const std::string& place) {
   ColumnRoles roles;
@@ -172,12 +167,74 @@ bool has_number(const std::vector<std::string>& fields) {
   return std::ranges::any_of(fields, [](const std::string& field) { return is_number(field); });
 }
 
-/// Whether the first record is a header although no name in it is known: no numbers in it, but
-/// one in the second where a rating (or, in a list of pairs, a user) stands.
-bool is_unknown_header(const FirstRecords& records, int deciding_column) {
-  const auto column = static_cast<std::size_t>(deciding_column);
-  return !has_number(records.first) && column < records.second.size() &&
-         is_number(records.second[column]);
+/// Whether a text looks like the name of a column: not like a number with its unit, nor like what
+/// stands for a missing rating.
+bool could_be_name(std::string_view text) {
+  if (text.empty()) return false;
+  const char first = text.front();
+  const bool is_letter =
+      (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') || (first & 0x80) != 0;
+  return (is_letter || first == '_') && parse_rating(text, '.').flaw == RatingFlaw::not_a_number;
+}
+
+/// The fields of the first record in the columns of user, item and rating; fewer where it is short.
+std::vector<std::string> fields_of_roles(const FirstRecords& records, const ColumnRoles& roles) {
+  std::vector<std::string> fields;
+  for (const int column : {roles.user, roles.item, roles.rating}) {
+    const auto index = static_cast<std::size_t>(column);
+    if (column >= 0 && index < records.first.size()) fields.push_back(records.first[index]);
+  }
+  return fields;
+}
+
+[[noreturn]] void throw_unclear_header(const FirstRecords& records, const ColumnRoles& roles,
+                                       const std::string& place) {
+  const std::vector<std::string> names = fields_of_roles(records, roles);
+  throw Error(
+      ExitCode::bad_data, fmt::format("{}:{}", place, records.line),
+      fmt::format("rating {} is not a number, unless the line is a header", quoted(names.back())),
+      fmt::format(
+          "if it is one, name its columns: --columns {},{},{}; if not, correct the line, or "
+          "say so with --columns {},{},{}",
+          printable(names[0]), printable(names[1]), printable(names[2]), roles.user + 1,
+          roles.item + 1, roles.rating + 1));
+}
+
+bool has_column_name(const ReadOptions& options) {
+  return std::ranges::any_of(options.columns,
+                             [](const std::string& wanted) { return !column_number(wanted); });
+}
+
+/// Whether the first record is a header although no name in it is known: names alone in it, and
+/// numbers below them. Among string ids nothing tells names from ids: with a rating below the last
+/// of them it is an error, and in a list of pairs no header.
+bool is_unknown_header(const FirstRecords& records, const ColumnRoles& roles,
+                       const std::string& place, const ReadOptions& options) {
+  const std::vector<std::string> names = fields_of_roles(records, roles);
+  const std::size_t wanted = roles.rating >= 0 ? 3 : 2;
+  if (has_number(records.first) || names.size() < wanted) return false;
+  if (!std::ranges::all_of(names, could_be_name)) return false;
+  if (options.is_known_pair && options.is_known_pair(names[0], names[1])) return false;
+  const bool integer_ids = options.ids != IdKind::string &&
+                           (records.is_numeric(roles.user) || records.is_numeric(roles.item));
+  if (roles.rating < 0) return integer_ids && options.columns.empty();
+  if (!records.is_numeric(roles.rating)) return false;
+  if (!integer_ids && options.columns.empty()) throw_unclear_header(records, roles, place);
+  return integer_ids;
+}
+
+/// Whether the first record has names of roles. One alone may be an id that is called so, as the
+/// item "book": then nothing may stand beside it that is no name.
+bool is_known_header(const FirstRecords& records, const ReadOptions& options) {
+  const int named = named_roles(records.first);
+  if (named == 0 || (named == 1 && has_number(records.first))) return false;
+  const auto& first = records.first;
+  if (options.is_known_pair && first.size() >= 2 && options.is_known_pair(first[0], first[1])) {
+    return false;
+  }
+  return named > 1 || std::ranges::all_of(first, [](const std::string& field) {
+           return field.empty() || could_be_name(field);
+         });
 }
 
 /// Roles in the usual order: user, item, rating, time.
@@ -235,8 +292,7 @@ ColumnRoles columns_by_number(const ReadOptions& options, int columns, const std
 
 ColumnChoice choose_columns(const FirstRecords& records, const std::string& place,
                             const ReadOptions& options) {
-  const int named = named_roles(records.first);
-  const bool is_header = (named > 0 && !has_number(records.first)) || named >= 2;
+  const bool is_header = is_known_header(records, options);
   const auto wanted = [&](ColumnRoles roles) {
     if (!options.keep_ratings) roles.rating = -1;
     return roles;
@@ -245,8 +301,8 @@ ColumnChoice choose_columns(const FirstRecords& records, const std::string& plac
     check_columns_option(options);
     const ColumnRoles roles = wanted(columns_by_option(records, place, options));
     const bool by_name = has_column_name(options);
-    const int deciding = roles.rating >= 0 ? roles.rating : roles.user;
-    return {roles, by_name || is_header || is_unknown_header(records, deciding), by_name};
+    return {roles, by_name || is_header || is_unknown_header(records, roles, place, options),
+            by_name};
   }
   if (is_header) {
     const ColumnRoles roles = wanted(columns_by_name(records, place));
@@ -254,8 +310,7 @@ ColumnChoice choose_columns(const FirstRecords& records, const std::string& plac
     return {roles, true, true};
   }
   const ColumnRoles roles = wanted(columns_by_position(records));
-  const int deciding = roles.rating >= 0 ? roles.rating : roles.user;
-  return {roles, is_unknown_header(records, deciding), false};
+  return {roles, is_unknown_header(records, roles, place, options), false};
 }
 
 }  // namespace alsatian

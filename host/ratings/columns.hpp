@@ -12,10 +12,16 @@ namespace alsatian {
 
 /// The first records of a text, as far as columns are decided on them.
 struct FirstRecords {
-  std::vector<std::string> first;   // fields, unquoted
-  std::vector<std::string> second;  // empty where there is only one record
-  std::int64_t line = 1;            // of the first
-  int columns = 0;                  // that records should have
+  std::vector<std::string> first;     // fields, unquoted
+  std::int64_t line = 1;              // of the first
+  int columns = 0;                    // that records should have
+  std::int64_t others = 0;            // records behind the first that have as many
+  std::vector<std::int64_t> numbers;  // [columns] how many of the others have a number there
+
+  /// Whether most of the others have a number in the column.
+  bool is_numeric(int column) const {
+    return column >= 0 && 2 * numbers[static_cast<std::size_t>(column)] > others;
+  }
 };
 
 struct ColumnChoice {
@@ -25,7 +31,8 @@ struct ColumnChoice {
 };
 
 /// Throws Error 65 where columns asked for, or needed, are not there; 64 where options.columns
-/// makes no sense. Implicit feedback (no rating) is refused unless options.rating_optional.
+/// makes no sense, 65 where the first record may be a header as well as a bad line. Implicit
+/// feedback (no rating) is refused unless options.rating_optional.
 ColumnChoice choose_columns(const FirstRecords& records, const std::string& place,
                             const ReadOptions& options);
 

@@ -62,10 +62,10 @@ Fit fit_of(std::string_view sample, const Delimiter& delimiter, int fewest_colum
     return ++records < records_compared;
   });
   fit.columns = fit.first_columns;
-  // A first record that no other agrees with may be the malformed one.
+  // First records that most others disagree with are the malformed ones.
   const auto usual =
       std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; });
-  if (usual != counts.end() && counts[fit.first_columns] == 1 && usual->second > 1 &&
+  if (usual != counts.end() && usual->second > counts[fit.first_columns] &&
       usual->first >= fewest_columns) {
     fit.columns = usual->first;
   }
@@ -157,12 +157,18 @@ Fit choose_delimiter(std::string_view sample, const std::string& place,
 FirstRecords first_records(std::string_view sample, const Fit& fit) {
   FirstRecords records;
   records.columns = fit.columns;
+  records.numbers.resize(static_cast<std::size_t>(fit.columns));
   visit_records(sample, fit.rules, [&](const Record& record, std::int64_t line) {
-    const bool is_first = records.first.empty();
-    if (is_first) records.line = line;
-    auto& fields = is_first ? records.first : records.second;
-    for (const Field& field : record.fields) fields.push_back(unquoted(field));
-    return is_first;
+    if (records.first.empty()) {
+      records.line = line;
+      for (const Field& field : record.fields) records.first.push_back(unquoted(field));
+    } else if (record.fields.size() == records.numbers.size()) {
+      ++records.others;
+      for (std::size_t column = 0; column < record.fields.size(); ++column) {
+        records.numbers[column] += is_number(trimmed(record.fields[column].text)) ? 1 : 0;
+      }
+    }
+    return records.others < records_compared;
   });
   return records;
 }

@@ -5,9 +5,11 @@
 #include "host/ratings/raw_ratings.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace alsatian {
@@ -41,6 +43,9 @@ struct ReadOptions {
   std::int64_t free_bytes = std::numeric_limits<std::int64_t>::max();
   /// `--positive`: where set, a rating at or above it becomes 1 and any other 0.
   std::optional<double> positive;
+  /// Whether one of these is the id of a user or an item, where that is known beforehand: then a
+  /// first line with them is no header. Nothing: not known.
+  std::function<bool(std::string_view user, std::string_view item)> is_known_pair;
   /// For test pairs: a file without a rating column is read too, see RawRatings::has_ratings.
   bool rating_optional = false;
   /// Smallest number of bytes a thread parses at a time; tests make it tiny.

@@ -156,6 +156,30 @@ TEST(Pairs, MayHaveAnythingInOtherColumns) {
   EXPECT_EQ(predictions("userId,movieId,rating,timestamp\n1,2,?,yesterday\n2,1,?,today\n"), plain);
 }
 
+TEST(Pairs, OfStringIdsAreAllPredictedAlsoWhereNumbersFollow) {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("ratings.csv");
+  const std::string model = folder.file("model");
+  write_bytes(data, "user,item,rating\nalice,matrix,4\nbob,7,3\n5,matrix,2\n5,7,1\n9,8,2\n");
+  ASSERT_EQ(run({"train", "--data", data, "--ids", "string", "--k", "1", "--out", model}).code, 0);
+  const std::vector<std::string> predict{"predict", model, "--pairs", "-", "--quiet"};
+  for (const std::string first : {"alice,matrix", "alice,unheard", "nobody,nothing"}) {
+    for (const std::vector<std::string>& more :
+         {std::vector<std::string>{}, {"--ids", "string"}, {"--columns", "1,2"}}) {
+      RunOptions options;
+      options.input = first + "\n5,7\n9,8\n";
+      const RunResult result = run(with(predict, more), options);
+      ASSERT_EQ(result.code, 0) << result.error;
+      const Tsv rows(result.output);
+      ASSERT_EQ(rows.rows(), 3U) << first;
+      EXPECT_EQ(rows.at(0, "user") + "," + rows.at(0, "item"), first);
+    }
+  }
+  RunOptions options;
+  options.input = "user,item\n5,7\n9,8\n";
+  EXPECT_EQ(Tsv(run(predict, options).output).rows(), 2U);
+}
+
 TEST(Quiet, LeavesNothingButResultsOfEveryCommand) {
   const TemporaryFolder folder;
   const std::string model = problem().model();
