@@ -44,6 +44,7 @@ std::string file_in_folder(const std::string& folder, const InputOptions& option
   const std::vector<std::string> found = named_files(folder, options);
   const std::string place = printable(folder);
   if (found.empty()) {
+    check_folder_readable(folder);
     const std::string files = some_files_of(folder);
     throw Error(ExitCode::missing_input, place, "is a folder without " + listed(options.names),
                 files.empty() ? "the folder is empty" : "pass a file; it holds " + files);

@@ -41,6 +41,11 @@ Pages& Pages::operator=(Pages&& other) noexcept {
 
 Pages Pages::of_file(int descriptor, std::size_t size, const std::string& place) {
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  if (address == MAP_FAILED && errno == ENOMEM) {
+    throw Error(ExitCode::out_of_memory, place,
+                fmt::format("no address space for its {} bytes, or too many mappings", size),
+                "raise the limit (ulimit -v), or train on a smaller file");
+  }
   if (address == MAP_FAILED) {
     throw Error(ExitCode::input_output, place,
                 fmt::format("cannot be mapped ({})", std::generic_category().message(errno)),

@@ -20,7 +20,7 @@ class Pages {
   Pages& operator=(const Pages&) = delete;
 
   /// The first `size` bytes of an open regular file, read-only. size > 0. Bytes beyond the end of
-  /// a file that has shrunk since raise SIGBUS when touched. Throws Error 74 naming place.
+  /// a file that has shrunk since raise SIGBUS when touched. Throws Error 71 or 74 naming place.
   static Pages of_file(int descriptor, std::size_t size, const std::string& place);
 
   /// Makes it `size` bytes of writable memory, keeping what is there. Throws Error 71.

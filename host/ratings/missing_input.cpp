@@ -11,10 +11,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <fcntl.h>
 #include <filesystem>
 #include <numeric>
 #include <string_view>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -52,6 +54,11 @@ std::vector<std::string> names_in(const std::filesystem::path& folder) {
   return names;
 }
 
+/// The system's error number where a folder cannot be listed or searched, else 0.
+int error_of_listing(const std::filesystem::path& folder) {
+  return ::faccessat(AT_FDCWD, folder.c_str(), R_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
+}
+
 std::vector<std::string> similar_names(const std::string& name,
                                        const std::filesystem::path& folder) {
   std::vector<std::pair<std::size_t, std::string>> found;
@@ -76,12 +83,24 @@ std::string help_for_missing(const std::filesystem::path& path) {
   }
   const auto similar = similar_names(path.filename().string(), parent);
   if (!similar.empty()) return fmt::format("did you mean {}?", listed(similar));
+  if (error_of_listing(parent) != 0) return "check the path; its folder may not be listed";
   const std::string files = some_files_of(parent.string());
   return files.empty() ? "check the path; its folder is empty"
                        : "check the path; there is " + files;
 }
 
 }  // namespace
+
+void check_folder_readable(const std::string& folder) {
+  const int error = error_of_listing(folder);
+  if (error == 0) return;
+  const bool denied = error == EACCES || error == EPERM;
+  throw Error(denied ? ExitCode::no_permission : ExitCode::input_output, printable(folder),
+              fmt::format("is a folder that may not be read ({})",
+                          denied ? "permission denied" : std::generic_category().message(error)),
+              denied ? "change its permissions (chmod +rx), or run as a user who may read it"
+                     : "try again, or copy its files to a local disk");
+}
 
 std::string some_files_of(const std::string& folder) { return listed(names_in(folder)); }
 
