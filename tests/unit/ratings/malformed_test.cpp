@@ -1,5 +1,7 @@
 // Every file of data/malformed gives the error that its manifest promises: code, place, what the
 // message says and what the remedy is; the same whatever the threads, the chunks and the packing.
+#include "tests/support/malformed.hpp"
+
 #include "host/ratings/reader.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "tests/support/expect_error.hpp"
@@ -9,11 +11,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace alsatian {
@@ -22,43 +22,13 @@ namespace {
 using testing::error_of;
 using testing::gzipped;
 using ::testing::HasSubstr;
+using testing::Malformed;
+using testing::malformed_files;
+using testing::malformed_folder;
 using testing::read_bytes;
+using testing::split;
 using testing::TemporaryFolder;
 using testing::write_bytes;
-
-/// A line of data/malformed/manifest.tsv.
-struct Malformed {
-  std::string file;
-  std::string options;
-  std::string code;
-  std::string place;  // behind the path
-  std::string message;
-  std::string help;
-};
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(separator, begin), text.size());
-    parts.emplace_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
-std::filesystem::path folder() {
-  return std::filesystem::path(ALSATIAN_SOURCE_DIR) / "data" / "malformed";
-}
-
-std::vector<Malformed> manifest() {
-  std::vector<Malformed> entries;
-  for (const std::string& line : split(read_bytes((folder() / "manifest.tsv").string()), '\n')) {
-    const std::vector<std::string> parts = split(line, '\t');
-    if (parts.size() != 6 || parts[0] == "file") continue;
-    entries.push_back({parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]});
-  }
-  return entries;
-}
 
 /// Options as the manifest has them, in the words of the command line.
 ReadOptions options_of(const std::string& text) {
@@ -87,7 +57,7 @@ class MalformedFile : public ::testing::TestWithParam<Malformed> {
 
 TEST_P(MalformedFile, GivesTheErrorOfTheManifest) {
   const Malformed& expected = GetParam();
-  const std::string path = (folder() / expected.file).string();
+  const std::string path = (malformed_folder() / expected.file).string();
   const auto error = error_of([&] { read_ratings(path, options_of(expected.options)); });
   ASSERT_TRUE(error) << "no error";
   EXPECT_EQ(std::to_string(static_cast<int>(error->code())), expected.code);
@@ -99,7 +69,7 @@ TEST_P(MalformedFile, GivesTheErrorOfTheManifest) {
 
 TEST_P(MalformedFile, GivesTheSameErrorForAnyThreadsAndChunks) {
   const Malformed& expected = GetParam();
-  const std::string path = (folder() / expected.file).string();
+  const std::string path = (malformed_folder() / expected.file).string();
   ReadOptions options = options_of(expected.options);
   const auto usual = error_of([&] { read_ratings(path, options); });
   for (const int threads : {1, 3}) {
@@ -121,7 +91,7 @@ TEST_P(MalformedFile, GivesTheSameErrorWhenPacked) {
                          expected.file.find(".xlsx") != std::string::npos;
   if (is_packed) return;
   const TemporaryFolder temporary;
-  const std::string bytes = read_bytes((folder() / expected.file).string());
+  const std::string bytes = read_bytes((malformed_folder() / expected.file).string());
   write_bytes(temporary.file("packed.gz"), gzipped(bytes));
   testing::write_zip(temporary.file("packed.zip"), {{"inside", bytes}});
   for (const std::string& path : {temporary.file("packed.gz"), temporary.file("packed.zip")}) {
@@ -132,19 +102,14 @@ TEST_P(MalformedFile, GivesTheSameErrorWhenPacked) {
   }
 }
 
-std::string test_name(const ::testing::TestParamInfo<Malformed>& entry) {
-  std::string name = entry.param.file;
-  std::ranges::replace(name, '.', '_');
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Manifest, MalformedFile, ::testing::ValuesIn(manifest()), test_name);
+INSTANTIATE_TEST_SUITE_P(Manifest, MalformedFile, ::testing::ValuesIn(malformed_files()),
+                         [](const auto& entry) { return testing::name_of(entry.param); });
 
 TEST(MalformedFolder, HasAtLeastFortyFiveFilesAndTheManifestNamesEach) {
   std::set<std::string> listed;
-  for (const Malformed& entry : manifest()) listed.insert(entry.file);
+  for (const Malformed& entry : malformed_files()) listed.insert(entry.file);
   std::set<std::string> present;
-  for (const auto& entry : std::filesystem::directory_iterator(folder())) {
+  for (const auto& entry : std::filesystem::directory_iterator(malformed_folder())) {
     present.insert(entry.path().filename().string());
   }
   present.erase("manifest.tsv");
