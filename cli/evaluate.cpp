@@ -6,6 +6,7 @@
 #include "cli/split_options.hpp"
 #include "cli/table.hpp"
 #include "cli/train_data.hpp"
+#include "cli/train_summary.hpp"
 #include "host/error.hpp"
 #include "host/evaluate/metrics.hpp"
 #include "host/model/model_file.hpp"
@@ -130,7 +131,7 @@ std::vector<Figure> rating_figures(const RatingEvaluation& evaluation) {
   return {
       {"rmse", evaluation.all.rmse, "√ of the mean of (rating − prediction)²"},
       {"mae", evaluation.all.mae, "mean of |rating − prediction|"},
-      {"nll", evaluation.all.mean_nll, "mean of −log p(rating), nats"},
+      {"nll", measured(evaluation.all.mean_nll), "mean of −log p(rating), nats"},
       {"r_squared", measured(evaluation.all.r_squared),
        "1 − Σ(rating − prediction)² / Σ(rating − mean of these ratings)²"},
       {"coverage", evaluation.coverage, "share of test ratings with user and item known"},
@@ -206,6 +207,7 @@ void evaluate_command(Arguments arguments) {
   std::optional<Dataset> dataset;
   if (!options.data.empty()) dataset = rebuild_for_model(model, options.data, options.reading, log);
   const std::vector<TestSet> tests = test_sets(model, options, dataset, log);
+  if (model.statistics.dispersion == 0) log.field("note", no_nll);
   const Scorer scorer(model, {.clip = options.clip});
   // What ranking leaves out, the same for every test set.
   const CompressedMatrix train =

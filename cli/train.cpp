@@ -199,9 +199,17 @@ class TrainCommand {
     if (log_file_) trainer.observers.push_back(log_file_.get());
     StringTable item_titles = find_item_titles(dataset.items);
     TrainingResult result = train(dataset, chosen_.spec, trainer);
+    say_if_nll_is_undefined(result.model.statistics);
     result.model.positive = options_.model.positive;
     result.model.titles = std::move(item_titles);
     return result;
+  }
+
+  /// Once, also where many folds are fitted.
+  void say_if_nll_is_undefined(const ModelStatistics& statistics) {
+    if (statistics.dispersion != 0 || said_that_nll_is_undefined_) return;
+    said_that_nll_is_undefined_ = true;
+    log_.field("note", no_nll);
   }
 
   /// Which rows start from the model of --init.
@@ -270,7 +278,7 @@ class TrainCommand {
                                      statistics.repaired_pivots));
     }
     if (options_.out.empty()) log_.field("note", "the model is not saved: there was no --out");
-    if (is_standardised(result.model.spec.likelihood)) {
+    if (is_standardised(result.model.spec.likelihood) && statistics.dispersion > 0) {
       log_.field("note", fmt::format("NLL uses the dispersion of the {}",
                                      statistics.dispersion_from_validation
                                          ? "validation share"
@@ -322,6 +330,7 @@ class TrainCommand {
   ScorerOptions scoring_;
   TrainerOptions trainer_;
   bool double_precision_ = false;
+  bool said_that_nll_is_undefined_ = false;
   std::unique_ptr<Model> init_;
   std::unique_ptr<Titles> titles_;
   std::unique_ptr<LogObserver> log_file_;

@@ -7,6 +7,7 @@
 #include "host/train/trainer.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace alsatian {
@@ -25,6 +26,12 @@ struct SummaryRow {
   double r_squared = 0;
   double training_seconds = 0;
 };
+
+/// What to say where the dispersion is 0.
+inline constexpr std::string_view no_nll =
+    "NLL is not defined: the dispersion is 0, since the ratings that it is measured on are "
+    "predicted "
+    "without error";
 
 /// The model that predicts the training mean for everybody.
 Model mean_model(const Model& trained, const Dataset& dataset);

@@ -18,7 +18,7 @@ struct RatingErrors {
   std::int64_t count = 0;
   double rmse = 0;
   double mae = 0;
-  double mean_nll = 0;   // mean −log p(r) [nats], full, with constants
+  double mean_nll = 0;   // mean −log p(r) [nats], full, with constants; NaN at dispersion 0
   double r_squared = 0;  // 1 − SSE / Σ(r − mean of these ratings)²; NaN where that is 0
 };
 

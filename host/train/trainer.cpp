@@ -59,6 +59,11 @@ class Figures {
   RatingScale scale_;
 };
 
+/// Nothing where a figure is not defined.
+std::optional<double> defined(double figure) {
+  return std::isnan(figure) ? std::nullopt : std::optional(figure);
+}
+
 double learning_rate(const Mle& mle, int epoch) {
   switch (mle.schedule) {
     case Schedule::exponential:
@@ -198,20 +203,24 @@ class Run {
     dispersion_ = figures.dispersion(has_validation_ ? validation_ : objective.train);
     stats_.objective = objective.value;
     stats_.train_rmse = figures.rmse(objective.train);
-    stats_.train_nll = figures.mean_nll(objective.train, dispersion_, train_constant_);
+    stats_.train_nll = defined(figures.mean_nll(objective.train, dispersion_, train_constant_));
     for (std::size_t test = 0; test < dataset_.tests.size(); ++test) {
       const ErrorSums sums = chosen_.backend->held_out_errors(test + (has_validation_ ? 1 : 0));
       stats_.test_rmse.push_back(figures.rmse(sums));
-      stats_.test_nll.push_back(figures.mean_nll(
-          sums, dispersion_, mean_constant(dataset_.tests[test].ratings, spec_.likelihood)));
+      const double constant = mean_constant(dataset_.tests[test].ratings, spec_.likelihood);
+      // Defined for all sets or for none: the dispersion is the same.
+      if (const auto nll = defined(figures.mean_nll(sums, dispersion_, constant))) {
+        stats_.test_nll.push_back(*nll);
+      }
     }
   }
 
   void measure_validation() {
     const Figures figures(spec_.likelihood, scale_);
     stats_.validation_rmse = figures.rmse(validation_);
-    stats_.validation_nll = figures.mean_nll(validation_, figures.dispersion(validation_),
-                                             mean_constant(dataset_.validation, spec_.likelihood));
+    stats_.validation_nll =
+        defined(figures.mean_nll(validation_, figures.dispersion(validation_),
+                                 mean_constant(dataset_.validation, spec_.likelihood)));
   }
 
   void remember_best() {

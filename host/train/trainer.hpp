@@ -13,7 +13,8 @@
 namespace alsatian {
 
 /// Figures of one epoch. RMSE in the rating's units, objective in standardised units; figures that
-/// were not evaluated this epoch (--evaluate-every) are absent.
+/// were not evaluated this epoch (--evaluate-every) are absent, and NLL where it is not defined
+/// since the dispersion is 0.
 struct EpochStats {
   int epoch = 0;             // from 1
   int epochs = 0;            // planned

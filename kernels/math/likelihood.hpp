@@ -28,7 +28,8 @@ struct LossAndSlope {
 ///   standardised           whether training works on (r − μ)/sd, which needs a degree
 ///   dispersion(l)          estimate from the mean loss l per rating (1 where there is none)
 ///   mean_nll(l, d, c)      full mean negative log-likelihood from the mean loss, the dispersion
-///                          and the mean of constant(r)
+///                          and the mean of constant(r); not a number where the dispersion is 0,
+///                          as then the density has no bound
 ///   constant(r)            the part of −log p(r) that no parameter changes
 
 /// r ~ N(η, σ²): loss ½(r − η)²; the dispersion is σ².

@@ -108,6 +108,55 @@ TEST_P(EveryModelOf, RatingsThatDoNotDetermineItFitsThemWithoutRegularization) {
 INSTANTIATE_TEST_SUITE_P(Models, EveryModelOf, ::testing::Values("als", "mle", "ls"),
                          [](const auto& model) { return model.param; });
 
+/// How often a part is in a text.
+std::size_t count_of(const std::string& part, const std::string& text) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(Nll, IsLeftOutEverywhereAndSaidOnceWhereTheDispersionIsZero) {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("ratings.csv");
+  const std::string log = folder.file("log.jsonl");
+  const std::string model = folder.file("model");
+  std::string threes;
+  for (std::string line : lines_of(small_ratings(7, 5))) {
+    line.back() = '3';
+    threes += line + "\n";
+  }
+  write_bytes(data, threes);
+  const std::vector<std::string> train{"train", "--data",   data,    "--k", "2",
+                                       "--log", log,        "--out", model, "--validation",
+                                       "0.2",   "--format", "jsonl"};
+  for (const std::vector<std::string>& split :
+       {std::vector<std::string>{"--holdout", "0.3"}, {"--folds", "3"}}) {
+    const RunResult trained = run(with(train, split));
+    ASSERT_EQ(trained.code, 0) << trained.error;
+    EXPECT_EQ(count_of("nan", trained.output + trained.error + read_bytes(log)), 0U);
+    EXPECT_EQ(count_of("NLL", trained.error), 1U) << trained.error;
+    EXPECT_THAT(trained.error, HasSubstr("note     NLL is not defined: the dispersion is 0"));
+    for (const std::string& row : lines_of(trained.output)) {
+      EXPECT_TRUE(nlohmann::json::parse(row).at("nll").is_null()) << row;
+    }
+    for (const std::string& epoch : lines_of(read_bytes(log))) {
+      EXPECT_EQ(count_of("nll", epoch), 0U) << epoch;
+      EXPECT_TRUE(nlohmann::json::parse(epoch).contains("train_rmse"));
+    }
+  }
+  const RunResult tsv = run({"evaluate", model, "--test", data});
+  EXPECT_EQ(count_of("nan", tsv.output + tsv.error), 0U);
+  EXPECT_EQ(count_of("NLL is not defined", tsv.error), 1U);
+  EXPECT_THAT(tsv.output, HasSubstr("ratings.csv\tnll\t\tmean of"));
+  for (const std::string& row :
+       lines_of(run({"evaluate", model, "--test", data, "--format", "jsonl"}).output)) {
+    const auto figure = nlohmann::json::parse(row);
+    const bool is_nll = figure.contains("nll") || figure.value("figure", "") == "nll";
+    const auto value = figure.contains("nll") ? figure.at("nll") : figure.at("value");
+    EXPECT_EQ(value.is_null(), is_nll || figure.value("figure", "") == "r_squared") << row;
+  }
+}
+
 TEST(TestSet, ThatIsTrainedOnTooIsWarnedOfWithTheNumberOfPairs) {
   const std::string data = ProblemFolder::shared().ratings();
   const RunResult result =
