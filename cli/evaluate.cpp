@@ -72,6 +72,7 @@ void check_options(const EvaluateOptions& options) {
                 "give --test FILE, or --data with the ratings that the model was trained on");
   }
   refuse_second_stdin("--data", {options.data}, "--test", options.tests);
+  refuse_repeated_tests(options.tests);
   if (options.top && options.data.empty()) {
     throw Error(ExitCode::usage, "--top",
                 "needs --data: items that a user rated in training are no candidates",

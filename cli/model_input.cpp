@@ -89,9 +89,11 @@ Triples read_for_model(const Model& model, const std::string& path, ReadingOptio
                        const Log& log) {
   reading.read.positive = model.positive;
   expect_ids_of(model, reading.read);
-  RawRatings ratings = read_logged(path, reading, log);
-  log.field("lines", account_text(ratings.account));
-  return index_ratings(std::move(ratings), model.users, model.items, model.cleaning.duplicates);
+  IndexedRatings indexed =
+      index_ratings(read_logged(path, reading, log), model.users, model.items, model.cleaning);
+  log.field("lines", account_text(indexed.account));
+  for (const std::string& note : indexed.notes) log.field("note", note);
+  return std::move(indexed.ratings);
 }
 
 }  // namespace alsatian

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 namespace alsatian {
 namespace {
@@ -48,11 +50,11 @@ void parse_decimal(std::string_view option, const std::string& value, ReadOption
   read.decimal = value[0];
 }
 
-void write_rejects(const RawRatings& ratings, const ReadingOptions& options) {
-  for (const RejectedLine& rejected : ratings.rejected_lines) {
-    *options.rejected +=
-        fmt::format("{}\t{}\t{}\t{}\t{}\n", printable(ratings.path), rejected.line, rejected.column,
-                    printable(rejected.reason), printable(rejected.text));
+void write_rejects(const std::string& place, const std::vector<RejectedLine>& lines,
+                   const ReadingOptions& options) {
+  for (const RejectedLine& rejected : lines) {
+    *options.rejected += fmt::format("{}\t{}\t{}\t{}\t{}\n", place, rejected.line, rejected.column,
+                                     printable(rejected.reason), printable(rejected.text));
   }
   AtomicFile file(options.rejects);
   file.write("file\tline\tcolumn\treason\ttext\n");
@@ -106,10 +108,10 @@ void add_reading_options(CommandLine& line, ReadingOptions& options) {
       },
       "What a malformed line does: end the run, or be left out and counted, up to N of them "
       "[default error]");
-  line.text(
-      "--rejects", "FILE", options.rejects,
-      "Where skipped lines are listed with the file they are from, as TSV; the first 10000 of "
-      "each input [default none]");
+  line.text("--rejects", "FILE", options.rejects,
+            "With --on-bad-line skip: where skipped lines are listed with the file they are from, "
+            "as TSV, "
+            "also where the run fails; the first 10000 of each input [default none]");
   line.text("--member", "NAME", read.member, "Which file of a .zip [default found by name]");
   line.value(
       "--max-input", "BYTES",
@@ -137,13 +139,36 @@ void add_cleaning_options(CommandLine& line, CleaningOptions& options) {
       [&options](std::string_view option, const std::string& value) {
         parse_range(option, value, options);
       },
-      "Leave out ratings below LO or above HI, in the rating's unit [default none]");
+      "Leave out ratings below LO or above HI, in the rating's unit, also those of --test "
+      "[default none]");
 }
 
 void protect_from_rejects(const ReadingOptions& options, const std::vector<std::string>& inputs) {
   if (options.rejects.empty()) return;
   for (const std::string& input : inputs) {
     if (!input.empty()) probe_output(options.rejects, input);
+  }
+  check_rejects(options);
+}
+
+void check_rejects(const ReadingOptions& options) {
+  if (options.rejects.empty() || options.read.on_bad_line == OnBadLine::skip) return;
+  throw Error(ExitCode::usage, "--rejects",
+              "lists skipped lines, and none is skipped without --on-bad-line skip",
+              "give --on-bad-line skip too, or leave out --rejects");
+}
+
+void refuse_repeated_tests(const std::vector<std::string>& tests) {
+  for (std::size_t later = 1; later < tests.size(); ++later) {
+    for (std::size_t earlier = 0; earlier < later; ++earlier) {
+      std::error_code unknown;
+      const bool same = tests[earlier] == tests[later] ||
+                        std::filesystem::equivalent(tests[earlier], tests[later], unknown);
+      if (!same) continue;
+      throw Error(ExitCode::usage, "--test " + printable(tests[later]),
+                  fmt::format("is the file of --test {} again", printable(tests[earlier])),
+                  "give every test file once");
+    }
   }
 }
 
@@ -163,6 +188,11 @@ RawRatings read_logged(const std::string& path, const ReadingOptions& options, c
   if (!options.rejects.empty()) probe_output(options.rejects, path);
   ReadOptions read = options.read;
   read.free_bytes = std::min(read.free_bytes, available_memory());
+  if (!options.rejects.empty()) {
+    read.on_rejected = [&](const std::string& place, const std::vector<RejectedLine>& lines) {
+      write_rejects(place, lines, options);
+    };
+  }
   RawRatings ratings = read_ratings(path, read);
   log.field("ratings", fmt::format("{}: {}", printable(ratings.path), ratings.layout));
   for (const std::string& note : ratings.notes) log.field("note", note);
@@ -170,7 +200,6 @@ RawRatings read_logged(const std::string& path, const ReadingOptions& options, c
     log.warning(fmt::format("{}: {}", printable(ratings.path), warning));
   }
   report_rejects(ratings, options, log);
-  if (!options.rejects.empty()) write_rejects(ratings, options);
   return ratings;
 }
 

@@ -26,8 +26,14 @@ void add_reading_options(CommandLine& line, ReadingOptions& options);
 /// --duplicates, --min-user-ratings, --min-item-ratings, --rating-range.
 void add_cleaning_options(CommandLine& line, CleaningOptions& options);
 
-/// Throws Error 64 where `--rejects` would overwrite one of the inputs; "" is none.
+/// Throws Error 64 where `--rejects` would overwrite one of the inputs ("" is none), or where no
+/// line is skipped that it could list.
 void protect_from_rejects(const ReadingOptions& options, const std::vector<std::string>& inputs);
+void check_rejects(const ReadingOptions& options);
+
+/// Throws Error 64 where a test file is given a second time, by whatever name: its errors would
+/// stand there twice, and under one name.
+void refuse_repeated_tests(const std::vector<std::string>& tests);
 
 /// Throws Error 64 where standard input ("-") is among these inputs more than once: it can be read
 /// but once. The place is the option of the later one.
@@ -35,7 +41,8 @@ void refuse_second_stdin(const std::string& option, const std::vector<std::strin
                          const std::string& other_option,
                          const std::vector<std::string>& other_inputs);
 
-/// Reads, logs layout and notes, warns of rejected lines and adds them to the rejects file.
+/// Reads, logs layout and notes, warns of rejected lines and adds them to the rejects file, which
+/// is written as well where what was read is refused in the end.
 RawRatings read_logged(const std::string& path, const ReadingOptions& options, const Log& log);
 
 /// "lines 5001 = ratings 5000 + duplicates 0 + rejected 0 + filtered 0 + blank or comment 0 +

@@ -17,8 +17,14 @@ namespace {
 
 void read_tests(Dataset& dataset, const TrainOptions& options, const Log& log) {
   for (const std::string& path : options.split.test_files) {
-    Triples test = index_ratings(read_logged(path, options.reading, log), dataset.users,
-                                 dataset.items, dataset.cleaning.duplicates);
+    ReadingOptions reading = options.reading;
+    reading.read.is_known_pair = [&dataset](std::string_view user, std::string_view item) {
+      return dataset.users.find(user) || dataset.items.find(item);
+    };
+    IndexedRatings indexed = index_ratings(read_logged(path, reading, log), dataset.users,
+                                           dataset.items, dataset.cleaning);
+    for (const std::string& note : indexed.notes) log.field("note", note);
+    Triples& test = indexed.ratings;
     const std::int64_t both = overlap(dataset.train, test);
     if (both > 0) {
       log.warning(

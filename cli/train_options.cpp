@@ -86,6 +86,7 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
   if (!line.parse(arguments)) return false;
   require_option("train", "--data", options.data, "ratings.csv");
   refuse_second_stdin("--data", {options.data}, "--test", options.split.test_files);
+  refuse_repeated_tests(options.split.test_files);
   options.reading.read.positive = options.model.positive;
   if (options.max_memory) options.reading.read.free_bytes = *options.max_memory;
   return true;
@@ -106,6 +107,7 @@ void probe_outputs(const TrainOptions& options) {
   keep_apart("--log", options.log, "--out", options.out);
   keep_apart("--rejects", rejects, "--out", options.out);
   keep_apart("--rejects", rejects, "--log", options.log);
+  check_rejects(options.reading);
 }
 
 }  // namespace alsatian

@@ -72,11 +72,22 @@ Dataset rebuild_dataset(RawRatings ratings, const CleaningOptions& cleaning, con
   return dataset;
 }
 
-Triples index_ratings(RawRatings ratings, const IdIndex& users, const IdIndex& items,
-                      DuplicateRule duplicates) {
+IndexedRatings index_ratings(RawRatings ratings, const IdIndex& users, const IdIndex& items,
+                             const CleaningOptions& cleaning) {
   const std::string path = ratings.path;
-  CleanRatings clean = clean_ratings(std::move(ratings), {.duplicates = duplicates});
-  return index_clean(std::move(clean), path, users, items);
+  CleaningOptions options = cleaning;
+  options.min_user_ratings = 0;
+  options.min_item_ratings = 0;
+  CleanRatings clean = clean_ratings(std::move(ratings), options);
+  if (clean.size() == 0 && clean.account.filtered > 0) {
+    throw Error(ExitCode::bad_data, printable(path),
+                fmt::format("has no rating from {} to {}, the range of --rating-range",
+                            cleaning.lowest_rating, cleaning.highest_rating),
+                "give ratings in the unit of the training ratings, or train with a wider range");
+  }
+  IndexedRatings indexed{.ratings = {}, .account = clean.account, .notes = clean.notes};
+  indexed.ratings = index_clean(std::move(clean), path, users, items);
+  return indexed;
 }
 
 RatedItems index_rated_items(RawRatings ratings, const IdIndex& users, const IdIndex& items,

@@ -86,10 +86,18 @@ Dataset build_dataset(RawRatings ratings, const CleaningOptions& cleaning, const
 Dataset rebuild_dataset(RawRatings ratings, const CleaningOptions& cleaning, const SplitRule& split,
                         const std::string& recorded_fingerprint);
 
-/// Ratings of another file by the indices of this data set: unknown ids become -1. Duplicates
-/// are resolved by the data set's rule.
-Triples index_ratings(RawRatings ratings, const IdIndex& users, const IdIndex& items,
-                      DuplicateRule duplicates);
+/// Ratings of a file by the indices of a data set: unknown ids become -1.
+struct IndexedRatings {
+  Triples ratings;
+  LineAccount account;
+  std::vector<std::string> notes;
+};
+
+/// Duplicates and ratings out of range are dealt with by the data set's rules; users and items with
+/// few ratings stay, since how many they have in the file says nothing. Throws Error 65 where no id
+/// is known, or no rating in range.
+IndexedRatings index_ratings(RawRatings ratings, const IdIndex& users, const IdIndex& items,
+                             const CleaningOptions& cleaning);
 
 /// What a file says that users have rated, by the indices of a model.
 struct RatedItems {

@@ -29,6 +29,9 @@ struct ReadOptions {
   OnBadLine on_bad_line = OnBadLine::error;
   /// `--on-bad-line skip:N`: more than N bad lines are an error after all.
   std::optional<std::int64_t> bad_line_limit;
+  /// Where lines are skipped: takes those that are listed, with the place of the file, before
+  /// anything is thrown for what is left.
+  std::function<void(const std::string& place, const std::vector<RejectedLine>& lines)> on_rejected;
   /// `--member`: which member of a .zip, by its whole name or what is behind the last slash;
   /// "" finds ratings.csv, ratings.dat or u.data, or the only member.
   std::string member;

@@ -137,19 +137,23 @@ std::vector<BadLine> bad_lines_of(const std::vector<Chunk>& chunks) {
       ExitCode::bad_data, place_of(bad[0], place),
       fmt::format("more than {} bad lines, on line {}{}; the first: {}", limit, lines,
                   bad.size() > bad_lines_named ? ", ..." : "", complaint_about(bad[0]).what),
-      "correct the file, or raise the number in --on-bad-line skip:N");
+      "correct the file (--rejects FILE lists the lines), or raise the number in --on-bad-line "
+      "skip:N");
 }
 
 void report_bad_lines(const std::vector<BadLine>& bad, const ReadOptions& options,
                       const std::string& place, RawRatings& ratings) {
-  if (bad.empty()) return;
-  if (options.on_bad_line == OnBadLine::error) throw_bad_line(bad[0], place);
-  if (options.bad_line_limit && ratings.account.rejected > *options.bad_line_limit) {
-    throw_too_many_bad_lines(bad, *options.bad_line_limit, place);
+  if (options.on_bad_line == OnBadLine::error) {
+    if (!bad.empty()) throw_bad_line(bad[0], place);
+    return;
   }
   for (const BadLine& line : bad) {
     ratings.rejected_lines.push_back({line.line, line.column, complaint_about(line).what,
                                       std::string(line.text.substr(0, longest_rejected_text))});
+  }
+  if (options.on_rejected) options.on_rejected(place, ratings.rejected_lines);
+  if (options.bad_line_limit && ratings.account.rejected > *options.bad_line_limit) {
+    throw_too_many_bad_lines(bad, *options.bad_line_limit, place);
   }
 }
 
@@ -242,7 +246,8 @@ void check_amount(const RawRatings& ratings, const Layout& layout, const std::st
               account.rejected > 0 ? "has no good line, all were rejected"
               : account.header > 0 ? "has a header but no ratings"
                                    : "has no ratings, only blank lines and comments",
-              account.rejected > 0 ? "leave out --on-bad-line skip to see what is wrong"
+              account.rejected > 0 ? "leave out --on-bad-line skip to see what is wrong; --rejects "
+                                     "FILE lists the lines"
                                    : "pass a file with one rating per line");
 }
 

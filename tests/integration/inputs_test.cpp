@@ -230,5 +230,80 @@ TEST(Rejects, HoldTheRejectedLinesOfEveryInputWithItsName) {
   expect_rows({{"one.csv", "2", "2,3,nan"}, {"two.csv", "3", "3,4,five"}});
 }
 
+TEST(Rejects, AreWrittenAlsoWhereTheRunFails) {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("ratings.csv");
+  const std::string rejects = folder.file("rejects.tsv");
+  const auto rejected_lines = [&](const std::string& text, const std::string& rule,
+                                  const std::string& first_line) {
+    write_bytes(data, text);
+    std::filesystem::remove(rejects);
+    const RunResult result = run({"train", "--data", data, "--k", "1", "--on-bad-line", rule,
+                                  "--rejects", rejects, "--quiet"});
+    EXPECT_EQ(result.code, 65);
+    EXPECT_THAT(result.error, HasSubstr("alsatian: error: " + data + first_line));
+    const Tsv rows(read_bytes(rejects));
+    std::vector<std::string> lines;
+    for (std::size_t row = 0; row < rows.rows(); ++row) lines.push_back(rows.at(row, "line"));
+    return lines;
+  };
+  EXPECT_THAT(rejected_lines("1,2,3\n1,x,4\n2,2,?\n2,3,1\n", "skip:1", ":2:3: more than 1 bad"),
+              ::testing::ElementsAre("2", "3"));
+  EXPECT_THAT(rejected_lines("1,2,?\n1,3,!\n", "skip", ": has no good line"),
+              ::testing::ElementsAre("1", "2"));
+}
+
+TEST(Rejects, AreRefusedWhereNoLineIsSkipped) {
+  const std::string help = "give --on-bad-line skip too, or leave out --rejects";
+  const std::string refusal =
+      "--rejects: lists skipped lines, and none is skipped without --on-bad-line skip";
+  const TemporaryFolder folder;
+  const std::string data = problem().ratings();
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"train", "--data", data},
+        {"evaluate", problem().model(), "--test", data},
+        {"predict", problem().model(), "--pairs", data},
+        {"recommend", problem().model(), "--users", "1", "--data", data}}) {
+    expect_refusal(run(with(words, {"--rejects", folder.file("rejects")})), 64, refusal, help);
+  }
+  EXPECT_EQ(folder.entries(), 0U);
+}
+
+TEST(TestFiles, GivenASecondTimeByAnyNameAreRefused) {
+  const TemporaryFolder folder;
+  const std::string test = folder.file("test.csv");
+  write_bytes(test, small_ratings(3, 3));
+  std::filesystem::create_symlink(test, folder.file("link.csv"));
+  for (const std::string& again :
+       {test, folder.file("link.csv"), folder.path().string() + "/./test.csv"}) {
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"train", "--data", problem().ratings()},
+          {"evaluate", problem().model()}}) {
+      expect_refusal(run(with(words, {"--test", test, "--test", again})), 64,
+                     "--test " + again + ": is the file of --test " + test + " again",
+                     "give every test file once");
+    }
+  }
+}
+
+TEST(RatingRange, IsOfTheTestFilesTooInTrainAndEvaluate) {
+  const TemporaryFolder folder;
+  const std::string test = folder.file("test.csv");
+  const std::string model = folder.file("model");
+  write_bytes(test, "1,2,3\n1,3,99\n2,2,4\n3,3,0\n");
+  const RunResult trained = run({"train", "--data", problem().ratings(), "--test", test, "--k", "2",
+                                 "--rating-range", "0.5:5", "--out", model});
+  ASSERT_EQ(trained.code, 0) << trained.error;
+  const std::string note =
+      "2 ratings out of the range 0.5 to 5 left out, the first at " + test + ":2 (99)";
+  EXPECT_THAT(trained.error, HasSubstr(note));
+  EXPECT_THAT(trained.output, HasSubstr("als\ttest.csv\t2\t"));
+  const RunResult evaluated = run({"evaluate", model, "--test", test});
+  EXPECT_THAT(evaluated.error, HasSubstr(note));
+  EXPECT_THAT(evaluated.error, HasSubstr("lines    4 = ratings 2 + duplicates 0 + rejected 0 + "
+                                         "filtered 2"));
+  EXPECT_THAT(evaluated.output, HasSubstr("test.csv\tall\t2\t"));
+}
+
 }  // namespace
 }  // namespace alsatian::testing

@@ -263,8 +263,7 @@ TEST(IndexRatings, GivesUnknownIdsMinusOneAndSortsByUserAndItem) {
   const Dataset dataset = build({{10, 1, 3}, {10, 3, 3}, {30, 1, 4}, {30, 5, 4}});
   const Rows rows{{30, 5, 1}, {20, 3, 2}, {10, 9, 3}, {10, 1, 4},
                   {99, 4, 5}, {20, 2, 6}, {30, 2, 7}, {10, 0, 8}};
-  const Triples test =
-      index_ratings(raw_ratings(rows), dataset.users, dataset.items, DuplicateRule::last);
+  const Triples test = index_ratings(raw_ratings(rows), dataset.users, dataset.items, {}).ratings;
   EXPECT_EQ(test.users, (std::vector<std::int32_t>{-1, -1, -1, 0, 0, 0, 1, 1}));
   EXPECT_EQ(test.items, (std::vector<std::int32_t>{-1, -1, 1, -1, -1, 0, -1, 2}));
   EXPECT_EQ(test.ratings, (std::vector<float>{6, 5, 2, 8, 3, 4, 7, 1}));
@@ -273,10 +272,12 @@ TEST(IndexRatings, GivesUnknownIdsMinusOneAndSortsByUserAndItem) {
 TEST(IndexRatings, ResolvesDuplicatesOfKnownAndOfUnknownPairs) {
   const Dataset dataset = build({{1, 1, 3}});
   const Rows rows{{1, 1, 1, 5}, {8, 8, 2, 6}, {1, 1, 3, 7}, {8, 8, 5, 8}};
-  const Triples test =
-      index_ratings(raw_ratings(rows), dataset.users, dataset.items, DuplicateRule::mean);
+  const Triples test = index_ratings(raw_ratings(rows), dataset.users, dataset.items,
+                                     {.duplicates = DuplicateRule::mean})
+                           .ratings;
   EXPECT_EQ(test.ratings, (std::vector<float>{3.5F, 2}));
-  EXPECT_THROW(index_ratings(raw_ratings(rows), dataset.users, dataset.items, DuplicateRule::error),
+  EXPECT_THROW(index_ratings(raw_ratings(rows), dataset.users, dataset.items,
+                             {.duplicates = DuplicateRule::error}),
                Error);
 }
 
@@ -285,7 +286,7 @@ TEST(IndexRatings, ComparesIdsOfDifferentKindsAsText) {
   RawRatings raw = raw_ratings({{2, 10, 5}, {1, 30, 4}});
   raw.users = named_ids(raw.users, [](std::int64_t id) { return std::to_string(id); });
   raw.items = named_ids(raw.items, [](std::int64_t id) { return "item" + std::to_string(id); });
-  const Triples test = index_ratings(raw, dataset.users, dataset.items, DuplicateRule::last);
+  const Triples test = index_ratings(raw, dataset.users, dataset.items, {}).ratings;
   EXPECT_EQ(test.users, (std::vector<std::int32_t>{0, 1}));
   EXPECT_EQ(test.items, (std::vector<std::int32_t>{-1, -1}));
 }
@@ -293,20 +294,37 @@ TEST(IndexRatings, ComparesIdsOfDifferentKindsAsText) {
 TEST(IndexRatings, RefusesAFileOfWhichNoIdIsKnown) {
   const Dataset dataset = build({{1, 10, 3}, {2, 20, 4}});
   const Error error = error_of([&] {
-    index_ratings(raw_ratings({{7, 70, 1}, {8, 80, 1}}), dataset.users, dataset.items,
-                  DuplicateRule::last);
+    index_ratings(raw_ratings({{7, 70, 1}, {8, 80, 1}}), dataset.users, dataset.items, {});
   });
   EXPECT_EQ(error.code(), ExitCode::bad_data);
   EXPECT_THAT(error.what(), HasSubstr("no id of ratings.csv is in the training data"));
   EXPECT_FALSE(error.help().empty());
-  EXPECT_NO_THROW(
-      index_ratings(raw_ratings({{7, 10, 1}}), dataset.users, dataset.items, DuplicateRule::last));
+  EXPECT_NO_THROW(index_ratings(raw_ratings({{7, 10, 1}}), dataset.users, dataset.items, {}));
+}
+
+TEST(IndexRatings, LeavesOutRatingsOutOfTheRangeAndAccountsForThem) {
+  const Dataset dataset = build({{1, 10, 3}, {2, 20, 4}});
+  const CleaningOptions cleaning{
+      .min_user_ratings = 9, .min_item_ratings = 9, .lowest_rating = 1, .highest_rating = 5};
+  const Rows rows{{1, 20, 5}, {2, 10, 6}, {7, 10, 0.5F}, {2, 20, 1}};
+  const IndexedRatings indexed =
+      index_ratings(raw_ratings(rows), dataset.users, dataset.items, cleaning);
+  EXPECT_EQ(indexed.ratings.ratings, (std::vector<float>{5, 1}));
+  EXPECT_EQ(indexed.account.filtered, 2);
+  EXPECT_TRUE(indexed.account.balanced());
+  ASSERT_EQ(indexed.notes.size(), 1U);
+  EXPECT_THAT(indexed.notes[0], HasSubstr("2 ratings out of the range 1 to 5 left out"));
+  const Error error = error_of([&] {
+    index_ratings(raw_ratings({{1, 10, 9}}), dataset.users, dataset.items, cleaning);
+  });
+  EXPECT_EQ(error.code(), ExitCode::bad_data);
+  EXPECT_THAT(error.what(), HasSubstr("has no rating from 1 to 5, the range of --rating-range"));
 }
 
 TEST(Overlap, CountsThePairsThatAreInBoth) {
   const Dataset dataset = build({{1, 1, 3}, {1, 2, 3}, {2, 1, 3}, {3, 3, 3}});
   const auto index = [&](const Rows& rows) {
-    return index_ratings(raw_ratings(rows), dataset.users, dataset.items, DuplicateRule::last);
+    return index_ratings(raw_ratings(rows), dataset.users, dataset.items, {}).ratings;
   };
   EXPECT_EQ(overlap(dataset.train, index({{1, 2, 5}, {3, 3, 5}, {3, 1, 5}, {9, 9, 5}})), 2);
   EXPECT_EQ(overlap(dataset.train, index({{2, 2, 5}, {9, 1, 5}})), 0);
