@@ -3,6 +3,8 @@
 // index.
 #include "host/ratings/ids.hpp"
 
+#include "host/ratings/values.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <system_error>
@@ -30,8 +32,8 @@ std::int32_t IdIndex::size() const {
 
 std::optional<std::int32_t> IdIndex::find(std::string_view text) const {
   if (kind_ == IdKind::integer) {
-    const auto integer = parse_integer_id(text);
-    return integer ? find(*integer) : std::nullopt;
+    const ParsedId id = parse_id(text);
+    return id.form == IdForm::integer ? find(id.value) : std::nullopt;
   }
   std::int64_t first = 0;
   std::int64_t last = strings_.size();

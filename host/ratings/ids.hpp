@@ -51,7 +51,8 @@ class IdIndex {
 
   IdKind kind() const { return kind_; }
   std::int32_t size() const;
-  /// Index of an id as a person writes it; nothing if unknown, or not an integer where ids are.
+  /// Index of an id as a person writes it; nothing if unknown, or not an integer where ids are. An
+  /// integer is written in one way: 01 is not 1, here as in a file.
   std::optional<std::int32_t> find(std::string_view text) const;
   std::optional<std::int32_t> find(std::int64_t integer) const;
   /// The id as text.

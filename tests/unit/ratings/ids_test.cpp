@@ -59,7 +59,9 @@ TEST(IdIndex, FindsEveryIntegerItHoldsAndNoOther) {
     EXPECT_EQ(ids.find(ids.text(index)), index);
   }
   EXPECT_EQ(ids.text(1), "-3");
-  EXPECT_EQ(ids.find("012"), 3);
+  for (const char* text : {"012", "+12", "-0", "12.0", " 12"}) {
+    EXPECT_EQ(ids.find(text), std::nullopt) << text;
+  }
   EXPECT_EQ(ids.find(13), std::nullopt);
   EXPECT_EQ(ids.find("twelve"), std::nullopt);
 }
@@ -154,7 +156,7 @@ TEST(IdMapping, ComparesIdsOfDifferentKindsAsText) {
   const IdIndex integers({-1, 7, 12});
   const IdIndex strings(table({"-1", "007", "12", "x"}));
   EXPECT_EQ(id_mapping(integers, strings), (std::vector<std::int32_t>{0, -1, 2}));
-  EXPECT_EQ(id_mapping(strings, integers), (std::vector<std::int32_t>{0, 1, 2, -1}));
+  EXPECT_EQ(id_mapping(strings, integers), (std::vector<std::int32_t>{0, -1, 2, -1}));
 }
 
 }  // namespace
