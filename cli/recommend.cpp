@@ -143,7 +143,7 @@ void recommend(RecommendOptions& options) {
   TopItemsRequest request{
       .model = model, .candidates = candidates, .users = users, .count = options.top};
   refuse_device(request, options.device);  // before ratings are read
-  const TitleLookup titles(model, options.movies);
+  const TitleLookup titles(model, options.movies, log);
   CompressedMatrix seen;
   if (!options.include_seen) {
     seen = read_seen_items(model, options.data, options.reading, users, log);

@@ -90,7 +90,7 @@ void require_factors(const Model& model) {
 }
 
 void print_items(Output& output, const SimilarOptions& options, const Model& model) {
-  const TitleLookup titles(model, options.movies);
+  const TitleLookup titles(model, options.movies, Log());
   const std::int32_t item = find_item(model, titles, options.item);
   const auto similar = Scorer(model, {}).similar_items(item, options.top);
   std::vector<std::string> columns{"rank", "item", "title", "similarity"};

@@ -4,6 +4,7 @@
 
 #include "cli/memory_plan.hpp"
 #include "host/error.hpp"
+#include "host/ratings/file_kind.hpp"
 
 #include <fmt/format.h>
 
@@ -19,8 +20,9 @@ std::string lower_case(std::string_view text) {
 }
 
 /// The titles of a file that the user named: it must know an item.
-StringTable given_titles(const Model& model, const std::string& path) {
+StringTable given_titles(const Model& model, const std::string& path, const Log& log) {
   const Titles titles = read_titles(path, available_memory());
+  for (const std::string& warning : titles.warnings) log.warning(warning);
   StringTable by_index = titles_by_index(titles, model.items);
   if (by_index.size() > 0 || model.items.size() == 0) return by_index;
   throw Error(ExitCode::bad_data, printable(path),
@@ -29,7 +31,9 @@ StringTable given_titles(const Model& model, const std::string& path) {
                   : fmt::format("no id of it is an item of the model: its first is {}, the model's "
                                 "{}",
                                 quoted(titles.ids[0]), quoted(model.items.text(0))),
-              "give the titles of the items that the model was trained on");
+              titles.ids.size() == 0
+                  ? std::string(titles_contents.remedy)
+                  : "give the titles of the items that the model was trained on");
 }
 
 }  // namespace
@@ -51,8 +55,8 @@ StringTable titles_by_index(const Titles& titles, const IdIndex& items) {
   return result;
 }
 
-TitleLookup::TitleLookup(const Model& model, const std::string& movies_path)
-    : titles_(movies_path.empty() ? model.titles : given_titles(model, movies_path)) {}
+TitleLookup::TitleLookup(const Model& model, const std::string& movies_path, const Log& log)
+    : titles_(movies_path.empty() ? model.titles : given_titles(model, movies_path, log)) {}
 
 std::string_view TitleLookup::title(std::int32_t item) const {
   return present() ? titles_[item] : std::string_view();

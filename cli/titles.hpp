@@ -2,6 +2,7 @@
 // A title finds an item where it is the only one that contains the text.
 #pragma once
 
+#include "cli/log.hpp"
 #include "host/model/model.hpp"
 #include "host/ratings/reader.hpp"
 
@@ -19,7 +20,7 @@ class TitleLookup {
  public:
   /// The titles of `movies_path` where it is not "", else the model's own. Throws Error 65 where
   /// the file has no title of an item of the model.
-  TitleLookup(const Model& model, const std::string& movies_path);
+  TitleLookup(const Model& model, const std::string& movies_path, const Log& log);
 
   /// Whether there are any titles.
   bool present() const { return titles_.size() > 0; }

@@ -243,12 +243,24 @@ class TrainCommand {
     return rows * ((std::int64_t{chosen_.spec.rank} + 2) * 4 + 8);
   }
 
+  /// Nobody asked for titles, and in an archive nobody can take them away: where they cannot be
+  /// read the model gets none.
+  Titles titles_beside_ratings() const {
+    if (options_.data == "-") return {};
+    try {
+      Titles titles = find_titles(options_.data, available_bytes());
+      for (const std::string& warning : titles.warnings) log_.warning(warning);
+      return titles;
+    } catch (const Error& error) {
+      log_.warning(fmt::format("{}: {}: the model gets no titles; {}", error.place(), error.what(),
+                               error.help()));
+      return {};
+    }
+  }
+
   /// Titles found beside the ratings. Read before training: a damaged file must not cost a model.
   StringTable find_item_titles(const IdIndex& items) {
-    if (!titles_) {
-      titles_ = std::make_unique<Titles>(
-          options_.data == "-" ? Titles{} : find_titles(options_.data, available_bytes()));
-    }
+    if (!titles_) titles_ = std::make_unique<Titles>(titles_beside_ratings());
     StringTable found = titles_by_index(*titles_, items);
     if (found.size() == 0 && titles_->ids.size() > 0) {
       log_.warning("the titles beside the ratings are of other items: the model gets no titles");

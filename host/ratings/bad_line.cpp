@@ -56,7 +56,7 @@ Complaint about_id(const BadLine& bad) {
     case BadLineReason::id_beyond_64_bits:
       return {value + " is beyond 64 bits", string_help};
     case BadLineReason::id_not_utf8:
-      return {value + " is not UTF-8", "convert it: iconv -f LATIN1 -t UTF-8 FILE > ratings.csv"};
+      return {value + " is not UTF-8", "convert it: iconv -f LATIN1 -t UTF-8 FILE > utf8.csv"};
     case BadLineReason::id_outside_matrix:
       return {value + " is outside the matrix that the size line declares",
               "correct the size line or the entry; indices count from 1"};
@@ -77,6 +77,9 @@ Complaint about_rating(const BadLine& bad) {
       return {value + " stands for no rating", skip_help};
     case BadLineReason::rating_decimal_comma:
       return {value + " looks like a decimal comma", "write a decimal point, or pass --decimal ,"};
+    case BadLineReason::rating_decimal_comma_between_commas:
+      return {value + " looks like a decimal comma",
+              "write a decimal point; --decimal , needs columns separated by something else"};
     case BadLineReason::rating_decimal_point:
       return {value + " has a decimal point, --decimal says comma", "leave out --decimal ,"};
     case BadLineReason::rating_not_finite:

@@ -26,6 +26,7 @@ enum class BadLineReason {
   rating_empty,
   rating_missing,
   rating_decimal_comma,
+  rating_decimal_comma_between_commas,  // which separate the columns
   rating_decimal_point,
   rating_not_a_number,
   rating_not_finite,

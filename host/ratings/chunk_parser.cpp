@@ -182,7 +182,10 @@ class ChunkParser {
     value = rating.value;
     if (rating.underflows && chunk_.underflows++ == 0) chunk_.first_underflow_line = line_;
     if (rating.flaw == RatingFlaw::none) return std::nullopt;
-    return reason_of(rating.flaw);
+    const bool between_commas =
+        rating.flaw == RatingFlaw::decimal_comma && layout_.rules.delimiter.text == ",";
+    return between_commas ? BadLineReason::rating_decimal_comma_between_commas
+                          : reason_of(rating.flaw);
   }
 
   static std::optional<BadLineReason> parse_time_field(const Field& field, std::int64_t& value) {

@@ -251,7 +251,7 @@ void check_named_roles(const ColumnRoles& roles, const FirstRecords& records,
     throw Error(
         ExitCode::bad_data, at,
         fmt::format("there is no {} column in the header {}", role, names_of(records.first)),
-        "name the columns with --columns user,item,rating[,time]");
+        "name the columns with --columns user,item,rating[,time], or pass the file of ratings");
   }
   if (roles.rating < 0 && !options.rating_optional) {
     throw_no_rating_column(at,

@@ -67,9 +67,16 @@ Dataset rebuild_dataset(RawRatings ratings, const CleaningOptions& cleaning, con
                 "give the file that train had as --data, read with the same options; alsatian "
                 "inspect shows the model's");
   }
-  Dataset dataset = std::move(prepared).split(split);
-  dataset.cleaning = cleaning;
-  return dataset;
+  try {
+    Dataset dataset = std::move(prepared).split(split);
+    dataset.cleaning = cleaning;
+    return dataset;
+  } catch (const Error& error) {
+    // Of the same ratings only times can be others, and there is no split to choose here.
+    if (error.code() != ExitCode::bad_data) throw;
+    throw Error(error.code(), error.place(), error.what(),
+                "give the file with the times that train had, in the same column of times");
+  }
 }
 
 IndexedRatings index_ratings(RawRatings ratings, const IdIndex& users, const IdIndex& items,

@@ -31,9 +31,9 @@ constexpr std::string_view pandas_help =
     "pd.read_parquet(\"FILE\").to_csv(\"ratings.csv\", "
     "index=False)";
 constexpr std::string_view spreadsheet_help = "save it as CSV from the spreadsheet program";
-constexpr std::string_view numpy_help = "write its users, items and ratings as CSV from Python";
-constexpr std::string_view utf16_help = "convert it: iconv -f UTF-16 -t UTF-8 FILE > ratings.csv";
-constexpr std::string_view utf32_help = "convert it: iconv -f UTF-32 -t UTF-8 FILE > ratings.csv";
+constexpr std::string_view numpy_help = "write its columns as CSV from Python";
+constexpr std::string_view utf16_help = "convert it: iconv -f UTF-16 -t UTF-8 FILE > utf8.csv";
+constexpr std::string_view utf32_help = "convert it: iconv -f UTF-32 -t UTF-8 FILE > utf8.csv";
 
 constexpr auto kinds = std::to_array<Kind>({
     {0, "\xff\xfe\0\0"sv, "UTF-32", utf32_help},
@@ -63,13 +63,13 @@ constexpr auto kinds = std::to_array<Kind>({
     {0, "SQLite format 3"sv, "an SQLite database",
      "export it: sqlite3 -header -csv FILE \"select user, item, rating from ratings\""},
     // The header of a safetensors file is shorter than 16 MiB and opens with a brace.
-    {7, "\0{\""sv, "a model file", "pass ratings here; were two arguments swapped?"},
+    {7, "\0{\""sv, "a model file", "pass a text file here; were two arguments swapped?"},
 });
 
-[[noreturn]] void throw_kind(const std::string& place, std::string_view name,
-                             std::string_view help) {
-  throw Error(ExitCode::bad_data, place, fmt::format("is {}, not a text file of ratings", name),
-              std::string(help));
+[[noreturn]] void throw_kind(const std::string& place, std::string_view name, std::string_view help,
+                             const Contents& contents) {
+  throw Error(ExitCode::bad_data, place,
+              fmt::format("is {}, not a text file of {}", name, contents.name), std::string(help));
 }
 
 bool starts_like(std::string_view text, std::string_view lower_case) {
@@ -80,16 +80,17 @@ bool starts_like(std::string_view text, std::string_view lower_case) {
                     });
 }
 
-void refuse_markup(std::string_view text, const std::string& place) {
+void refuse_markup(std::string_view text, const std::string& place, const Contents& contents) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return;
   text.remove_prefix(first);
   if (starts_like(text, "<!doctype html") || starts_like(text, "<html")) {
-    throw_kind(place, "HTML (a saved error page?)", "download the file again and look at it");
+    throw_kind(place, "HTML (a saved error page?)", "download the file again and look at it",
+               contents);
   }
-  if (text[0] == '<') throw_kind(place, "XML", "export the ratings as CSV");
+  if (text[0] == '<') throw_kind(place, "XML", "export it as CSV", contents);
   if (text[0] == '{' || text[0] == '[') {
-    throw_kind(place, "JSON", "write user, item and rating as CSV, for example with jq -r @csv");
+    throw_kind(place, "JSON", "write it as CSV, for example with jq -r @csv", contents);
   }
 }
 
@@ -114,22 +115,30 @@ bool looks_binary(std::string_view text) {
 
 }  // namespace
 
-void refuse_other_kinds(std::string_view bytes, const std::string& place) {
+void refuse_other_kinds(std::string_view bytes, const std::string& place,
+                        const Contents& contents) {
   if (bytes.empty()) {
-    throw Error(ExitCode::bad_data, place, "is empty", "pass a file with one rating per line");
+    throw Error(ExitCode::bad_data, place, "is empty", std::string(contents.remedy));
   }
   for (const Kind& kind : kinds) {
     if (bytes.size() > kind.offset && bytes.substr(kind.offset).starts_with(kind.bytes)) {
-      throw_kind(place, kind.name, kind.help);
+      throw_kind(place, kind.name, kind.help, contents);
     }
   }
   const std::string_view page = bytes.substr(0, looked_at);
-  refuse_markup(page, place);
-  if (looks_like_utf16(page)) throw_kind(place, "UTF-16", utf16_help);
+  refuse_markup(page, place, contents);
+  if (looks_like_utf16(page)) throw_kind(place, "UTF-16", utf16_help, contents);
   if (looks_binary(page)) {
-    throw Error(ExitCode::bad_data, place, "is not text",
-                "pass ratings as text, one per line, or as .gz or .zip of it");
+    throw Error(
+        ExitCode::bad_data, place, "is not text",
+        fmt::format("pass {} as text, one per line, or as .gz or .zip of it", contents.name));
   }
+}
+
+void throw_only_blanks(const std::string& place, const Contents& contents) {
+  throw Error(ExitCode::bad_data, place,
+              fmt::format("has no {}, only blank lines and comments", contents.name),
+              std::string(contents.remedy));
 }
 
 bool is_utf8(std::string_view bytes) {

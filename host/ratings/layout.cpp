@@ -5,6 +5,7 @@
 #include "host/error.hpp"
 #include "host/ratings/bad_line.hpp"
 #include "host/ratings/columns.hpp"
+#include "host/ratings/movielens_tables.hpp"
 #include "host/ratings/values.hpp"
 
 #include <fmt/format.h>
@@ -85,6 +86,18 @@ bool is_better(const Fit& left, const Fit& right, int fewest_columns) {
   return worth(left) > worth(right);
 }
 
+std::string help_for_too_few_columns(const std::string& first_text, const ReadOptions& options) {
+  if (options.decimal == ',' && first_text.find(',') != std::string::npos) {
+    return "with --decimal , a comma separates no columns: separate them by semicolons or tabs, or "
+           "write decimal points and leave out --decimal";
+  }
+  if (!options.columns.empty()) {
+    return "--columns asks for columns that are not there, or set --delimiter";
+  }
+  return fmt::format("separate {} by commas, tabs or blanks, or name the --delimiter",
+                     options.rating_optional ? "user and item" : "user, item and rating");
+}
+
 [[noreturn]] void throw_too_few_columns(std::string_view sample, const Fit& best, int fewest,
                                         const std::string& place, const ReadOptions& options) {
   std::int64_t first_line = 1;
@@ -101,10 +114,7 @@ bool is_better(const Fit& left, const Fit& right, int fewest_columns) {
   throw Error(ExitCode::bad_data, at,
               fmt::format("{} has {} {}, expected at least {}", quoted(first_text), best.columns,
                           best.columns == 1 ? "column" : "columns", fewest),
-              options.columns.empty()
-                  ? "separate user, item and rating by commas, tabs or blanks, or name the "
-                    "--delimiter"
-                  : "--columns asks for columns that are not there, or set --delimiter");
+              help_for_too_few_columns(first_text, options));
 }
 
 /// The number of columns that a text must have at least.
@@ -121,7 +131,7 @@ int fewest_columns_of(const ReadOptions& options) {
 
 /// Throws the error of a sample in which no record can be read.
 void refuse_without_records(std::string_view sample, const RecordRules& rules,
-                            const std::string& place) {
+                            const std::string& place, const Contents& contents) {
   const char* at = sample.data();
   const char* end = at + sample.size();
   Record record;
@@ -129,8 +139,7 @@ void refuse_without_records(std::string_view sample, const RecordRules& rules,
     at = read_record(at, end, rules, record);
     if (record.flaw != RecordFlaw::none) throw_bad_line(flawed_line(record, line), place);
   }
-  throw Error(ExitCode::bad_data, place, "has no ratings, only blank lines and comments",
-              "pass a file with one rating per line");
+  throw_only_blanks(place, contents);
 }
 
 Fit choose_delimiter(std::string_view sample, const std::string& place,
@@ -145,7 +154,7 @@ Fit choose_delimiter(std::string_view sample, const std::string& place,
     candidates.push_back(parse_delimiter(options.delimiter));
   }
   Fit best = fit_of(sample, candidates.front(), fewest);
-  if (best.agreeing == 0) refuse_without_records(sample, best.rules, place);
+  if (best.agreeing == 0) refuse_without_records(sample, best.rules, place, contents_of(options));
   for (const Delimiter& candidate : candidates) {
     const Fit fit = fit_of(sample, candidate, fewest);
     if (is_better(fit, best, fewest)) best = fit;
@@ -313,6 +322,10 @@ std::string_view sample_of(std::string_view text) {
   return text.substr(0, next == std::string_view::npos ? next : next + 1);
 }
 
+const Contents& contents_of(const ReadOptions& options) {
+  return options.rating_optional && !options.keep_ratings ? pairs_contents : ratings_contents;
+}
+
 Layout detect_layout(std::string_view text, const std::string& place, const ReadOptions& options) {
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   if (is_matrix_market(text)) return matrix_market_layout(text, place, options);
@@ -320,6 +333,7 @@ Layout detect_layout(std::string_view text, const std::string& place, const Read
   refuse_carriage_returns(sample, place);
   refuse_long_first_line(text, sample, place);
   const Fit fit = choose_delimiter(sample, place, options);
+  if (options.columns.empty()) refuse_movielens_tables(sample, fit.rules, place);
   const FirstRecords records = first_records(sample, fit);
   const ColumnChoice choice = choose_columns(records, place, options);
   Layout layout;

@@ -2,6 +2,7 @@
 // Decided once on the first MiB and said in one line; what contradicts it later is an error there.
 #pragma once
 
+#include "host/ratings/file_kind.hpp"
 #include "host/ratings/reader.hpp"
 #include "host/ratings/records.hpp"
 
@@ -45,6 +46,9 @@ struct Layout {
 /// Detects the layout of text; place names the input in errors. Throws Error 65 where the text is
 /// no table of ratings or the columns asked for are not there, 64 for options that make no sense.
 Layout detect_layout(std::string_view text, const std::string& place, const ReadOptions& options);
+
+/// What a text read with these options should hold.
+const Contents& contents_of(const ReadOptions& options);
 
 /// The first MiB of text, to the end of its last line.
 std::string_view sample_of(std::string_view text);

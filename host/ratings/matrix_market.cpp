@@ -69,6 +69,25 @@ MatrixSize checked_size(const Record& record, std::int64_t line, const std::stri
   return {sizes[0], sizes[1], sizes[2], line};
 }
 
+/// The format fixes what these options ask for.
+void check_matrix_options(const ReadOptions& options, const std::string& place) {
+  if (options.ids == IdKind::string) {
+    throw Error(ExitCode::usage, "--ids string", "the indices of a Matrix Market file are integers",
+                "leave out --ids");
+  }
+  const bool automatic = options.delimiter.empty() || options.delimiter == "auto";
+  if (!automatic && !parse_delimiter(options.delimiter).text.empty()) {
+    throw Error(ExitCode::usage, "--delimiter " + printable(options.delimiter),
+                fmt::format("{} is a Matrix Market file, which blanks separate", place),
+                "leave out --delimiter");
+  }
+  if (options.decimal != '.') {
+    throw Error(ExitCode::usage, fmt::format("--decimal {}", options.decimal),
+                fmt::format("{} is a Matrix Market file, whose numbers have a point", place),
+                "leave out --decimal");
+  }
+}
+
 ColumnRoles matrix_roles(bool has_values, const std::string& place, const ReadOptions& options) {
   const int columns = has_values ? 3 : 2;
   if (!has_values && !options.rating_optional) {
@@ -86,10 +105,7 @@ bool is_matrix_market(std::string_view text) {
 
 Layout matrix_market_layout(std::string_view text, const std::string& place,
                             const ReadOptions& options) {
-  if (options.ids == IdKind::string) {
-    throw Error(ExitCode::usage, "--ids string", "the indices of a Matrix Market file are integers",
-                "leave out --ids");
-  }
+  check_matrix_options(options, place);
   Layout layout;
   layout.rules = {.delimiter = {}, .quotes = false, .comment = '%'};
   const char* at = text.data();

@@ -233,7 +233,8 @@ void add_warnings(const std::vector<Chunk>& chunks, RawRatings& ratings) {
 }
 
 /// Throws where what was declared, or anything at all, is not there.
-void check_amount(const RawRatings& ratings, const Layout& layout, const std::string& place) {
+void check_amount(const RawRatings& ratings, const Layout& layout, const std::string& place,
+                  const Contents& contents) {
   const LineAccount& account = ratings.account;
   if (layout.matrix && account.used + account.rejected != layout.matrix->entries) {
     throw Error(ExitCode::bad_data, fmt::format("{}:{}", place, layout.matrix->line),
@@ -242,20 +243,21 @@ void check_amount(const RawRatings& ratings, const Layout& layout, const std::st
                 "was the file cut short? Correct the size line or get the file again");
   }
   if (account.used > 0) return;
-  throw Error(ExitCode::bad_data, place,
-              account.rejected > 0 ? "has no good line, all were rejected"
-              : account.header > 0 ? "has a header but no ratings"
-                                   : "has no ratings, only blank lines and comments",
-              account.rejected > 0 ? "leave out --on-bad-line skip to see what is wrong; --rejects "
-                                     "FILE lists the lines"
-                                   : "pass a file with one rating per line");
+  if (account.rejected > 0) {
+    throw Error(
+        ExitCode::bad_data, place, "has no good line, all were rejected",
+        "leave out --on-bad-line skip to see what is wrong; --rejects FILE lists the lines");
+  }
+  if (account.header == 0) throw_only_blanks(place, contents);
+  throw Error(ExitCode::bad_data, place, fmt::format("has a header but no {}", contents.name),
+              std::string(contents.remedy));
 }
 
 }  // namespace
 
 void judge_beginning(std::string_view beginning, const std::string& place,
                      const ReadOptions& options) {
-  refuse_other_kinds(beginning, place);
+  refuse_other_kinds(beginning, place, contents_of(options));
   // The comments before the sizes of a matrix may be of any length.
   if (!is_matrix_market(beginning)) detect_layout(beginning, place, options);
 }
@@ -263,7 +265,7 @@ void judge_beginning(std::string_view beginning, const std::string& place,
 RawRatings read_ratings_text(std::string_view text, const std::string& place,
                              const ReadOptions& options) {
   check_options(options);
-  refuse_other_kinds(text, place);
+  refuse_other_kinds(text, place, contents_of(options));
   ParseRules rules{.layout = detect_layout(text, place, options),
                    .decimal = options.decimal,
                    .positive = std::nullopt,
@@ -282,7 +284,7 @@ RawRatings read_ratings_text(std::string_view text, const std::string& place,
   parse_chunks(chunks, rules, ratings);
   fill_account(chunks, layout, ratings);
   report_bad_lines(bad_lines_of(chunks), options, place, ratings);
-  check_amount(ratings, layout, place);
+  check_amount(ratings, layout, place, contents_of(options));
   close_gaps(chunks, ratings);
   fill_line_map(chunks, ratings);
   merge_names(chunks, &Chunk::users, ratings.users);

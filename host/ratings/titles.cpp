@@ -5,6 +5,7 @@
 #include "host/ratings/columns.hpp"
 #include "host/ratings/file_kind.hpp"
 #include "host/ratings/input_source.hpp"
+#include "host/ratings/name_table.hpp"
 #include "host/ratings/reader.hpp"
 #include "host/ratings/records.hpp"
 #include "host/ratings/values.hpp"
@@ -16,6 +17,8 @@
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace alsatian {
 namespace {
@@ -64,8 +67,7 @@ std::optional<TitlesLayout> layout_by_header(std::string_view text, const Record
 }
 
 [[noreturn]] void fail_no_titles(const std::string& place, const std::string& what) {
-  throw Error(ExitCode::bad_data, place, what,
-              "pass movies.csv, movies.dat or u.item, or a CSV with a header: movieId,title");
+  throw Error(ExitCode::bad_data, place, what, std::string(titles_contents.remedy));
 }
 
 /// Throws where the first line names users, as the header of ratings or tags does.
@@ -154,6 +156,40 @@ std::string latin1_to_utf8(std::string_view text) {
   return utf8;
 }
 
+/// Lines of titles are never left out, unlike those of ratings.
+[[noreturn]] void throw_flawed_title(const BadLine& bad, const std::string& place) {
+  Complaint complaint = complaint_about(bad);
+  if (bad.reason == BadLineReason::nul_byte) complaint.help = "download or copy the file again";
+  if (bad.reason == BadLineReason::too_long) {
+    complaint.help = "is it a text with one item and title per line?";
+  }
+  throw Error(ExitCode::bad_data, place_of(bad, place), complaint.what, complaint.help);
+}
+
+/// Warns of items that have several titles.
+void warn_of_repeated(Titles& titles, const std::string& place) {
+  NameTable known;
+  std::vector<std::int64_t> last;  // entry of each known id
+  std::int64_t count = 0;
+  std::string example;
+  for (std::int64_t entry = 0; entry < titles.ids.size(); ++entry) {
+    const auto index = static_cast<std::size_t>(known.add(titles.ids[entry]));
+    if (index == last.size()) {
+      last.push_back(entry);
+      continue;
+    }
+    const std::string_view before = titles.titles[std::exchange(last[index], entry)];
+    if (before == titles.titles[entry]) continue;
+    if (count++ > 0) continue;
+    example = fmt::format("item {} is {} and then {}", quoted(titles.ids[entry]), quoted(before),
+                          quoted(titles.titles[entry]));
+  }
+  if (count == 0) return;
+  titles.warnings.push_back(
+      fmt::format("{} gives items another title {} {}, of which the last counts; the first time {}",
+                  place, count, count == 1 ? "time" : "times", example));
+}
+
 Titles parse_titles(std::string_view text, const std::string& place) {
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   const TitlesLayout layout = detect_titles(text, place);
@@ -169,7 +205,7 @@ Titles parse_titles(std::string_view text, const std::string& place) {
   for (std::int64_t line = 1; at < end; line += record.lines) {
     at = read_record(at, end, layout.rules, record);
     if (record.is_blank) continue;
-    if (record.flaw != RecordFlaw::none) throw_bad_line(flawed_line(record, line), place);
+    if (record.flaw != RecordFlaw::none) throw_flawed_title(flawed_line(record, line), place);
     if (record.fields.size() <= std::max(layout.id, layout.title)) {
       throw Error(ExitCode::bad_data, fmt::format("{}:{}", place, line),
                   fmt::format("{} has no title", quoted(record.text)),
@@ -182,16 +218,21 @@ Titles parse_titles(std::string_view text, const std::string& place) {
     titles.ids.push_back(as_utf8(record.fields[layout.id]));
     titles.titles.push_back(as_utf8(record.fields[layout.title]));
   }
+  warn_of_repeated(titles, place);
   return titles;
 }
 
+void refuse_other_than_titles(std::string_view bytes, const std::string& place) {
+  refuse_other_kinds(bytes, place, titles_contents);
+}
+
 InputOptions titles_input(std::int64_t free_bytes) {
-  return {title_files, "", {largest_titles, free_bytes, refuse_other_kinds}};
+  return {title_files, "", {largest_titles, free_bytes, refuse_other_than_titles}};
 }
 
 Titles titles_of(const Input& input) {
   try {
-    refuse_other_kinds(input.text(), input.place());
+    refuse_other_than_titles(input.text(), input.place());
     Titles titles = parse_titles(input.text(), input.place());
     input.check_unchanged();
     return titles;

@@ -184,7 +184,9 @@ TEST(SwappedOrEmptyFiles, AreNamedForWhatTheyAre) {
        {Refused{{"train", "--data", data, "--test", empty}, empty + ": is empty", "one rating"},
         Refused{{"evaluate", model, "--test", empty}, empty + ": is empty", "one rating"},
         Refused{{"train", "--data", model}, model + ": " + not_ratings, "swapped"},
-        Refused{{"predict", model, "--pairs", model}, model + ": " + not_ratings, "swapped"},
+        Refused{{"predict", model, "--pairs", model},
+                model + ": is a model file, not a text file of pairs",
+                "swapped"},
         Refused{{"evaluate", model, "--test", model}, model + ": " + not_ratings, "swapped"},
         Refused{{"evaluate", data, "--test", model}, data + ": " + not_a_model, "swapped"},
         Refused{

@@ -311,6 +311,33 @@ TEST(EvaluateData, OfAModelWithAValidationShareAloneIsNotCalledAllTrainedOn) {
                        "give --test FILE, or train with --holdout 0.1"));
 }
 
+TEST(EvaluateData, WithoutTheTimesOfARecordedSplitIsToldToBringThem) {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("timed.csv");
+  std::string timed;
+  std::string untimed;
+  std::string later;
+  int time = 1000;
+  for (const std::string& line : lines_of(small_ratings(12, 9))) {
+    timed += line + "," + std::to_string(++time) + "\n";
+    later += line + ",9999\n";
+    untimed += line + "\n";
+  }
+  const std::string help =
+      "give the file with the times that train had, in the same column of times";
+  for (const std::vector<std::string>& split :
+       {std::vector<std::string>{"--split-time", "1090"}, {"--holdout-last", "2"}}) {
+    const std::string model = trained_on(folder, "timed", timed, split);
+    write_bytes(data, untimed);
+    expect_refusal(run({"evaluate", model, "--data", data, "--quiet"}), 65,
+                   data + ": has no times, which " + split[0] + " needs", help);
+  }
+  const std::string model = trained_on(folder, "timed", timed, {"--split-time", "1090"});
+  write_bytes(data, later);
+  expect_refusal(run({"evaluate", model, "--data", data, "--quiet"}), 65,
+                 data + ": has no ratings left for training: 108 are held out", help);
+}
+
 TEST(MoviesOption, OfRatingsOrOfOtherItemsIsRefused) {
   const TemporaryFolder folder;
   const std::string other = folder.file("other.csv");
@@ -346,10 +373,27 @@ TEST(TitlesBesideRatings, AreReadBeforeTrainingAndWarnedOfWhereTheyFitNoItem) {
   write_bytes(folder.file("ratings.csv"), small_ratings(12, 9));
   write_bytes(folder.file("movies.csv"), "movieId,title\n10,X\n11\n");
   const std::vector<std::string> arguments{"train", "--data", folder.path().string(), "--k", "2"};
-  const RunResult damaged = run(arguments);
-  EXPECT_EQ(damaged.code, 65);
-  EXPECT_THAT(damaged.error, HasSubstr("movies.csv:3: \"11\" has no title"));
-  EXPECT_THAT(damaged.error, Not(HasSubstr("objective")));
+  const std::string warning = "alsatian: warning: " + folder.file("movies.csv");
+  for (const auto& [titles, what] :
+       {std::pair("movieId,title\n10,X\n11\n",
+                  ":3: \"11\" has no title: the model gets no titles; write an id"),
+        std::pair("", ": is empty: the model gets no titles; pass movies.csv"),
+        std::pair("<html>", ": is HTML (a saved error page?), not a text file of titles")}) {
+    write_bytes(folder.file("movies.csv"), titles);
+    const RunResult damaged = run(with(arguments, {"--out", folder.file("als.safetensors")}));
+    EXPECT_EQ(damaged.code, 0) << damaged.error;
+    const auto at = damaged.error.find(warning + what);
+    EXPECT_LT(at, damaged.error.find("objective")) << damaged.error;
+  }
+  write_bytes(folder.file("movies.csv"), "movieId,title\n1,X\n2,Y\n1,Z\n");
+  const RunResult repeated =
+      run(with(arguments, {"--out", folder.file("als.safetensors"), "--quiet"}));
+  EXPECT_EQ(repeated.error, warning +
+                                " gives items another title 1 time, of which the last counts; the "
+                                "first time item \"1\" is \"X\" and then \"Z\"\n");
+  EXPECT_THAT(
+      run({"recommend", folder.file("als.safetensors"), "--users", "1", "--include-seen"}).output,
+      HasSubstr("\tZ\t"));
   write_bytes(folder.file("movies.csv"), "movieId,title\n800001,Nothing\n");
   const RunResult strangers = run(with(arguments, {"--quiet"}));
   EXPECT_EQ(strangers.code, 0);

@@ -126,6 +126,87 @@ TEST(ReaderLayout, MatrixMarketOfItemsByUsersIsTurnedByColumnNumbers) {
   EXPECT_EQ(rows_of(read_ratings_text(text, "m", options)), expected);
 }
 
+TEST(ReaderLayout, OptionsThatAMatrixCannotFollowAreAUsageError) {
+  const std::string text = "%%MatrixMarket matrix coordinate real general\n2 9 1\n2 9 4\n";
+  const auto reading = [&](const ReadOptions& options) {
+    return [&text, options] { read_ratings_text(text, "m", options); };
+  };
+  ReadOptions comma;
+  comma.delimiter = ",";
+  EXPECT_TRUE(fails_with(ExitCode::usage,
+                         "--delimiter ,: m is a Matrix Market file, which blanks separate / leave",
+                         reading(comma)));
+  ReadOptions decimal_comma;
+  decimal_comma.decimal = ',';
+  EXPECT_TRUE(fails_with(
+      ExitCode::usage, "--decimal ,: m is a Matrix Market file, whose numbers have a point / leav",
+      reading(decimal_comma)));
+  for (const std::string same : {"", "auto", "space"}) {
+    ReadOptions options;
+    options.delimiter = same;
+    EXPECT_EQ(read_ratings_text(text, "m", options).size(), 1) << same;
+  }
+}
+
+TEST(ReaderLayout, DecimalCommasBetweenCommasAreSaidToNeedAnotherDelimiter) {
+  const std::string text = "1,2,\"3,5\"\n1,3,\"4,5\"\n";
+  EXPECT_TRUE(
+      fails_with(ExitCode::bad_data,
+                 "t:1:6: rating \"3,5\" looks like a decimal comma / write a decimal point; "
+                 "--decimal , needs columns separated by something else",
+                 [&] { read_ratings_text(text, "t", {}); }));
+  ReadOptions options;
+  options.decimal = ',';
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "with --decimal , a comma separates no columns",
+                         [&] { read_ratings_text(text, "t", options); }));
+}
+
+TEST(ReaderLayout, TablesOfUsersAndOfMoviesAreNoRatings) {
+  const std::string help = "pass the ratings beside it: ratings.csv, ratings.dat or u.data";
+  for (const std::string text : {"1::F::1::10::48067\n2::M::56::16::70072\n",
+                                 "1|24|M|technician|85711\n2|53|F|other|94043\n"}) {
+    EXPECT_TRUE(fails_with(ExitCode::bad_data,
+                           "t: is a table of users, as MovieLens' users.dat and "
+                           "u.user are / " +
+                               help,
+                           [&] { read_ratings_text(text, "t", {}); }));
+  }
+  for (const std::string text :
+       {"1::Toy Story (1995)::Animation|Comedy\n2::Jumanji (1995)::Adventure\n",
+        "1|Toy Story (1995)|01-Jan-1995||http://x|0\n2|GoldenEye "
+        "(1995)|01-Jan-1995||http://y|0\n"}) {
+    EXPECT_TRUE(fails_with(ExitCode::bad_data,
+                           "t: is a table of movies, as MovieLens' movies.dat "
+                           "and u.item are / " +
+                               help,
+                           [&] { read_ratings_text(text, "t", {}); }));
+  }
+  // What says where ratings stand is believed, and items may be called so.
+  ReadOptions options;
+  options.columns = {"1", "4", "3"};
+  EXPECT_EQ(read_ratings_text("1::F::1::10::48067\n2::M::56::16::70072\n", "t", options).size(), 2);
+  EXPECT_EQ(read_ratings_text("1,M,3\n2,F,4\n", "t", {}).size(), 2);
+  EXPECT_EQ(read_ratings_text("1::Toy Story (1995)::3\n2::Jumanji (1995)::4\n", "t", {}).size(), 2);
+}
+
+TEST(ReaderLayout, ErrorsOfPairsSpeakOfPairs) {
+  ReadOptions options;
+  options.rating_optional = true;
+  options.keep_ratings = false;
+  for (const auto& [text, what] :
+       {std::pair("", "is empty"), std::pair("\n\n", "has no pairs, only"),
+        std::pair("user,item\n", "has a header but no pairs")}) {
+    const auto error = testing::error_of([&] { read_ratings_text(text, "t", options); });
+    ASSERT_TRUE(error) << what;
+    EXPECT_THAT(error->what(), HasSubstr(what));
+    EXPECT_EQ(error->help(), "pass a file with one user and item per line");
+  }
+  EXPECT_TRUE(fails_with(ExitCode::bad_data,
+                         "has 1 column, expected at least 2 / separate user and "
+                         "item by commas",
+                         [&] { read_ratings_text("x\n", "t", options); }));
+}
+
 TEST(ReaderLayout, StringIdsKeepTheirTextAndOrderOfAppearance) {
   const RawRatings ratings = read_ratings(tiny("string_ids.csv"), {});
   std::vector<ReadRow> expected = twelve_ratings();

@@ -6,10 +6,12 @@
 #include "tests/support/temporary_folder.hpp"
 #include "tests/unit/ratings/packed.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -111,6 +113,41 @@ TEST(ReaderTitles, FilesOfRatingsAreRefusedInEveryLayout) {
   std::string people;
   for (int line = 0; line < 10; ++line) people += std::to_string(line) + "|24|M|technician|85711\n";
   EXPECT_TRUE(fails_with(ExitCode::bad_data, numbers, reading(people)));
+}
+
+TEST(ReaderTitles, SaidTwiceAreTheLastOnesAndWarnedOfWhereTheyDiffer) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("movies.csv");
+  write_bytes(path, "movieId,title\n7,A\n8,B\n7,A\n");
+  EXPECT_TRUE(read_titles(path).warnings.empty());
+  write_bytes(path, "movieId,title\n7,A\n8,B\n7,C\n8,D\n");
+  const Titles titles = read_titles(path);
+  ASSERT_EQ(titles.warnings.size(), 1U);
+  EXPECT_EQ(titles.warnings[0], path +
+                                    " gives items another title 2 times, of which the last counts; "
+                                    "the first time item \"7\" is \"A\" and then \"C\"");
+}
+
+TEST(ReaderTitles, ErrorsOfThemDoNotSpeakOfRatings) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("movies.csv");
+  const std::string titles =
+      "pass movies.csv, movies.dat or u.item, or a CSV with a header: movieId,title";
+  for (const auto& [text, what, help] :
+       {std::tuple(std::string(), "is empty", titles),
+        std::tuple(std::string("10\n11\n"), "has no titles that can be found", titles),
+        std::tuple(std::string("movieId,title\n10,X\0\n", 20), "NUL byte",
+                   std::string("download or copy the file again")),
+        std::tuple("movieId,title\n10," + std::string(2 << 20, 'x') + "\n", "longer than 1 MiB",
+                   std::string("is it a text with one item and title per line?")),
+        std::tuple(std::string("%PDF-1.4"), "is a PDF, not a text file of titles",
+                   std::string("pass the data that the PDF describes, as CSV"))}) {
+    write_bytes(path, text);
+    const auto error = testing::error_of([&] { read_titles(path); });
+    ASSERT_TRUE(error) << what;
+    EXPECT_THAT(error->what(), ::testing::HasSubstr(what));
+    EXPECT_EQ(error->help(), help);
+  }
 }
 
 TEST(ReaderTitles, ThatAreNumbersAmongOthersAreTitles) {
