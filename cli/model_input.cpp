@@ -45,6 +45,9 @@ void expect_ids_of(const Model& model, ReadOptions& read) {
   read.is_known_pair = [&model](std::string_view user, std::string_view item) {
     return model.users.find(user) || model.items.find(item);
   };
+  if (model.users.kind() == IdKind::string && model.items.kind() == IdKind::string) {
+    read.ids_elsewhere = IdKind::string;
+  }
 }
 
 std::vector<std::int32_t> model_indices(const RawIds& ids, const IdIndex& index) {

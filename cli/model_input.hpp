@@ -13,8 +13,8 @@
 
 namespace alsatian {
 
-/// Lets the reader take no first line with an id that the model knows for a header. Keeps a
-/// reference to the model.
+/// Lets the reader take no first line with an id that the model knows for a header, and ids for
+/// strings where the model's are: 01 is not 1 then. Keeps a reference to the model.
 void expect_ids_of(const Model& model, ReadOptions& read);
 
 /// The index of each row's id, -1 where the model does not know it. [rows]

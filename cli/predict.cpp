@@ -67,9 +67,6 @@ Pairs read_pairs(const Model& model, PredictOptions& options, const Log& log) {
   options.reading.read.keep_ratings = false;
   options.reading.read.keep_times = false;
   expect_ids_of(model, options.reading.read);
-  const bool strings = model.users.kind() == IdKind::string && model.items.kind() == IdKind::string;
-  // As in training: 01 is not 1, and a name above numbers is an id.
-  if (strings && !options.reading.read.ids) options.reading.read.ids = IdKind::string;
   Pairs pairs;
   pairs.raw = read_logged(options.pairs, options.reading, log);
   log.field("lines", account_text(pairs.raw.account));

@@ -215,7 +215,7 @@ bool is_unknown_header(const FirstRecords& records, const ColumnRoles& roles,
   if (has_number(records.first) || names.size() < wanted) return false;
   if (!std::ranges::all_of(names, could_be_name)) return false;
   if (options.is_known_pair && options.is_known_pair(names[0], names[1])) return false;
-  const bool integer_ids = options.ids != IdKind::string &&
+  const bool integer_ids = (options.ids ? options.ids : options.ids_elsewhere) != IdKind::string &&
                            (records.is_numeric(roles.user) || records.is_numeric(roles.item));
   if (roles.rating < 0) return integer_ids && options.columns.empty();
   if (!records.is_numeric(roles.rating)) return false;

@@ -63,12 +63,13 @@ Fit fit_of(std::string_view sample, const Delimiter& delimiter, int fewest_colum
     return ++records < records_compared;
   });
   fit.columns = fit.first_columns;
-  // First records that most others disagree with are the malformed ones.
-  const auto usual =
-      std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; });
-  if (usual != counts.end() && usual->second > counts[fit.first_columns] &&
-      usual->first >= fewest_columns) {
-    fit.columns = usual->first;
+  // First records that most others disagree with are the malformed ones, and so are those that are
+  // too short for a rating where as many others are not.
+  std::int64_t most = counts[fit.first_columns] - (fit.first_columns < fewest_columns ? 1 : 0);
+  for (const auto& [columns, count] : counts) {
+    if (columns < fewest_columns || count <= most) continue;
+    fit.columns = columns;
+    most = count;
   }
   fit.agreeing = counts[fit.columns];
   return fit;
@@ -348,8 +349,9 @@ Layout detect_layout(std::string_view text, const std::string& place, const Read
   const Votes votes = count_votes(layout);
   if (!choice.by_name && options.columns.empty())
     check_positions(layout, votes, options.rating_optional, place);
-  layout.user_ids = options.ids.value_or(votes.users.kind());
-  layout.item_ids = options.ids.value_or(votes.items.kind());
+  const std::optional<IdKind> ids = options.ids ? options.ids : options.ids_elsewhere;
+  layout.user_ids = ids.value_or(votes.users.kind());
+  layout.item_ids = ids.value_or(votes.items.kind());
   layout.description = describe(layout, records, choice, votes);
   return layout;
 }

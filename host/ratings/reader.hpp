@@ -26,6 +26,9 @@ struct ReadOptions {
   char decimal = '.';
   /// `--ids`: nothing means decided on the first MiB, a later contradiction is an error.
   std::optional<IdKind> ids;
+  /// Where ids is nothing: the kind of the ids that these are compared with. Decided on the first
+  /// MiB where this is nothing too; a matrix has integers whatever it is.
+  std::optional<IdKind> ids_elsewhere;
   OnBadLine on_bad_line = OnBadLine::error;
   /// `--on-bad-line skip:N`: more than N bad lines are an error after all.
   std::optional<std::int64_t> bad_line_limit;

@@ -178,6 +178,15 @@ TEST(Pairs, OfStringIdsAreAllPredictedAlsoWhereNumbersFollow) {
   RunOptions options;
   options.input = "user,item\n5,7\n9,8\n";
   EXPECT_EQ(Tsv(run(predict, options).output).rows(), 2U);
+  // Numbers are ids as they are written, and the integers of a matrix are their text.
+  options.input = "05,7\n5,7\n9,8\n";
+  const Tsv rows(run(predict, options).output);
+  ASSERT_EQ(rows.rows(), 3U);
+  EXPECT_NE(rows.at(0, "prediction"), rows.at(1, "prediction"));
+  options.input = "%%MatrixMarket matrix coordinate pattern general\n9 9 2\n5 7\n9 8\n";
+  const Tsv matrix(run(predict, options).output);
+  ASSERT_EQ(matrix.rows(), 2U);
+  EXPECT_EQ(matrix.at(0, "prediction"), rows.at(1, "prediction"));
 }
 
 TEST(Quiet, LeavesNothingButResultsOfEveryCommand) {

@@ -128,6 +128,13 @@ TEST(ShortFirstLines, AreTheBadOnesWhereMostOthersAreLonger) {
   EXPECT_EQ(rows_of(ratings), expected);
 }
 
+TEST(ShortFirstLines, AreTheBadOnesWhereAsManyAreLongEnough) {
+  for (const std::string text : {"1,2\n1,3,4\n", "1,2\n1,3\n1,2,3\n2,2,4\n"}) {
+    EXPECT_TRUE(fails_with(ExitCode::bad_data, "t:1: 2 columns, expected 3",
+                           [&] { read_ratings_text(text, "t", {}); }));
+  }
+}
+
 TEST(ShortFirstLines, AreTheRuleWhereFewOthersAreLonger) {
   EXPECT_TRUE(fails_with(ExitCode::bad_data, "t:1: \"1,2\" has 2 columns and no rating",
                          [&] { read_ratings_text("1,2\n1,3\n2,2\n1,2,3\n", "t", {}); }));
