@@ -26,7 +26,7 @@ struct SgdOptions {
   /// on average over ratings. Of steps that meet in a row all but one are lost.
   double most_meetings = 1.0;
   /// Hogwild: warps that a multiprocessor is given.
-  int warps_per_processor = 24;
+  int warps_per_processor = 28;
 };
 
 /// What may change from epoch to epoch.

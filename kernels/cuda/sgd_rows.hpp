@@ -324,7 +324,7 @@ inline constexpr unsigned sgd_threads = device::warp_lanes;
 /// Warps for which registers are left on a multiprocessor, at least.
 template <int Pieces>
 constexpr unsigned sgd_warps_per_processor() {
-  return Pieces == 1 ? 24 : Pieces == 2 ? 16 : 8;
+  return Pieces == 1 ? 28 : Pieces == 2 ? 16 : 8;
 }
 
 /// One stage of a schedule: thread block b visits block (b, (b + stage) mod grid).
