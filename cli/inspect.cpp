@@ -57,6 +57,7 @@ void add_algorithm(Facts& facts, const Als& als) {
   const bool cholesky = als.solver == Solver::cholesky;
   facts.text("solver", cholesky ? "cholesky" : "cg");
   if (!cholesky) facts.count("solver_steps", als.solver_steps);
+  facts.text("precision", als.precision == Precision::fast ? "fast" : "fp32");
 }
 
 void add_algorithm(Facts& facts, const Mle& mle) {

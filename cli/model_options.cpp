@@ -49,6 +49,10 @@ void add_algorithm_options(CommandLine& line, ModelOptions& options) {
   line.whole("--solver-steps", options.solver_steps,
              {.lowest = 1, .highest = 10'000, .example = "6"},
              "Steps of --solver cg per row [1 to 10000, default 6]");
+  line.choice(
+      "--precision", options.precision, {{"fp32", Precision::fp32}, {"fast", Precision::fast}},
+      "With --device cuda: sums over ratings as exact as in float, or of factors rounded to "
+      "halves, a quarter sooner [default fp32]");
   line.group("mle alone");
   line.choice("--likelihood", options.likelihood,
               {{"gaussian", Gaussian{}},
@@ -104,6 +108,7 @@ void refuse_foreign_options(const ModelOptions& options, bool has_validation) {
   };
   for_als(options.solver.has_value(), "--solver");
   for_als(options.solver_steps.has_value(), "--solver-steps");
+  for_als(options.precision.has_value(), "--precision");
   refuse_unless(options.solver == Solver::conjugate_gradient, options.solver_steps.has_value(),
                 "--solver-steps", "--solver cg", leave("--solver-steps", "--solver cg"));
   for_mle(options.learning_rate.has_value(), "--lr");
@@ -161,6 +166,7 @@ Algorithm make_algorithm(const ModelOptions& options) {
   Als als;
   if (options.solver) als.solver = *options.solver;
   if (options.solver_steps) als.solver_steps = *options.solver_steps;
+  if (options.precision) als.precision = *options.precision;
   return als;
 }
 

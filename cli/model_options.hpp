@@ -24,6 +24,7 @@ struct ModelOptions {
   std::optional<double> positive;
   std::optional<Solver> solver;
   std::optional<int> solver_steps;
+  std::optional<Precision> precision;
   std::optional<double> learning_rate;
   std::optional<Optimizer> optimizer;
   std::optional<Schedule> schedule;

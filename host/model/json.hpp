@@ -35,6 +35,8 @@ class JsonFields {
  public:
   JsonFields(const nlohmann::json& object, std::string place, std::string name);
 
+  /// Whether the field is there: those that older files lack.
+  bool has(const std::string& key) const { return object_.contains(key); }
   /// A finite number in [lowest, highest].
   double number(const std::string& key, double lowest = std::numeric_limits<double>::lowest(),
                 double highest = std::numeric_limits<double>::max()) const;

@@ -17,6 +17,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 constexpr std::array<NamedValue<Solver>, 2> solvers{
     {{Solver::cholesky, "cholesky"}, {Solver::conjugate_gradient, "cg"}}};
+constexpr std::array<NamedValue<Precision>, 2> precisions{
+    {{Precision::fp32, "fp32"}, {Precision::fast, "fast"}}};
 constexpr std::array<NamedValue<Optimizer>, 2> optimizers{
     {{Optimizer::adagrad, "adagrad"}, {Optimizer::sgd, "sgd"}}};
 constexpr std::array<NamedValue<Schedule>, 2> schedules{
@@ -58,6 +60,7 @@ ordered_json finite_or_null(const std::optional<double>& value) {
 void add_fields(ordered_json& fields, const Als& als) {
   fields["solver"] = name_of(als.solver, solvers);
   fields["solver_steps"] = als.solver_steps;
+  fields["precision"] = name_of(als.precision, precisions);
 }
 
 void add_fields(ordered_json& fields, const Mle& mle) {
@@ -75,6 +78,7 @@ void add_fields(ordered_json& fields, const LeastSquares& least_squares) {
 void read_fields(const JsonFields& fields, Als& als) {
   als.solver = named(fields, "solver", solvers);
   als.solver_steps = static_cast<int>(fields.integer("solver_steps", 1, most));
+  if (fields.has("precision")) als.precision = named(fields, "precision", precisions);
 }
 
 void read_fields(const JsonFields& fields, Mle& mle) {

@@ -56,10 +56,14 @@ AlsatianCudaSpec to_spec(const ModelSpec& spec, double mean) {
                           .biases = spec.biases ? 1 : 0,
                           .regularization = to_regularization(spec.regularization),
                           .mean = mean,
+                          .fast = 0,
                           .adagrad = 0,
                           .inner_steps = 0};
   if (const auto* mle = std::get_if<Mle>(&spec.algorithm)) {
     result.adagrad = mle->optimizer == Optimizer::adagrad ? 1 : 0;
+  }
+  if (const auto* als = std::get_if<Als>(&spec.algorithm)) {
+    result.fast = als->precision == Precision::fast ? 1 : 0;
   }
   if (const auto* choice = std::get_if<LeastSquares>(&spec.algorithm)) {
     result.inner_steps = choice->inner_steps;

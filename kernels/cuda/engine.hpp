@@ -34,7 +34,7 @@ struct EngineSpec {
   double mean = 0;
   Halves halves = Halves::two;  // als: what stands for a factor in sums over ratings
   bool adagrad = true;          // mle
-  int inner_steps = 50;         // ls
+  int inner_steps = 50;    // ls
 };
 
 /// Ratings one by one; −1 is an unknown row.

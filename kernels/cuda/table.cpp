@@ -141,6 +141,7 @@ EngineSpec to_spec(const AlsatianCudaSpec& spec) {
           .biases = spec.biases != 0,
           .regularization = to_regularization(spec.regularization),
           .mean = spec.mean,
+          .halves = spec.fast != 0 ? Halves::one : Halves::two,
           .adagrad = spec.adagrad != 0,
           .inner_steps = spec.inner_steps};
 }

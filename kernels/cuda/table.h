@@ -95,6 +95,7 @@ typedef struct AlsatianCudaSpec {
   int32_t biases; /* 0 or 1, as all flags below */
   AlsatianCudaRegularization regularization;
   double mean;         /* of the scores */
+  int32_t fast;        /* als: one half a factor in sums over ratings */
   int32_t adagrad;     /* mle */
   int32_t inner_steps; /* ls: most steps of conjugate gradients in a step */
 } AlsatianCudaSpec;

@@ -34,6 +34,7 @@ std::vector<ModelSpec> trainings() {
           spec_of(Mle{}, 17),
           spec_of(Mle{.optimizer = Optimizer::sgd}, 5, Poisson{}),
           spec_of(LeastSquares{}, 17),
+          spec_of(Als{.precision = Precision::fast}, 17),
           spec_of(Als{}, 0),
           spec_of(Mle{}, 0),
           spec_of(LeastSquares{}, 0)};
@@ -265,6 +266,29 @@ TEST_F(CudaBackend, KeepsWhatTheBackendOfTheCpuKeeps) {
     const BackendState expected = make_cpu_backend(problem_of(spec), {})->state();
     EXPECT_EQ(fast, expected) << algorithm_name(spec.algorithm) << ": the same start";
   }
+}
+
+/// F after three epochs, or sweeps over both sides.
+double objective_after_three(const ModelSpec& spec) {
+  const auto backend = cuda_backend(problem_of(spec));
+  for (int epoch = 0; epoch < 3; ++epoch) {
+    if (std::holds_alternative<Mle>(spec.algorithm)) {
+      backend->sgd_epoch(0.05, epoch);
+    } else {
+      backend->als_half_sweep(Side::users);
+      backend->als_half_sweep(Side::items);
+    }
+  }
+  return backend->objective().value;
+}
+
+TEST_F(CudaBackend, SweepsFastToTheObjectiveOfFloatsButForTheRoundingOfHalves) {
+  const double exact = objective_after_three(spec_of(Als{}, 33));
+  const double fast = objective_after_three(spec_of(Als{.precision = Precision::fast}, 33));
+  EXPECT_NE(fast, exact) << "something else is summed";
+  // A factor is off by 2⁻¹¹ of itself at most, and F's minimum is flat: the square of that, for
+  // every one of six half-sweeps, and room for those that are not at a minimum yet.
+  EXPECT_NEAR(fast, exact, std::ldexp(exact, -11));
 }
 
 TEST_F(CudaBackend, ReachesTheReferencesLeastSquaresObjective) {

@@ -57,6 +57,34 @@ TEST(Cuda, TrainsToTheErrorOfTheCpu) {
   }
 }
 
+TEST(Cuda, TrainsAsFastAsAskedAndRecordsItInTheModel) {
+  const TemporaryFolder folder;
+  const std::string model = (folder.path() / "model.safetensors").string();
+  const auto train = [&](const std::vector<std::string>& how) {
+    const std::vector<std::string> arguments = {
+        "train",     "--data", ProblemFolder::shared().ratings(),
+        "--holdout", "0.1",    "--epochs",
+        "3",         "--k",    "5",
+        "--device",  "cuda",
+
+        "--out",     model};
+    const RunResult result = run_with_module(with(arguments, how));
+    EXPECT_EQ(result.code, 0) << result.error;
+    return result;
+  };
+  const auto recorded = [&](const std::string& name) {
+    const RunResult result = run({"inspect", model, "--format", "jsonl"});
+    EXPECT_EQ(result.code, 0) << result.error;
+    return result.output.substr(result.output.find("\"" + name + "\":"), name.size() + 12);
+  };
+  const auto rmse = [](const RunResult& result) { return Tsv(result.output).number(0, "rmse"); };
+
+  const double exact = rmse(train({"--model", "als"}));
+  EXPECT_THAT(recorded("precision"), HasSubstr("\"fp32\""));
+  EXPECT_NEAR(rmse(train({"--model", "als", "--precision", "fast"})), exact, 1e-4);
+  EXPECT_THAT(recorded("precision"), HasSubstr("\"fast\""));
+}
+
 TEST(Cuda, DryRunPrintsThePlanOfTheDevice) {
   const RunResult result = run_with_module(train_arguments({"--dry-run"}));
   ASSERT_EQ(result.code, 0) << result.error;
