@@ -35,7 +35,7 @@ constexpr std::string_view exit_codes =
     "    0 success          64 options             65 content of an input  66 input missing\n"
     "   69 no such device   70 internal error      71 out of memory        73 cannot create "
     "output\n"
-    "   74 reading or writing failed   75 busy   77 no permission   80 training diverged\n"
+    "   74 reading or writing failed   75 log busy   77 no permission   80 training diverged\n"
     "  130 and such: stopped by signal 2 and such, after saving\n";
 
 void print_overview() {

@@ -17,7 +17,8 @@ void add_output_options(CommandLine& line, TrainOptions& options) {
   line.group("Output");
   line.text("--out", "FILE", options.out,
             "Where the model is saved, as safetensors [default none]");
-  line.text("--log", "FILE", options.log, "JSON Lines, one object an epoch [default none]");
+  line.text("--log", "FILE", options.log,
+            "JSON Lines, one object an epoch; of one run at a time [default none]");
   line.whole("--evaluate-every", options.evaluate_every,
              {.lowest = 1, .highest = 1'000'000, .example = "5"},
              "Epochs between evaluations, each of which costs a pass over the ratings; the last "

@@ -21,7 +21,7 @@ enum class ExitCode : int {
   out_of_memory = 71,  // host or device, or no more threads
   cannot_create = 73,  // output that cannot be created
   input_output = 74,   // reading or writing failed half way
-  busy = 75,           // somebody else writes there
+  busy = 75,           // another run writes there
   no_permission = 77,  // an input that may not be read
   diverged = 80,       // training left the finite numbers
 };

@@ -11,7 +11,10 @@
 #include <cstring>
 #include <fcntl.h>
 #include <string_view>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace alsatian {
 namespace {
@@ -57,16 +60,37 @@ Json to_json(const EpochStats& stats, const std::vector<std::string>& test_names
   return line;
 }
 
+/// Held until the file is closed, also by a killed process. False where another run holds it; some
+/// file systems have no locks, and a log there is as it was: of the last who writes.
+bool lock(int descriptor) {
+  return ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
 }  // namespace
 
 LogObserver::LogObserver(std::string path, std::vector<std::string> test_names)
     : path_(std::move(path)), test_names_(std::move(test_names)) {
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) {
-    throw Error(ExitCode::cannot_create, printable(path_),
-                fmt::format("cannot create: {}", std::strerror(errno)),
-                "check the folder after --log");
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) refuse(errno);
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) return;
+  // Emptied only once it is ours: the lines of a run that goes on must stay.
+  if (!lock(descriptor_)) {
+    ::close(std::exchange(descriptor_, -1));
+    throw Error(ExitCode::busy, printable(path_), "is being written by another run",
+                "wait until that has ended, or choose another --log");
   }
+  if (::ftruncate(descriptor_, 0) != 0) {
+    const int error_number = errno;
+    ::close(std::exchange(descriptor_, -1));
+    refuse(error_number);
+  }
+}
+
+void LogObserver::refuse(int error_number) const {
+  throw Error(ExitCode::cannot_create, printable(path_),
+              fmt::format("cannot create: {}", std::strerror(error_number)),
+              "check the folder after --log");
 }
 
 LogObserver::~LogObserver() {

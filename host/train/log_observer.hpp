@@ -16,7 +16,8 @@ namespace alsatian {
 /// training_seconds, evaluation_seconds, total_seconds, ratings_per_second, repaired_pivots.
 class LogObserver : public Observer {
  public:
-  /// Empties or creates the file. Throws Error 73.
+  /// Creates or empties the file, which is this run's alone until finish() or the end. Throws Error
+  /// 73, or 75 where another run writes to it.
   LogObserver(std::string path, std::vector<std::string> test_names);
   ~LogObserver() override;
   LogObserver(const LogObserver&) = delete;
@@ -31,6 +32,8 @@ class LogObserver : public Observer {
   void finish(const std::string& model);
 
  private:
+  [[noreturn]] void refuse(int error_number) const;
+
   std::string path_;
   std::vector<std::string> test_names_;
   std::optional<int> fold_;
