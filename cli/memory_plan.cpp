@@ -91,8 +91,8 @@ std::int64_t csr_bytes(std::int64_t rows, std::int64_t observations) {
 
 /// What the threads of `als` solve their rows in.
 std::int64_t row_scratch_bytes(std::int64_t longest_row, const ModelSpec& spec,
-                               bool double_precision) {
-  if (!double_precision) {
+                               WorkingPrecision precision) {
+  if (precision == WorkingPrecision::in_float) {
     cpu::AlsTask task;
     task.opposite.rank = spec.rank;
     return times(thread_count(), cpu::kernels(best_isa()).als_scratch(task) * 4);
@@ -103,13 +103,13 @@ std::int64_t row_scratch_bytes(std::int64_t longest_row, const ModelSpec& spec,
 }
 
 /// The largest rank whose plan fits; -1 where not even rank 0 does.
-std::int32_t largest_fitting_rank(const Dataset& dataset, ModelSpec spec, bool double_precision,
-                                  std::int64_t available_bytes) {
+std::int32_t largest_fitting_rank(const TrainingSizes& sizes, ModelSpec spec,
+                                  WorkingPrecision precision, std::int64_t available_bytes) {
   std::int32_t fits = -1;
   std::int32_t too_large = spec.rank;
   while (too_large - fits > 1) {
     spec.rank = fits + (too_large - fits) / 2;
-    const bool inside = plan_memory(dataset, spec, double_precision).total_bytes <= available_bytes;
+    const bool inside = plan_memory(sizes, spec, precision).total_bytes <= available_bytes;
     (inside ? fits : too_large) = spec.rank;
   }
   return fits;
@@ -117,17 +117,24 @@ std::int32_t largest_fitting_rank(const Dataset& dataset, ModelSpec spec, bool d
 
 }  // namespace
 
-MemoryPlan plan_memory(const Dataset& dataset, const ModelSpec& spec, bool double_precision) {
-  const std::int64_t users = dataset.users.size();
-  const std::int64_t items = dataset.items.size();
-  const std::int64_t train = dataset.train.size();
-  std::int64_t held_out = dataset.validation.size();
-  for (const TestSet& test : dataset.tests) held_out += test.ratings.size();
+TrainingSizes training_sizes(const Dataset& dataset) {
+  TrainingSizes sizes{.users = dataset.users.size(),
+                      .items = dataset.items.size(),
+                      .train = dataset.train.size(),
+                      .held_out = dataset.validation.size()};
+  for (const TestSet& test : dataset.tests) sizes.held_out += test.ratings.size();
+  return sizes;
+}
+
+MemoryPlan plan_memory(const TrainingSizes& sizes, const ModelSpec& spec,
+                       WorkingPrecision precision) {
+  const auto [users, items, train, held_out] = sizes;
+  const bool doubled = precision == WorkingPrecision::in_double;
   const std::int64_t parameters = times(users + items, std::int64_t{spec.rank} + 1);
-  const std::int64_t working_bytes = double_precision ? 8 : 4;
+  const std::int64_t working_bytes = doubled ? 8 : 4;
   // The backend in float pads its rows, which is most of them where the rank is small.
   const std::int64_t working_parameters =
-      times(users + items, std::int64_t{double_precision ? spec.rank : cpu::padded(spec.rank)} + 1);
+      times(users + items, std::int64_t{doubled ? spec.rank : cpu::padded(spec.rank)} + 1);
 
   MemoryPlan plan;
   plan.parts = {
@@ -142,8 +149,7 @@ MemoryPlan plan_memory(const Dataset& dataset, const ModelSpec& spec, bool doubl
   };
   if (std::holds_alternative<Als>(spec.algorithm)) {
     const std::int64_t longest_row = std::min(train, std::max(users, items));
-    plan.parts.push_back(
-        {"scratch_of_threads", row_scratch_bytes(longest_row, spec, double_precision)});
+    plan.parts.push_back({"scratch_of_threads", row_scratch_bytes(longest_row, spec, precision)});
   }
   if (std::holds_alternative<Mle>(spec.algorithm)) {
     plan.parts.push_back({"visiting_order", times(train, 12)});
@@ -162,11 +168,11 @@ std::int64_t available_memory() {
   return std::min({machine_memory(), address_space(), control_group_memory()});
 }
 
-void check_memory(const Dataset& dataset, const ModelSpec& spec, bool double_precision,
+void check_memory(const TrainingSizes& sizes, const ModelSpec& spec, WorkingPrecision precision,
                   std::int64_t available_bytes) {
-  const std::int64_t needed = plan_memory(dataset, spec, double_precision).total_bytes;
+  const std::int64_t needed = plan_memory(sizes, spec, precision).total_bytes;
   if (needed <= available_bytes) return;
-  const std::int32_t fits = largest_fitting_rank(dataset, spec, double_precision, available_bytes);
+  const std::int32_t fits = largest_fitting_rank(sizes, spec, precision, available_bytes);
   throw Error(ExitCode::out_of_memory, fmt::format("--k {}", spec.rank),
               fmt::format("training needs {}, {} are free here; {}", human_bytes(needed),
                           human_bytes(available_bytes),

@@ -23,16 +23,29 @@ struct MemoryPlan {
   std::int64_t total_bytes = 0;
 };
 
-/// Sums saturate instead of overflowing. double_precision: the reference backend. Counts the
-/// scratch of as many threads as the process uses.
-MemoryPlan plan_memory(const Dataset& dataset, const ModelSpec& spec, bool double_precision);
+/// What the arrays of a training depend on.
+struct TrainingSizes {
+  std::int64_t users = 0;
+  std::int64_t items = 0;
+  std::int64_t train = 0;     // ratings
+  std::int64_t held_out = 0;  // ratings for validation and testing
+};
+
+TrainingSizes training_sizes(const Dataset& dataset);
+
+/// What the backend calculates in: the reference in double, the others in float.
+enum class WorkingPrecision { in_float, in_double };
+
+/// Sums saturate instead of overflowing. Counts the scratch of as many threads as the process uses.
+MemoryPlan plan_memory(const TrainingSizes& sizes, const ModelSpec& spec,
+                       WorkingPrecision precision);
 
 /// Bytes that this process may still allocate: the least of the machine's available memory, the
 /// address space limit and the control group's limit, as far as they are known.
 std::int64_t available_memory();
 
 /// Throws Error 71 with both sizes and the largest k that fits.
-void check_memory(const Dataset& dataset, const ModelSpec& spec, bool double_precision,
+void check_memory(const TrainingSizes& sizes, const ModelSpec& spec, WorkingPrecision precision,
                   std::int64_t available_bytes);
 
 }  // namespace alsatian

@@ -47,7 +47,9 @@ class TrainCommand {
     trainer_.device = checked_device(options.device);
     trainer_.evaluate_every = options.evaluate_every;
     chooses_cuda(chosen_.spec, trainer_.device);  // before anything is read
-    double_precision_ = trainer_.device.kind == DeviceOptions::Kind::reference;
+    if (trainer_.device.kind == DeviceOptions::Kind::reference) {
+      precision_ = WorkingPrecision::in_double;
+    }
   }
 
   void run() {
@@ -59,7 +61,7 @@ class TrainCommand {
     RawRatings ratings = read_logged(options_.data, options_.reading, log_);
     if (options_.dry_run) {
       const std::string layout = ratings.layout;
-      plan(make_dataset(std::move(ratings)), layout);
+      plan(make_dataset(std::move(ratings), largest_split()), layout);
     } else if (split_.kind == SplitRule::Kind::fold) {
       cross_validate(PreparedRatings(std::move(ratings), options_.cleaning));
     } else {
@@ -70,7 +72,7 @@ class TrainCommand {
  private:
   void plan(const Dataset& dataset, const std::string& layout) {
     log_spec(chosen_.spec, dataset, log_);
-    const MemoryPlan memory = plan_memory(dataset, chosen_.spec, double_precision_);
+    const MemoryPlan memory = plan_memory(training_sizes(dataset), chosen_.spec, precision_);
     Table table(output_, options_.format, {"name", "value"});
     table.row({"layout", layout});
     table.row({"users", std::int64_t{dataset.users.size()}});
@@ -94,12 +96,29 @@ class TrainCommand {
     table.row({"device_free_bytes", device.free_bytes});
   }
 
-  Dataset make_dataset(RawRatings ratings) const {
-    return with_tests(build_dataset(std::move(ratings), options_.cleaning, split_), options_, log_);
+  Dataset make_dataset(RawRatings ratings, const SplitRule& split) const {
+    return with_tests(build_dataset(std::move(ratings), options_.cleaning, split), options_, log_);
+  }
+
+  /// That of the last fit of cross-validation, which holds no fold out.
+  SplitRule split_of_everything() const {
+    SplitRule split = split_;
+    split.kind = SplitRule::Kind::none;
+    split.folds = 0;
+    return split;
+  }
+
+  bool fits_everything_last() const {
+    return split_.kind == SplitRule::Kind::fold && !options_.out.empty();
+  }
+
+  /// Of all that is trained on, what takes the most memory.
+  SplitRule largest_split() const {
+    return fits_everything_last() ? split_of_everything() : split_;
   }
 
   void train_once(RawRatings ratings) {
-    const Dataset dataset = make_dataset(std::move(ratings));
+    const Dataset dataset = make_dataset(std::move(ratings), split_);
     prepare_training(test_names(dataset));
     const TrainingResult result = fit(dataset);
     save(result);
@@ -112,6 +131,7 @@ class TrainCommand {
   }
 
   void cross_validate(PreparedRatings ratings) {
+    if (fits_everything_last()) check_last_fit(ratings);
     prepare_training({"fold"});
     std::vector<SummaryRow> rows;
     std::int32_t empty_folds = 0;
@@ -145,13 +165,21 @@ class TrainCommand {
     // finished after that fit: a full disk must not cost the model.
     const std::unique_ptr<LogObserver> log = std::move(log_file_);
     try {
-      if (!options_.out.empty()) fit_everything(std::move(ratings));
-    } catch (const Interrupted&) {
-      print_before_stop(rows);
+      if (fits_everything_last()) fit_everything(std::move(ratings));
+    } catch (...) {
+      print_before_end(rows);
       throw;
     }
     if (log) log->finish(fate_of_model());
     print_summary(output_, options_.format, rows);
+  }
+
+  /// The last fit is the largest: where memory is short for it alone, the folds would be in vain.
+  void check_last_fit(const PreparedRatings& ratings) const {
+    // What validation keeps out takes no more than what is trained on.
+    const TrainingSizes sizes{
+        .users = ratings.users().size(), .items = ratings.items().size(), .train = ratings.size()};
+    check_memory(sizes, chosen_.spec, precision_, available_bytes());
   }
 
   /// Means over some of the folds would be taken for those over all: they are left out.
@@ -159,25 +187,25 @@ class TrainCommand {
     log_.warning(fmt::format(
         "stopped on request after {} of {} folds: {}no model is saved", finished, split_.folds,
         finished > 0 ? "their figures are printed without mean and sd, " : ""));
-    if (finished > 0) print_before_stop(rows);
+    if (finished > 0) print_before_end(rows);
     throw Interrupted{stop_->signal()};
   }
 
-  /// A reader that has gone must not turn the signal into success.
-  void print_before_stop(const std::vector<SummaryRow>& rows) {
+  /// What ends the command stays what it ends with, whatever becomes of the figures.
+  void print_before_end(const std::vector<SummaryRow>& rows) {
     try {
       print_summary(output_, options_.format, rows);
     } catch (const OutputClosed&) {
+    } catch (const Error& error) {
+      log_.warning(fmt::format("{}: {}", error.place(), error.what()));
     }
   }
 
   /// The last fit of cross-validation: nothing is held out, so nothing is measured.
   void fit_everything(PreparedRatings ratings) {
-    SplitRule split = split_;
-    split.kind = SplitRule::Kind::none;
-    split.folds = 0;
     log_.field("fold", "last fit, on everything");
-    const Dataset dataset = with_tests(std::move(ratings).split(split), options_, log_);
+    const Dataset dataset =
+        with_tests(std::move(ratings).split(split_of_everything()), options_, log_);
     save(fit(dataset));
   }
 
@@ -186,12 +214,13 @@ class TrainCommand {
     log_spec(chosen_.spec, dataset, log_);
     if (init_) log_start(dataset);
     const std::int64_t available = available_bytes();
-    check_memory(dataset, chosen_.spec, double_precision_, available);
+    check_memory(training_sizes(dataset), chosen_.spec, precision_, available);
     log_.field(
         "memory",
-        fmt::format("the plan needs {}, {} are free",
-                    human_bytes(plan_memory(dataset, chosen_.spec, double_precision_).total_bytes),
-                    human_bytes(available)));
+        fmt::format(
+            "the plan needs {}, {} are free",
+            human_bytes(plan_memory(training_sizes(dataset), chosen_.spec, precision_).total_bytes),
+            human_bytes(available)));
     if (!options_.out.empty()) probe_output(options_.out, "", least_model_bytes(dataset));
     Progress progress(log_, test_names(dataset));
     TrainerOptions trainer = trainer_;
@@ -341,7 +370,7 @@ class TrainCommand {
   SplitRule split_;
   ScorerOptions scoring_;
   TrainerOptions trainer_;
-  bool double_precision_ = false;
+  WorkingPrecision precision_ = WorkingPrecision::in_float;
   bool said_that_nll_is_undefined_ = false;
   std::unique_ptr<Model> init_;
   std::unique_ptr<Titles> titles_;

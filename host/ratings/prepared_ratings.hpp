@@ -5,6 +5,7 @@
 #include "host/ratings/clean.hpp"
 #include "host/ratings/dataset.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace alsatian {
@@ -17,6 +18,9 @@ class PreparedRatings {
 
   /// Of the cleaned ratings, before any split.
   const std::string& fingerprint() const { return fingerprint_; }
+  std::int64_t size() const { return ratings_.size(); }
+  const IdIndex& users() const { return ratings_.users; }
+  const IdIndex& items() const { return ratings_.items; }
 
   /// The data set of one split. The second form moves what it can out of the ratings. Throws Error
   /// 65 when times are asked for and absent or nothing is left for training, 64 for a rule that

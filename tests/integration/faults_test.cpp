@@ -13,9 +13,11 @@
 #include <cstdint>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace alsatian::testing {
@@ -378,6 +380,87 @@ std::vector<std::string> parts_of_als(const std::string& output) {
     if (summary.at(row, "predictor") == "als") parts.push_back(summary.at(row, "part"));
   }
   return parts;
+}
+
+/// The lines of a training's --log that are whole.
+std::size_t whole_lines(const std::string& path) {
+  std::size_t count = 0;
+  for (const std::string& line : lines_of(read_bytes(path))) {
+    count += nlohmann::json::accept(line) ? 1U : 0U;
+  }
+  return count;
+}
+
+TEST(CrossValidation, PrintsItsFiguresWhereTheLastFitCannotBeSaved) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.in_child = [] { limit(RLIMIT_FSIZE, 4096); };
+  options.environment = {"GCOV_PREFIX=" + folder.file("counters")};
+  const RunResult result = run({"train", "--data", problem().ratings(), "--folds", "2", "--k", "8",
+                                "--epochs", "1", "--out", folder.file("model")},
+                               options);
+  EXPECT_EQ(result.code, 74) << result.error;
+  EXPECT_EQ(parts_of_als(result.output),
+            (std::vector<std::string>{"fold 1", "fold 2", "mean", "sd"}));
+}
+
+/// What `--dry-run` says about a training of the shared problem.
+double planned(const std::string& name, const std::vector<std::string>& more) {
+  const Tsv plan(run(with({"train", "--data", problem().ratings(), "--dry-run"}, more)).output);
+  return plan.number(plan.find("name", name), "value");
+}
+
+TEST(CrossValidation, PlansTheLastFitWhichIsTheLargest) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> folds{"--folds", "2"};
+  const std::vector<std::string> saved = with(folds, {"--out", folder.file("model")});
+  EXPECT_EQ(planned("training_ratings", saved), 9001);
+  EXPECT_LT(planned("training_ratings", folds), 9001);
+  // Between what a fold takes and what everything takes: refused before the first fold.
+  const double between = (planned("total_bytes", folds) + planned("total_bytes", saved)) / 2;
+  const std::vector<std::string> limited{"--max-memory",
+                                         std::to_string(static_cast<std::int64_t>(between))};
+  const RunResult result =
+      run(with(with({"train", "--data", problem().ratings(), "--epochs", "1"}, saved), limited));
+  EXPECT_EQ(result.code, 71) << result.error;
+  EXPECT_THAT(result.error, Not(HasSubstr("1 of 2")));
+  EXPECT_EQ(
+      run(with(with({"train", "--data", problem().ratings(), "--epochs", "1"}, folds), limited))
+          .code,
+      0);
+}
+
+TEST(Log, OfTwoRunsAtATimeIsTheFirstOnes) {
+  const TemporaryFolder folder;
+  const std::string log = folder.file("log.jsonl");
+  const std::vector<std::string> training{"train",    "--data", problem().ratings(), "--k",   "2",
+                                          "--epochs", "3",      "--quiet",           "--log", log};
+  {
+    write_bytes(log, "{\"epoch\":1}\n");
+    const int held = ::open(log.c_str(), O_WRONLY | O_CLOEXEC);
+    ASSERT_EQ(::flock(held, LOCK_EX | LOCK_NB), 0);
+    expect_refusal(run(training), 75, log + ": is being written by another run",
+                   "wait until that has ended, or choose another --log");
+    EXPECT_EQ(read_bytes(log), "{\"epoch\":1}\n");
+    ::close(held);
+  }
+  ASSERT_EQ(run(training).code, 0);
+  EXPECT_EQ(whole_lines(log), 3U);
+}
+
+TEST(Log, IsLockedForTheLengthOfTheRun) {
+  const TemporaryFolder folder;
+  const std::string log = folder.file("log.jsonl");
+  std::thread first([&] {
+    run({"train", "--data", problem().ratings(), "--k", "8", "--threads", "1", "--epochs", "300",
+         "--evaluate-every", "1", "--log", log});
+  });
+  while (whole_lines(log) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const RunResult second =
+      run({"train", "--data", problem().ratings(), "--k", "1", "--epochs", "1", "--log", log});
+  first.join();
+  EXPECT_EQ(second.code, 75) << second.error;
+  EXPECT_EQ(whole_lines(log), 300U);
 }
 
 RunResult cross_validate_until(const std::string& text, const std::string& epochs,
