@@ -1,4 +1,5 @@
 // The CPU's blocks of users, and the choice between the CPU and a GPU.
+// The GPU itself is in cuda_top_items.cpp, so that nothing here knows the module.
 #include "host/evaluate/top_items_backend.hpp"
 
 #include "host/error.hpp"
@@ -50,14 +51,14 @@ std::unique_ptr<TopItemsBackend> make_cpu_top_items(const TopItemsRequest& reque
 }
 
 ChosenTopItems make_top_items(const TopItemsRequest& request, const DeviceOptions& device,
-                              double least_work) {
+                              std::optional<double> least_work) {
   if (device.kind == DeviceOptions::Kind::cuda) {
     return {make_cuda_top_items(request, *load_cuda_module().table), "asked for"};
   }
   if (device.kind != DeviceOptions::Kind::automatic) {
     return {make_cpu_top_items(request), "asked for"};
   }
-  if (work_of(request) < least_work) {
+  if (work_of(request) < least_work.value_or(least_gpu_work(thread_count()))) {
     return {make_cpu_top_items(request), "too little to do for a GPU"};
   }
   if (const auto reason = cuda_unavailable()) {

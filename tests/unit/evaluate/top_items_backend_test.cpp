@@ -3,12 +3,15 @@
 #include "host/evaluate/top_items_backend.hpp"
 
 #include "host/error.hpp"
+#include "tests/support/cpu_tables.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/models.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,7 +57,8 @@ TEST(CpuTopItems, GiveBlocksThatTogetherAreTheAnswerToAll) {
 
 class ChosenDevice : public ::testing::Test {
  protected:
-  ChosenTopItems choose(DeviceOptions::Kind kind, double least_work = least_gpu_work) const {
+  ChosenTopItems choose(DeviceOptions::Kind kind,
+                        std::optional<double> least_work = std::nullopt) const {
     return make_top_items({model, candidates, users, 4}, {kind, std::nullopt}, least_work);
   }
 
@@ -68,6 +72,26 @@ TEST_F(ChosenDevice, IsTheCpuWhereItIsAskedForOrTheWorkIsLittle) {
   EXPECT_EQ(cpu.reason, "asked for");
   EXPECT_THAT(cpu.backend->description(), HasSubstr("cpu ("));
   EXPECT_EQ(choose(DeviceOptions::Kind::automatic).reason, "too little to do for a GPU");
+}
+
+TEST_F(ChosenDevice, IsTheCpuAsLongAsItsThreadsAreDoneBeforeAGpuHasStarted) {
+  // A thread does 4e9 multiply-adds a second, and a GPU takes 0.35 s to start.
+  EXPECT_DOUBLE_EQ(least_gpu_work(1), 1.4e9);
+  EXPECT_DOUBLE_EQ(least_gpu_work(16), 22.4e9);
+}
+
+TEST_F(ChosenDevice, IsTheCpuForLessWorkWithEveryThreadOfIt) {
+  // 1,531 users, 1,021 items and rank 1,023: 1.6e9, between the limits of one thread and of two.
+  const Model large = sample_model({.users = 1531, .items = 1021, .rank = 1023});
+  const CandidateItems all{large, nullptr};
+  std::vector<std::int32_t> everybody(1531);
+  std::iota(everybody.begin(), everybody.end(), 0);
+  const auto reason = [&](int threads) {
+    const testing::ThreadsInScope scope(threads);
+    return make_top_items({large, all, everybody, 4}, {DeviceOptions::Kind::automatic, {}}).reason;
+  };
+  EXPECT_THAT(reason(1), HasSubstr("no GPU"));
+  EXPECT_EQ(reason(2), "too little to do for a GPU");
 }
 
 TEST_F(ChosenDevice, IsTheCpuWithTheReasonWhereThereIsNoGpu) {
