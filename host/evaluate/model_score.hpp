@@ -1,4 +1,5 @@
 // The score of a pair in double: the one way in which evaluation computes it.
+// Every figure and list starts here, so that two commands cannot differ in a prediction.
 #pragma once
 
 #include "host/model/model.hpp"

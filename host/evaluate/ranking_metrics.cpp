@@ -1,4 +1,5 @@
 // Ranking against all items: definitions of the header, users in blocks so that memory is bounded.
+// Lists come from top_n.hpp, as `recommend` has them: what is measured is what is shown.
 #include "host/error.hpp"
 #include "host/evaluate/metrics.hpp"
 

@@ -1,4 +1,5 @@
 // Errors of predicted ratings: sums in double over chunks of fixed size, merged in order.
+// The order of the sums depends on the data alone: any number of threads prints the same.
 #include "host/error.hpp"
 #include "host/evaluate/metrics.hpp"
 #include "kernels/cpu/parallel.hpp"

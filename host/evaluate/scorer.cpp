@@ -1,4 +1,5 @@
 // Predictions and recommendations: a thin layer of the likelihood's mean over scores.
+// What a score is comes from model_score.hpp, what the best are from top_n.hpp.
 #include "host/evaluate/scorer.hpp"
 
 #include "host/error.hpp"

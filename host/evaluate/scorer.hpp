@@ -1,4 +1,5 @@
 // Predictions, recommendations and similar items from a model alone.
+// Nothing here reads ratings: seen items and test parts are the business of its callers.
 #pragma once
 
 #include "host/evaluate/top_n.hpp"

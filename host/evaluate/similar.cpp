@@ -1,4 +1,5 @@
 // One pass over the side's factors; memory for one cosine per row.
+// No index of neighbours: a pass over all rows is exact, and short beside loading the model.
 #include "host/evaluate/similar.hpp"
 
 #include "host/evaluate/top_n.hpp"

@@ -1,4 +1,5 @@
 // Rows of one side that point the same way: cosine of factors.
+// Factors alone: biases say how well liked a row is, not what it is like.
 #pragma once
 
 #include "host/evaluate/scorer.hpp"

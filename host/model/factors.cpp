@@ -1,4 +1,5 @@
 // Where training starts: normal draws that depend on what they are for and on nothing else.
+// A warm start finds the rows it knows unchanged, whatever rows are new beside them.
 #include "host/model/factors.hpp"
 
 #include "kernels/cpu/parallel.hpp"

@@ -1,4 +1,5 @@
 // The parameters of a model on the host, and where they start.
+// Without padding: what a backend adds for its loads is its own (backend_state.hpp).
 #pragma once
 
 #include "kernels/math/views.hpp"

@@ -1,4 +1,5 @@
 // Magic bytes of the files that people pass as models, and the look of a ratings file.
+// Only for the remedy of an error: what is no model is refused before this is asked.
 #include "host/model/foreign_file.hpp"
 
 #include <algorithm>

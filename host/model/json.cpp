@@ -1,4 +1,5 @@
 // Strict JSON: nlohmann's parser with what it leaves to its user, and no exception of its own.
+// Model files come from strangers: doubled keys and what follows the value are refused.
 #include "host/model/json.hpp"
 
 #include "host/error.hpp"

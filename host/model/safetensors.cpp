@@ -1,4 +1,5 @@
 // Writing and checking the container. Nothing is allocated by a size that a file merely claims.
+// What the tensors mean is left to model_file.cpp; this knows names, types, shapes and bytes.
 #include "host/model/safetensors.hpp"
 
 #include "host/atomic_file.hpp"

@@ -1,4 +1,5 @@
 // Names of columns as data sets on the web have them, and the rules around --columns.
+// Columns that are asked for and absent are an error with what there is, never a guess.
 #include "host/ratings/columns.hpp"
 
 #include "host/error.hpp"

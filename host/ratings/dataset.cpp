@@ -1,4 +1,5 @@
 // From raw ratings to a data set, and the ratings of other files by its indices.
+// The steps between, cleaning and splitting, have files of their own; this puts them in order.
 #include "host/ratings/dataset.hpp"
 
 #include "host/error.hpp"

@@ -1,4 +1,5 @@
 // A table of first bytes, and a few looks at the first page of text.
+// Only the first bytes are looked at: what follows is judged by the reader of that kind.
 #include "host/ratings/file_kind.hpp"
 
 #include "host/error.hpp"

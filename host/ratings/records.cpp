@@ -1,4 +1,5 @@
 // Lines are found with memchr; only a record with a quote is read letter by letter.
+// Where a field may hold line breaks is settled here, and by nobody behind it.
 #include "host/ratings/records.hpp"
 
 #include "host/error.hpp"

@@ -1,4 +1,5 @@
 // The careful way to read a field; plain_row.hpp is the fast way for the most frequent layout.
+// Both read the same values from the same bytes; this one alone can say why it cannot.
 #include "host/ratings/values.hpp"
 
 #include "host/ratings/ids.hpp"

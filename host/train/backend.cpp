@@ -1,4 +1,5 @@
 // Chooses the backend: what was asked for, or the fastest that is there, and says why.
+// Only `auto` may choose otherwise than asked: a named device fails rather than falls back.
 #include "host/train/backend.hpp"
 
 #include "host/error.hpp"

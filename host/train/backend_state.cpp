@@ -1,4 +1,5 @@
 // Copies between a backend's arrays, which may be padded, and arrays without gaps.
+// Backends differ in padding and precision; the model file must not.
 #include "host/train/backend_state.hpp"
 
 #include "host/error.hpp"

@@ -1,4 +1,5 @@
 // From a data set to what a backend trains on: standardised ratings in both orientations.
+// Made once for a training, whatever its backend: none of them sees ids or raw ratings.
 #include "host/error.hpp"
 #include "host/train/trainer.hpp"
 

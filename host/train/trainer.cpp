@@ -1,4 +1,5 @@
 // Epochs, evaluation, stopping: the loop that every algorithm and backend shares.
+// What an epoch does is the backend's; when to stop and what to report is decided here, once.
 #include "host/train/trainer.hpp"
 
 #include "host/error.hpp"

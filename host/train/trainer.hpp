@@ -1,4 +1,5 @@
 // Owns epochs, stopping and observers: from a data set and a spec to a model.
+// It reads and prints nothing, so that the program and the tests watch it alike.
 #pragma once
 
 #include "host/model/model.hpp"

@@ -1,4 +1,5 @@
 // Floats aligned to a cache line, as the kernels' vector loads need them.
+// std::allocator promises 16 bytes only; a vector that crosses cache lines is loaded twice.
 #pragma once
 
 #include <cstddef>

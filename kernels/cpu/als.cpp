@@ -1,4 +1,5 @@
 // Half-sweeps of alternating least squares: hands rows to threads, each with its own scratch.
+// The mathematics of a row is in als.inl, once for each instruction set; none of it is here.
 #include "kernels/cpu/als.hpp"
 
 #include "kernels/cpu/aligned.hpp"

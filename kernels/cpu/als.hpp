@@ -1,4 +1,5 @@
 // Half-sweeps of alternating least squares on the CPU: rows in parallel, longest first.
+// A thread owns the rows it solves, so no result depends on how many threads there are.
 #pragma once
 
 #include "kernels/cpu/factor_table.hpp"

@@ -1,4 +1,5 @@
 // Ridge biases by conjugate gradients on the Schur complement of the longer side, in double.
+// In double: the solve stops at a trillionth of the first gradient, which float cannot reach.
 #include "kernels/cpu/biases.hpp"
 
 #include "kernels/cpu/chunked_sum.hpp"

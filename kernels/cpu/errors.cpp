@@ -1,4 +1,5 @@
 // Sums of errors, losses and penalties in fixed chunks.
+// Chunks are added in order: the result depends on neither threads nor their timing.
 #include "kernels/cpu/errors.hpp"
 
 #include "kernels/cpu/chunked_sum.hpp"

@@ -1,4 +1,5 @@
 // Sizes, views and conversion of padded factor tables.
+// Padding is written once, as zeros, which every kernel leaves as they are.
 #include "kernels/cpu/factor_table.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // Instruction sets that the CPU kernels are compiled for, and which of them this machine has.
+// Asked at run time: a program built on one machine has to start on every other.
 #pragma once
 
 #include <cstdint>

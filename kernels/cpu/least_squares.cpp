@@ -1,4 +1,5 @@
 // Levenberg-Marquardt steps: gradient, damped solve by conjugate gradients, acceptance.
+// Products with JᵀJ are in least_squares.inl; the matrix itself is never made.
 #include "kernels/cpu/least_squares.hpp"
 
 #include "kernels/cpu/als.hpp"

@@ -1,4 +1,5 @@
 // An epoch of stochastic gradient descent: stages in order, the blocks of each on all threads.
+// Blocks of a stage share no row, so threads need no locks and change no byte.
 #include "kernels/cpu/sgd.hpp"
 
 #include "kernels/cpu/parallel.hpp"

@@ -1,4 +1,5 @@
 // Launches of als_rows.hpp and als_short_rows.hpp for the padded ranks that are compiled in.
+// Other ranks are rounded up to one of them: a kernel for each would take hours to compile.
 #include "kernels/cuda/als.hpp"
 
 #include "kernels/cuda/require.hpp"

@@ -1,4 +1,5 @@
 // Bins by length. Host code alone, the same for the device and for the tests' fibers.
+// Rows alike in length go together, so that no warp waits for one much longer beside it.
 #include "kernels/cuda/als_bins.hpp"
 
 #include <algorithm>

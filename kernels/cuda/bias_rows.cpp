@@ -1,4 +1,5 @@
 // A warp for each row: neighbouring lanes read neighbouring ratings.
+// Nothing to factorize: a row is one quotient of two sums.
 #include "kernels/cuda/bias_rows.hpp"
 
 #include "kernels/cuda/sums.hpp"

@@ -1,4 +1,5 @@
 // Half-sweeps of alternating least squares at rank 0, where a row is its bias alone.
+// The row solver of als.hpp has nothing to factorize there, and its tiles would be empty.
 #pragma once
 
 #include "kernels/cuda/als_rows.hpp"

@@ -1,4 +1,5 @@
 // Ridge biases by conjugate gradients on the Schur complement of the longer side, in double.
+// The host steers the steps: each ends in a number that decides whether there is another.
 #include "kernels/cuda/bias_solve.hpp"
 
 namespace alsatian::cuda {

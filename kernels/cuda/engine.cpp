@@ -1,4 +1,5 @@
 // Owns what training keeps on the device, and hands it to the kernels' launchers.
+// Its rows, its state and its verbs have files of their own (engine_*.cpp).
 #include "kernels/cuda/engine.hpp"
 
 #include "kernels/cuda/engine_rows.hpp"

@@ -1,4 +1,5 @@
 // Launches of error_sums.hpp, and the sums' way back.
+// Parts of blocks are added by one block in a fixed order: the same bytes every time.
 #include "kernels/cuda/errors.hpp"
 
 #include "kernels/cuda/error_sums.hpp"

@@ -1,4 +1,5 @@
 // Rows into segments. Host code alone, the same for the device and for the tests' fibers.
+// No kernel in it: where work is cut must not depend on the device that does it.
 #include "kernels/cuda/row_segments.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // How the rows of a side are cut into work for warps: made once, on the host, from their lengths.
+// A row of a million ratings for one warp would keep the device waiting for it.
 #pragma once
 
 #include "kernels/cuda/gauss_newton_rows.hpp"

@@ -1,4 +1,5 @@
 // The module's table: the engine's verbs behind C functions that let no exception out.
+// C on purpose: the program and the module may come from different compilers.
 #include "kernels/cuda/table.h"
 
 #include "kernels/cuda/engine.hpp"

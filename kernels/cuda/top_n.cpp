@@ -1,4 +1,5 @@
 // Launches of the top-N kernels, and what is made of the candidates once: their order and packing.
+// Candidates are proven or handed back in doubt: deciding those is the host's.
 #include "kernels/cuda/top_n.hpp"
 
 #include "kernels/cuda/top_n_rank.hpp"

@@ -1,4 +1,5 @@
 // Test data on the stand-in device and back, and memory so large that 32-bit offsets miss it.
+// Tests speak of vectors; what is padded and where it lies is seen to here.
 #pragma once
 
 #include "kernels/cuda/tables.hpp"

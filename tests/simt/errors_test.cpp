@@ -1,4 +1,5 @@
 // Errors, losses and penalties as the device sums them, against plain loops in double.
+// Tolerances follow from rank and count; every order of the threads has to give the same.
 #include "kernels/cuda/errors.hpp"
 
 #include "kernels/cuda/error_sums.hpp"

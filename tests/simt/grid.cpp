@@ -1,4 +1,5 @@
 // The scheduler of fibers: barriers, warp operations, asynchronous copies, and what goes wrong.
+// A fiber for each thread of a block; one host thread runs them all, in an order it chooses.
 #include "tests/simt/grid.hpp"
 
 #include "tests/simt/fiber.hpp"

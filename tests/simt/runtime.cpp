@@ -1,4 +1,5 @@
 // The stand-in runtime's state: allocations with their kinds, streams as queues, planned failures.
+// Kernels are run by grid.cpp; this is what surrounds them: memory, order, failures.
 #include "tests/simt/runtime.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
 // The schedules that every kernel's result must not depend on.
+// A race shows where the order of fibers differs, not in one order however often it is run.
 #pragma once
 
 #include "tests/simt/grid.hpp"

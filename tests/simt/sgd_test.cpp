@@ -1,4 +1,5 @@
 // Epochs of stochastic gradient descent, as the device runs them, against the reference in double.
+// The same order of visits on both sides: what differs is rounding alone.
 #include "kernels/cuda/sgd.hpp"
 
 #include "kernels/cuda/sgd_rows.hpp"

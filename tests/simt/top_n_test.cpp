@@ -1,4 +1,5 @@
 // The best items as the device finds them, against sorting every pair's score in double.
+// To the last bit: a list that is almost the CPU's would differ between two machines.
 #include "kernels/cuda/top_n.hpp"
 
 #include "kernels/cuda/top_n_rank.hpp"

@@ -1,4 +1,5 @@
 // Asserts that something fails as promised: exit code and what the message says.
+// The message is part of the claim: the right code with the wrong remedy helps nobody.
 #pragma once
 
 #include "host/error.hpp"

@@ -1,4 +1,5 @@
 // Small models of every shape that a file can hold: integer and string ids, titles, rank 0, empty.
+// None is trained: tests of files and scores need shapes, not quality.
 #pragma once
 
 #include "host/model/model.hpp"

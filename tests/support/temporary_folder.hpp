@@ -1,4 +1,5 @@
 // A folder of its own for a test, removed with everything in it when the test ends.
+// Tests run beside each other: a name that two share would make them fail by chance.
 #pragma once
 
 #include <filesystem>

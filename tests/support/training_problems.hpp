@@ -1,4 +1,5 @@
 // A small training problem for any spec, as backends take it: what tests of backends start from.
+// Rows without ratings are always in it, since every backend meets them.
 #pragma once
 
 #include "host/train/backend.hpp"

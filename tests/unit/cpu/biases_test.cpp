@@ -1,4 +1,5 @@
 // Rank 0: biases against a dense solve and against their own gradient, both in double.
+// Neither oracle knows of the Schur complement that the code solves by.
 #include "kernels/cpu/biases.hpp"
 
 #include "kernels/reference/objective.hpp"

@@ -1,4 +1,5 @@
 // Errors, losses and penalties against plain loops in double, for every instruction set.
+// The loops know neither chunks nor threads nor vectors.
 #include "kernels/cpu/errors.hpp"
 
 #include "tests/support/cpu_tables.hpp"

@@ -1,4 +1,5 @@
 // Padded factor tables: conversion, alignment, padding and the sizes they refuse.
+// Kernels read whole vectors: padding that is not zero would be in every score.
 #include "kernels/cpu/factor_table.hpp"
 
 #include "tests/support/cpu_tables.hpp"

@@ -1,4 +1,5 @@
 // Instruction sets: their names, what this machine has, and that their objects keep to themselves.
+// An object that defines a shared function may give its vector code to a machine without it.
 #include "kernels/cpu/isa.hpp"
 
 #include "kernels/cpu/kernel_table.hpp"

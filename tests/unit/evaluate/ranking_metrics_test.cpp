@@ -1,4 +1,5 @@
 // Ranking figures against a golden case and against definitions spelt out over every user.
+// Definitions sort every item; the code keeps a few at a time.
 #include "host/evaluate/metrics.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/models.hpp"

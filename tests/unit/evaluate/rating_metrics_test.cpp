@@ -1,4 +1,5 @@
 // Errors of predictions against textbook formulas, one rating at a time.
+// Formulas are written out here, so that a sign lost in the shared ones is seen.
 #include "host/evaluate/metrics.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "tests/support/expect_error.hpp"

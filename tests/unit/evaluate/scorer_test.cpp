@@ -1,4 +1,5 @@
 // Predictions against formulas written out, recommendations against sorting every pair in double.
+// Blocks, threads and half precision must not show in what comes out.
 #include "host/evaluate/scorer.hpp"
 
 #include "kernels/cpu/parallel.hpp"

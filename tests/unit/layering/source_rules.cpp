@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <regex>
+#include <span>
 #include <sstream>
 #include <stdexcept>
 
@@ -135,10 +136,10 @@ std::size_t skipped_length(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-std::vector<SourceFile> project_sources(std::string_view root) {
+std::vector<SourceFile> sources_below(std::string_view root, std::span<const char* const> folders) {
   static constexpr std::array extensions = {".hpp", ".h", ".cpp", ".inl", ".cu", ".cuh"};
   std::vector<SourceFile> sources;
-  for (const char* folder : {"kernels", "host", "cli"}) {
+  for (const char* folder : folders) {
     for (const auto& entry : fs::recursive_directory_iterator(fs::path(root) / folder)) {
       if (std::ranges::find(extensions, entry.path().extension()) == extensions.end()) continue;
       std::ifstream stream(entry.path(), std::ios::binary);
@@ -150,6 +151,11 @@ std::vector<SourceFile> project_sources(std::string_view root) {
   }
   std::ranges::sort(sources, {}, &SourceFile::path);
   return sources;
+}
+
+std::vector<SourceFile> project_sources(std::string_view root) {
+  static constexpr std::array folders = {"kernels", "host", "cli"};
+  return sources_below(root, folders);
 }
 
 std::string code_only(std::string_view text) {
@@ -208,8 +214,10 @@ std::vector<std::string> locale_violations(const SourceFile& file) {
 }
 
 std::vector<std::string> heading_violations(const SourceFile& file) {
-  if (file.text.starts_with("// ")) return {};
-  return {file.path + ":1: begins without a comment that says what it is and why it exists"};
+  static const std::regex two_lines(R"(^// [^\n]+\n// [^\n])");
+  if (std::regex_search(file.text, two_lines, std::regex_constants::match_continuous)) return {};
+  return {file.path +
+          ":1: begins without two lines of comment, what it is and why it is so or what it is not"};
 }
 
 }  // namespace alsatian::testing

@@ -2,6 +2,7 @@
 // Apart from the test over the real tree, so that planted violations can be shown to be found.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@ struct SourceFile {
 
 /// All C++ and CUDA sources below kernels/, host/ and cli/ of the project, sorted by path.
 std::vector<SourceFile> project_sources(std::string_view root);
+
+/// The same below any folders, such as "tests".
+std::vector<SourceFile> sources_below(std::string_view root, std::span<const char* const> folders);
 
 /// The text with comments and the contents of string and character literals blanked; lines stay.
 std::string code_only(std::string_view text);
@@ -32,7 +36,7 @@ std::vector<std::string> exit_violations(const SourceFile& file);
 std::vector<std::string> ownership_violations(const SourceFile& file);
 /// Numbers are read without the locale: no strtod, atof, std::stod, sscanf and their kin.
 std::vector<std::string> locale_violations(const SourceFile& file);
-/// A file begins with a comment: what it is, why it exists.
+/// A file begins with two lines of comment or more: what it is, why it is so or what it is not.
 std::vector<std::string> heading_violations(const SourceFile& file);
 
 }  // namespace alsatian::testing

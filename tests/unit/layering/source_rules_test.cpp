@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -51,8 +52,14 @@ TEST(ProjectSources, OwnMemoryByTypes) {
 TEST(ProjectSources, ReadNumbersWithoutTheLocale) {
   EXPECT_THAT(violations_of_the_project(locale_violations), IsEmpty());
 }
-TEST(ProjectSources, BeginWithAComment) {
+TEST(ProjectSources, BeginWithTwoLinesOfComment) {
   EXPECT_THAT(violations_of_the_project(heading_violations), IsEmpty());
+}
+TEST(TestSources, BeginWithTwoLinesOfComment) {
+  static constexpr std::array folders = {"tests"};
+  const std::vector<SourceFile> sources = sources_below(ALSATIAN_SOURCE_DIR, folders);
+  EXPECT_FALSE(sources.empty());
+  for (const SourceFile& file : sources) EXPECT_THAT(heading_violations(file), IsEmpty());
 }
 
 struct PlantedInclude {
@@ -149,6 +156,9 @@ TEST(LocaleRule, FindsEveryFamily) {
 TEST(HeadingRule, FindsFilesThatDoNotSayWhatTheyAre) {
   EXPECT_THAT(heading_violations({"host/a.hpp", "#pragma once\n"}), ElementsAre(HasSubstr(":1:")));
   EXPECT_THAT(heading_violations({"host/a.hpp", ""}), ElementsAre(HasSubstr(":1:")));
+  for (const char* text : {"// What.\n#pragma once\n", "// What.\n\n// Why.\n", "// What.\n//\n"}) {
+    EXPECT_THAT(heading_violations({"host/a.hpp", text}), ElementsAre(HasSubstr(":1:"))) << text;
+  }
   EXPECT_THAT(heading_violations({"host/a.hpp", "// What.\n// Why.\n"}), IsEmpty());
 }
 

@@ -1,4 +1,5 @@
 // What an atomic file promises where nothing fails, and what it refuses before anything is lost.
+// What it promises where something fails is in atomic_file_fault_test.cpp.
 #include "host/atomic_file.hpp"
 
 #include "tests/support/expect_error.hpp"

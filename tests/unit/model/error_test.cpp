@@ -1,4 +1,5 @@
 // Values in messages: shown whole where short, never with control characters, always UTF-8.
+// Values come from files of strangers and go to terminals that obey what they are sent.
 #include "host/error.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
 // Start factors: normal, reproducible, and the same whatever threads and other rows do.
+// Same seed, same model begins here.
 #include "host/model/factors.hpp"
 
 #include "kernels/cpu/parallel.hpp"

@@ -1,4 +1,5 @@
 // Files that are damaged, hostile or something else: refused with 65, before any of it is used.
+// Every byte and every length is tried: a list of likely damages is what nature ignores.
 #include "host/model/model_file.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/fault_injection.hpp"

@@ -1,4 +1,5 @@
 // What is saved comes back bit for bit, and the bytes depend on the model alone.
+// Equal bytes are what "same seed, same model" is checked by everywhere else.
 #include "host/model/model_file.hpp"
 
 #include "kernels/cpu/parallel.hpp"

@@ -1,4 +1,5 @@
 // Units: predictions are the same before and after every conversion, by closed form.
+// Training knows standardised ratings, users know theirs: a slip between would look like noise.
 #include "host/model/model.hpp"
 
 #include "tests/support/expect_error.hpp"

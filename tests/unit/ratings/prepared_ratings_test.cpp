@@ -1,4 +1,5 @@
 // Claims about ratings that are prepared once and split many times: nothing is lost between splits.
+// The same split made from raw ratings is the oracle.
 #include "host/ratings/prepared_ratings.hpp"
 
 #include "tests/unit/ratings/rows.hpp"

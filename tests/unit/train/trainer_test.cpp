@@ -1,4 +1,5 @@
 // Training runs from a data set to a model: stopping, figures, scale, warm starts, failures.
+// Small planted problems, whose best error is known before any algorithm is run.
 #include "host/train/trainer.hpp"
 
 #include "host/error.hpp"
