@@ -25,23 +25,26 @@ std::vector<std::int32_t> read_allow_list(const std::string& path, const IdIndex
                                           const Log& log) {
   const std::string text = read_small_file(path, list_of_ids);
   std::vector<std::int32_t> allowed;
-  std::int64_t unknown = 0;
+  std::int64_t ids = 0;
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view id = take_line(rest);
     if (id.empty() || id.front() == '#') continue;
-    if (const auto item = items.find(id)) {
-      allowed.push_back(*item);
-    } else {
-      ++unknown;
-    }
+    ++ids;
+    if (const auto item = items.find(id)) allowed.push_back(*item);
   }
+  if (ids == 0) {
+    throw Error(ExitCode::bad_data, printable(path), "has no ids",
+                "write one item id a line, or leave out --items to recommend from all items");
+  }
+  const std::int64_t unknown = ids - static_cast<std::int64_t>(allowed.size());
   if (allowed.empty()) {
     throw Error(ExitCode::bad_data, printable(path),
                 fmt::format("no id of {} is in the model", quoted(path)),
                 std::string(list_of_ids.one_entry));
   }
   if (unknown > 0) {
-    log.field("note", fmt::format("{} ids of {} are not in the model", unknown, printable(path)));
+    log.field("note",
+              fmt::format("{} of {} not in the model", counted(unknown, "id"), printable(path)));
   }
   std::sort(allowed.begin(), allowed.end());
   allowed.erase(std::unique(allowed.begin(), allowed.end()), allowed.end());

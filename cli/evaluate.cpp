@@ -60,6 +60,9 @@ bool parse_options(Arguments arguments, EvaluateOptions& options) {
   add_threads_option(line);
   add_reading_options(line, options.reading);
   line.examples(
+      "Prints two tables for each test set, errors by group and figures with their definition,\n"
+      "each with a header and a blank line between two; with jsonl an object of the first has\n"
+      "\"group\", one of the second \"figure\".\n\n"
       "Examples:\n"
       "  alsatian evaluate model.safetensors --data ml-latest-small --top 10\n"
       "  alsatian evaluate model.safetensors --test u1.test --data u1.base --top 10\n");
@@ -213,7 +216,9 @@ void evaluate_command(Arguments arguments) {
   // What ranking leaves out, the same for every test set.
   const CompressedMatrix train =
       options.top ? compress_by_user(dataset->train, model.users.size()) : CompressedMatrix();
+  const char* between_tables = options.format != Format::jsonl ? "\n" : "";
   for (const TestSet& test : tests) {
+    if (&test != &tests.front()) output.write(between_tables);
     const RatingEvaluation evaluation = evaluate_ratings(scorer, model, test.ratings);
     std::vector<Figure> figures = rating_figures(evaluation);
     if (options.top) {
@@ -222,7 +227,7 @@ void evaluate_command(Arguments arguments) {
       figures.insert(figures.end(), ranking.begin(), ranking.end());
     }
     print_errors(output, options.format, test.name, evaluation);
-    if (options.format != Format::jsonl) output.write("\n");
+    output.write(between_tables);
     print_figures(output, options.format, test.name, figures);
   }
   output.flush();

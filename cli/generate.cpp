@@ -123,10 +123,10 @@ void generate_command(Arguments arguments) {
   };
   write(request.out, generate_ratings);
   if (!request.movies.empty()) write(request.movies, generate_titles);
-  log.field("data",
-            fmt::format("{} users, {} items, {} ratings, planted rank {}, noise {}, seed {}",
-                        options.users, options.items, options.ratings, options.rank, options.noise,
-                        options.seed));
+  log.field("data", fmt::format("{}, {}, {}, planted rank {}, noise {}, seed {}",
+                                counted(options.users, "user"), counted(options.items, "item"),
+                                counted(options.ratings, "rating"), options.rank, options.noise,
+                                options.seed));
 }
 
 }  // namespace alsatian

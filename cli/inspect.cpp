@@ -156,10 +156,12 @@ void add_statistics(Facts& facts, const ModelStatistics& statistics) {
 
 void inspect_command(Arguments arguments) {
   std::string path;
+  bool quiet = false;  // there is nothing to leave out, but scripts pass it to every command
   Format format = Format::automatic;
   CommandLine line("inspect", "Prints what a model is, how it was trained and on what.");
   line.positional("MODEL", path, "A model saved by alsatian train");
   add_format_option(line, format);
+  line.flag("--quiet", quiet, "Nothing on standard error but warnings and errors");
   add_threads_option(line);
   line.examples(
       "reg and reg_bias are in units of standardised ratings; the same in the rating's units\n"

@@ -6,16 +6,29 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <string>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace alsatian {
+namespace {
+
+bool terminal_is_dumb() {
+  const char* kind = std::getenv("TERM");
+  return kind != nullptr && std::string_view(kind) == "dumb";
+}
+
+}  // namespace
+
+std::string counted(std::int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+bool colours_wanted() { return std::getenv("NO_COLOR") == nullptr && !terminal_is_dumb(); }
 
 Log::Log(bool quiet)
     : quiet_(quiet),
-      terminal_(::isatty(STDERR_FILENO) == 1),
-      colours_(terminal_ && std::getenv("NO_COLOR") == nullptr) {}
+      terminal_(::isatty(STDERR_FILENO) == 1 && !terminal_is_dumb()),
+      colours_(terminal_ && colours_wanted()) {}
 
 int Log::width() const {
   winsize size{};

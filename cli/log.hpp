@@ -2,9 +2,17 @@
 // Results never go here; a standard error that is closed or gone never stops the work.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace alsatian {
+
+/// "1 user", "2 users".
+std::string counted(std::int64_t count, std::string_view noun);
+
+/// Whether a terminal is to show colours: it can (TERM is not dumb), and nobody minds (NO_COLOR).
+bool colours_wanted();
 
 class Log {
  public:
@@ -12,6 +20,7 @@ class Log {
   explicit Log(bool quiet = false);
 
   bool quiet() const { return quiet_; }
+  /// Whether what was written can be rubbed out: a terminal, and no dumb one.
   bool is_terminal() const { return terminal_; }
   /// Columns of the terminal; 80 where there is none.
   int width() const;

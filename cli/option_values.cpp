@@ -35,6 +35,7 @@ bool is_plain(std::string_view value) {
 std::optional<std::string> take_plain(std::string_view& rest) {
   const std::size_t end = std::min(rest.find(','), rest.size());
   std::string part(rest.substr(0, end));
+  part.erase(part.find_last_not_of(' ') + 1);
   rest.remove_prefix(end);
   return part;
 }
@@ -48,8 +49,11 @@ std::optional<std::string> take_quoted(std::string_view& rest) {
       continue;
     }
     rest.remove_prefix(at + 1);
-    if (rest.empty() || rest.front() == ',') return part;
-    if (rest.front() != '"') return std::nullopt;
+    if (!rest.starts_with('"')) {
+      rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+      if (rest.empty() || rest.front() == ',') return part;
+      return std::nullopt;
+    }
     part += '"';
     at = 0;
   }
@@ -159,6 +163,7 @@ std::vector<std::string> parse_list(std::string_view option, std::string_view va
   std::vector<std::string> parts;
   std::string_view rest = value;
   while (true) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
     const auto part = rest.starts_with('"') ? take_quoted(rest) : take_plain(rest);
     if (!part) {
       refuse_value(option, value, "a list whose quotes are closed before a comma or the end",

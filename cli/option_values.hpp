@@ -49,7 +49,8 @@ std::int64_t parse_bytes(std::string_view option, std::string_view value);
 std::int64_t parse_time(std::string_view option, std::string_view value);
 
 /// Parts between commas, as in a line of CSV: a part in "quotes" may hold commas, and quotes where
-/// they are doubled. An empty part is refused, and a quote that is not closed.
+/// they are doubled. Blanks around a part do not count, but within quotes. An empty part is
+/// refused, and a quote that is not closed.
 std::vector<std::string> parse_list(std::string_view option, std::string_view value);
 
 }  // namespace alsatian

@@ -69,7 +69,7 @@ Pairs read_pairs(const Model& model, PredictOptions& options, const Log& log) {
   expect_ids_of(model, options.reading.read);
   Pairs pairs;
   pairs.raw = read_logged(options.pairs, options.reading, log);
-  log.field("lines", account_text(pairs.raw.account));
+  log.field("lines", account_text(pairs.raw.account, "pairs"));
   pairs.users = model_indices(pairs.raw.users, model.users);
   pairs.items = model_indices(pairs.raw.items, model.items);
   const auto known = [](std::int32_t index) { return index >= 0; };
@@ -110,8 +110,8 @@ void report_unknown(const Pairs& pairs, Unknown unknown, const Log& log) {
   const char* what = unknown == Unknown::mean   ? "predicted from the mean and what is known"
                      : unknown == Unknown::skip ? "left out"
                                                 : "nan";
-  log.field("note", fmt::format("{} pairs with an unknown user, {} with an unknown item: {}", users,
-                                items, what));
+  log.field("note", fmt::format("{} with an unknown user, {} with an unknown item: {}",
+                                counted(users, "pair"), items, what));
 }
 
 }  // namespace

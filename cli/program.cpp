@@ -61,6 +61,12 @@ const Command& find_command(const std::string& name) {
               meant ? fmt::format("did you mean {}?", *meant) : "alsatian help lists them");
 }
 
+void refuse_words_after(std::size_t taken, const std::string& name, Arguments words) {
+  if (words.size() <= taken) return;
+  throw Error(ExitCode::usage, name, fmt::format("does not take {}", quoted(words[taken])),
+              "leave it out");
+}
+
 }  // namespace
 
 void run_program(Arguments arguments) {
@@ -69,12 +75,16 @@ void run_program(Arguments arguments) {
   }
   const std::string& name = arguments.front();
   const Arguments rest = arguments.subspan(1);
-  if (name == "--version" || name == "version") return print_version();
-  if (name == "help" && !rest.empty()) {
+  const bool asks_for_help = name == "help" || name == "--help" || name == "-h";
+  const bool asks_for_version = name == "--version" || name == "version";
+  if (asks_for_help) refuse_words_after(1, name, rest);
+  if (asks_for_version) refuse_words_after(0, name, rest);
+  if (asks_for_version) return print_version();
+  if (asks_for_help && !rest.empty()) {
     const std::array<std::string, 1> help{"--help"};
     return find_command(rest.front()).run(help);
   }
-  if (name == "help" || name == "--help" || name == "-h") return print_overview();
+  if (asks_for_help) return print_overview();
   find_command(name).run(rest);
 }
 

@@ -67,7 +67,7 @@ void report_rejects(const RawRatings& ratings, const ReadingOptions& options, co
   if (rejected == 0) return;
   const RejectedLine* first =
       ratings.rejected_lines.empty() ? nullptr : &ratings.rejected_lines.front();
-  log.warning(fmt::format("{}: {} lines rejected{}{}", printable(ratings.path), rejected,
+  log.warning(fmt::format("{}: {} rejected{}{}", printable(ratings.path), counted(rejected, "line"),
                           first != nullptr ? fmt::format(", the first is line {}: {}", first->line,
                                                          printable(first->reason))
                                            : "",
@@ -120,6 +120,25 @@ void add_reading_options(CommandLine& line, ReadingOptions& options) {
       },
       "Most bytes that an input may expand to; K, M, G, T count [1 to 9223372036854775807, default "
       "64G]");
+}
+
+void refuse_reading_options(const ReadingOptions& options, const std::string& help) {
+  const ReadOptions& read = options.read;
+  const ReadOptions usual;
+  const std::pair<const char*, bool> given[] = {
+      {"--columns", !read.columns.empty()},
+      {"--delimiter", read.delimiter != usual.delimiter},
+      {"--decimal", read.decimal != usual.decimal},
+      {"--ids", read.ids.has_value()},
+      {"--on-bad-line", read.on_bad_line != usual.on_bad_line},
+      {"--rejects", !options.rejects.empty()},
+      {"--member", !read.member.empty()},
+      {"--max-input", read.max_input_bytes != usual.max_input_bytes}};
+  for (const auto& [option, is_given] : given) {
+    if (!is_given) continue;
+    throw Error(ExitCode::usage, option, "says how to read ratings, and none are read",
+                fmt::format("leave out {}, or {}", option, help));
+  }
 }
 
 void add_cleaning_options(CommandLine& line, CleaningOptions& options) {
@@ -194,7 +213,8 @@ RawRatings read_logged(const std::string& path, const ReadingOptions& options, c
     };
   }
   RawRatings ratings = read_ratings(path, read);
-  log.field("ratings", fmt::format("{}: {}", printable(ratings.path), ratings.layout));
+  log.field(read.keep_ratings ? "ratings" : "pairs",
+            fmt::format("{}: {}", printable(ratings.path), ratings.layout));
   for (const std::string& note : ratings.notes) log.field("note", note);
   for (const std::string& warning : ratings.warnings) {
     log.warning(fmt::format("{}: {}", printable(ratings.path), warning));
@@ -203,11 +223,11 @@ RawRatings read_logged(const std::string& path, const ReadingOptions& options, c
   return ratings;
 }
 
-std::string account_text(const LineAccount& account) {
+std::string account_text(const LineAccount& account, std::string_view used) {
   return fmt::format(
-      "{} = ratings {} + duplicates {} + rejected {} + filtered {} + blank or comment {} + header "
+      "{} = {} {} + duplicates {} + rejected {} + filtered {} + blank or comment {} + header "
       "{}",
-      account.read, account.used, account.duplicates, account.rejected, account.filtered,
+      account.read, used, account.used, account.duplicates, account.rejected, account.filtered,
       account.blank, account.header);
 }
 

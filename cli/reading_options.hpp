@@ -23,6 +23,9 @@ struct ReadingOptions {
 /// --columns, --delimiter, --decimal, --ids, --on-bad-line, --rejects, --member, --max-input.
 void add_reading_options(CommandLine& line, ReadingOptions& options);
 
+/// Throws Error 64 naming a reading option that differs from its default: nothing is read.
+void refuse_reading_options(const ReadingOptions& options, const std::string& help);
+
 /// --duplicates, --min-user-ratings, --min-item-ratings, --rating-range.
 void add_cleaning_options(CommandLine& line, CleaningOptions& options);
 
@@ -46,7 +49,7 @@ void refuse_second_stdin(const std::string& option, const std::vector<std::strin
 RawRatings read_logged(const std::string& path, const ReadingOptions& options, const Log& log);
 
 /// "lines 5001 = ratings 5000 + duplicates 0 + rejected 0 + filtered 0 + blank or comment 0 +
-/// header 1".
-std::string account_text(const LineAccount& account);
+/// header 1". used: what the lines are, "ratings" or "pairs".
+std::string account_text(const LineAccount& account, std::string_view used = "ratings");
 
 }  // namespace alsatian

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 #include <optional>
 
@@ -89,6 +90,9 @@ void check_options(const RecommendOptions& options) {
   if (!options.data.empty() && options.include_seen) {
     throw Error(ExitCode::usage, "--include-seen", "contradicts --data", "give one of them");
   }
+  if (options.include_seen) {
+    refuse_reading_options(options.reading, "give --data instead of --include-seen");
+  }
 }
 
 std::vector<std::int32_t> find_users(const Model& model, const RecommendOptions& options) {
@@ -104,7 +108,8 @@ std::vector<std::int32_t> find_users(const Model& model, const RecommendOptions&
                   fmt::format("user {} is not in the model", quoted(id)),
                   "give the id of a user with training ratings");
     }
-    users.push_back(*user);
+    // A user is answered once, where it is named first.
+    if (std::ranges::find(users, *user) == users.end()) users.push_back(*user);
   }
   return users;
 }
@@ -166,8 +171,8 @@ void recommend(RecommendOptions& options) {
   table.finish();
   output.flush();
   if (short_users > 0) {
-    log.field("note", fmt::format("{} users got fewer than {} items, because no more were left",
-                                  short_users, options.top));
+    log.field("note", fmt::format("{} got fewer than {}, because no more were left",
+                                  counted(short_users, "user"), counted(options.top, "item")));
   }
 }
 

@@ -23,6 +23,7 @@ struct SimilarOptions {
   std::string user;
   std::int32_t top = 10;
   std::string movies;
+  bool quiet = false;  // there is nothing to leave out, but scripts pass it to every command
   Format format = Format::automatic;
 };
 
@@ -37,6 +38,7 @@ bool parse_options(Arguments arguments, SimilarOptions& options) {
   line.text("--movies", "FILE", options.movies,
             "Titles: movies.csv, movies.dat or u.item [default those in the model]");
   add_format_option(line, options.format);
+  line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
   add_threads_option(line);
   line.examples(
       "Similarity is the cosine of the factors.\n\nExample:\n"

@@ -3,6 +3,7 @@
 #include "cli/table.hpp"
 
 #include "cli/command_line.hpp"
+#include "cli/log.hpp"
 #include "host/error.hpp"
 
 #include <fmt/format.h>
@@ -10,32 +11,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 namespace alsatian {
 namespace {
 
+/// Control characters too: a terminal obeys those that a title brings along.
 std::string escaped_for_tsv(const std::string& text) {
-  std::string result;
-  for (const char character : text) {
-    switch (character) {
-      case '\t':
-        result += "\\t";
-        break;
-      case '\n':
-        result += "\\n";
-        break;
-      case '\r':
-        result += "\\r";
-        break;
-      case '\\':
-        result += "\\\\";
-        break;
-      default:
-        result += character;
-    }
-  }
-  return result;
+  std::string doubled;
+  for (const char character : text) doubled.append(character == '\\' ? 2 : 1, character);
+  return printable(doubled);
 }
 
 std::string escaped_for_json(const std::string& text) {
@@ -162,7 +146,7 @@ void Table::write_aligned() {
     line.erase(line.find_last_not_of(' ') + 1);
     return line;
   };
-  const bool colours = output_.is_terminal() && std::getenv("NO_COLOR") == nullptr;
+  const bool colours = output_.is_terminal() && colours_wanted();
   const std::string header = write_row(names);
   output_.write(colours ? fmt::format("\x1b[1m{}\x1b[0m\n", header) : header + "\n");
   for (const auto& row : rows_) output_.write(write_row(row) + "\n");

@@ -39,17 +39,17 @@ void read_tests(Dataset& dataset, const TrainOptions& options, const Log& log) {
 void log_unknown(const TestSet& test, const Log& log) {
   const auto users = std::count(test.ratings.users.begin(), test.ratings.users.end(), -1);
   const auto items = std::count(test.ratings.items.begin(), test.ratings.items.end(), -1);
-  log.field("test",
-            fmt::format("{}: {} ratings of unknown users and {} of unknown items, predicted "
-                        "from what is known",
-                        printable(test.name), users, items));
+  log.field("test", fmt::format("{}: {} of unknown users and {} of unknown items, predicted "
+                                "from what is known",
+                                printable(test.name), counted(users, "rating"), items));
 }
 
 void log_sizes(const Dataset& dataset, const Log& log) {
   log.field("lines", account_text(dataset.account));
   for (const std::string& note : dataset.notes) log.field("note", note);
-  std::string text = fmt::format("{} users, {} items, {} training ratings", dataset.users.size(),
-                                 dataset.items.size(), dataset.train.size());
+  std::string text = fmt::format("{}, {}, {}", counted(dataset.users.size(), "user"),
+                                 counted(dataset.items.size(), "item"),
+                                 counted(dataset.train.size(), "training rating"));
   if (dataset.validation.size() > 0) {
     text += fmt::format(", {} for validation", dataset.validation.size());
   }
@@ -62,7 +62,7 @@ void log_sizes(const Dataset& dataset, const Log& log) {
 }
 
 /// A part that was asked for and is empty; cross_validate counts empty folds itself.
-void warn_of_empty_parts(const Dataset& dataset, const Log& log) {
+void warn_of_empty_parts(const Dataset& dataset, const TrainOptions& options, const Log& log) {
   const SplitRule& split = dataset.split;
   if (dataset.tests.empty() && split.kind != SplitRule::Kind::none &&
       split.kind != SplitRule::Kind::fold) {
@@ -70,16 +70,17 @@ void warn_of_empty_parts(const Dataset& dataset, const Log& log) {
                             test_name(split)));
   }
   if (dataset.validation.size() == 0 && split.validation_share > 0) {
-    log.warning(
-        fmt::format("--validation {} left no rating for validation: nothing stops training early",
-                    split.validation_share));
+    log.warning(fmt::format("--validation {} left no rating for validation: {}",
+                            split.validation_share,
+                            options.model.model == "mle" ? "nothing stops training early"
+                                                         : "there is no validation error"));
   }
 }
 
 void warn_about(const Dataset& dataset, const TrainOptions& options, const Log& log) {
   // Once for all folds: what is true of one is of the others.
   if (dataset.split.kind == SplitRule::Kind::fold && dataset.split.fold > 0) return;
-  warn_of_empty_parts(dataset, log);
+  warn_of_empty_parts(dataset, options, log);
   const auto [lowest, highest] =
       std::minmax_element(dataset.train.ratings.begin(), dataset.train.ratings.end());
   if (lowest != dataset.train.ratings.end() && *lowest == *highest) {
@@ -117,7 +118,10 @@ std::string name_test(const std::string& path, const std::vector<TestSet>& tests
   const std::string name = std::filesystem::path(input_name(path)).filename().string();
   const bool taken = std::any_of(tests.begin(), tests.end(),
                                  [&](const TestSet& test) { return test.name == name; });
-  return taken || name.empty() ? path : name;
+  // The summary has a part of that name, which is what was trained on.
+  const bool reserved = name == "train";
+  if (!taken && !reserved && !name.empty()) return name;
+  return path == "train" ? "./train" : path;
 }
 
 Dataset with_tests(Dataset dataset, const TrainOptions& options, const Log& log) {
@@ -135,20 +139,20 @@ std::vector<std::string> test_names(const Dataset& dataset) {
 
 void log_spec(const ModelSpec& spec, const Dataset& dataset, const Log& log) {
   const Regularization& regularization = spec.regularization;
-  log.field("model",
-            fmt::format("{}, {} likelihood, k {}{}, {} epochs, reg {:.6g}, reg-bias "
-                        "{:.6g}, reg-scaling {}, seed {}",
-                        algorithm_name(spec.algorithm), likelihood_name(spec.likelihood), spec.rank,
-                        spec.biases ? "" : " without biases", spec.epochs, regularization.factors,
-                        regularization.biases, regularization.scaling, spec.seed));
+  log.field("model", fmt::format("{}, {} likelihood, k {}{}, {}, reg {:.6g}, reg-bias "
+                                 "{:.6g}, reg-scaling {}, seed {}",
+                                 algorithm_name(spec.algorithm), likelihood_name(spec.likelihood),
+                                 spec.rank, spec.biases ? "" : " without biases",
+                                 counted(spec.epochs, "epoch"), regularization.factors,
+                                 regularization.biases, regularization.scaling, spec.seed));
   const std::int64_t user = median_count(dataset.train.users, dataset.users.size());
   const std::int64_t item = median_count(dataset.train.items, dataset.items.size());
   const auto weight = [&](std::int64_t count) {
     return regularization.factors * row_scale(static_cast<double>(count), regularization.scaling);
   };
-  log.field("reg", fmt::format("λ·s(n) is {:.4g} for the median user with {} ratings, {:.4g} for "
+  log.field("reg", fmt::format("λ·s(n) is {:.4g} for the median user with {}, {:.4g} for "
                                "the median item with {}",
-                               weight(user), user, weight(item), item));
+                               weight(user), counted(user, "rating"), weight(item), item));
 }
 
 }  // namespace alsatian

@@ -117,7 +117,7 @@ TEST(ConfigFile, TakesStringsListsCommentsAndAByteOrderMark) {
   options.folder = folder.path().string();
   const RunResult result = run({"train", "--config", config}, options);
   ASSERT_EQ(result.code, 0) << result.error;
-  EXPECT_THAT(result.error, HasSubstr("k 2, 1 epochs"));
+  EXPECT_THAT(result.error, HasSubstr("k 2, 1 epoch,"));
   EXPECT_THAT(result.error, HasSubstr("100 for testing (first #1.csv)"));
   EXPECT_THAT(result.error, HasSubstr("100 for testing (second 'b'.csv)"));
   EXPECT_TRUE(std::filesystem::exists(folder.file("\\a\tb")));

@@ -75,7 +75,7 @@ TEST(Predict, TreatsUnknownPairsAsToldAndCountsThem) {
   const RunResult mean = predict("mean");
   EXPECT_NEAR(Tsv(mean.output).number(1, "prediction"), oracle.predict(-1, oracle.item(item)),
               float_rounding);
-  EXPECT_THAT(mean.error, HasSubstr("1 pairs with an unknown user, 0 with an unknown item"));
+  EXPECT_THAT(mean.error, HasSubstr("1 pair with an unknown user, 0 with an unknown item"));
   EXPECT_EQ(Tsv(predict("skip").output).rows(), 1U);
   EXPECT_EQ(Tsv(predict("nan").output).at(1, "prediction"), "nan");
   const RunResult refused = predict("error");
@@ -145,8 +145,8 @@ TEST(Recommend, KeepsToTheAllowListAndMayIncludeSeenItems) {
   EXPECT_EQ(std::set<std::int64_t>({whole(rows.at(0, "item")), whole(rows.at(1, "item"))}),
             std::set<std::int64_t>({ids[3], ids[9]}));
   EXPECT_GE(rows.number(0, "prediction"), rows.number(1, "prediction"));
-  EXPECT_THAT(result.error, HasSubstr("1 ids of "));
-  EXPECT_THAT(result.error, HasSubstr("1 users got fewer than 10 items"));
+  EXPECT_THAT(result.error, HasSubstr("1 id of "));
+  EXPECT_THAT(result.error, HasSubstr("1 user got fewer than 10 items"));
   write_bytes(folder.file("items"), "999999\n");
   EXPECT_EQ(run({"recommend", problem().model(), "--users", "1", "--include-seen", "--items",
                  folder.file("items")})

@@ -3,7 +3,7 @@
 #include "host/evaluate/top_items_backend.hpp"
 
 #include "host/error.hpp"
-#include "tests/support/cpu_tables.hpp"
+#include "kernels/cpu/parallel.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/models.hpp"
 
@@ -87,8 +87,12 @@ TEST_F(ChosenDevice, IsTheCpuForLessWorkWithEveryThreadOfIt) {
   std::vector<std::int32_t> everybody(1531);
   std::iota(everybody.begin(), everybody.end(), 0);
   const auto reason = [&](int threads) {
-    const testing::ThreadsInScope scope(threads);
-    return make_top_items({large, all, everybody, 4}, {DeviceOptions::Kind::automatic, {}}).reason;
+    const int before = thread_count();
+    use_threads(threads);
+    const ChosenTopItems chosen =
+        make_top_items({large, all, everybody, 4}, {DeviceOptions::Kind::automatic, {}});
+    use_threads(before);
+    return chosen.reason;
   };
   EXPECT_THAT(reason(1), HasSubstr("no GPU"));
   EXPECT_EQ(reason(2), "too little to do for a GPU");
