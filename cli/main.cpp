@@ -12,6 +12,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -27,6 +28,7 @@ int report(alsatian::ExitCode code, const std::string& place, const std::string&
 int main(int count, char** words) {
   using alsatian::ExitCode;
   alsatian::prepare_process();
+  const bool trains = count > 1 && std::string_view(words[1]) == "train";
   try {
     const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
     alsatian::run_program(arguments);
@@ -39,7 +41,8 @@ int main(int count, char** words) {
     return report(error.code(), error.place(), error.what(), error.help());
   } catch (const std::bad_alloc&) {
     return report(ExitCode::out_of_memory, "memory", "there is not enough of it",
-                  "lower --k, or raise the limit (ulimit -v); train --dry-run prints the plan");
+                  trains ? "lower --k, or raise the limit (ulimit -v); --dry-run prints the plan"
+                         : "use a machine with more memory, or raise the limit (ulimit -v)");
   } catch (const alsatian::ThreadsUnavailable& error) {
     return report(ExitCode::out_of_memory, "threads", error.what(),
                   "try --threads 1, or raise the limit (ulimit -u, ulimit -v)");

@@ -169,18 +169,23 @@ std::int64_t available_memory() {
 }
 
 void check_memory(const TrainingSizes& sizes, const ModelSpec& spec, WorkingPrecision precision,
-                  std::int64_t available_bytes) {
+                  const MemoryLimit& limit) {
   const std::int64_t needed = plan_memory(sizes, spec, precision).total_bytes;
-  if (needed <= available_bytes) return;
-  const std::int32_t fits = largest_fitting_rank(sizes, spec, precision, available_bytes);
-  throw Error(ExitCode::out_of_memory, fmt::format("--k {}", spec.rank),
-              fmt::format("training needs {}, {} are free here; {}", human_bytes(needed),
-                          human_bytes(available_bytes),
-                          fits >= 0 ? fmt::format("the largest k that fits is {}", fits)
-                                    : "no k fits, the ratings alone are too many"),
-              fits > 0 ? fmt::format("try --k {}", fits)
-                       : "use a machine with more memory, or raise the limit (--max-memory, ulimit "
-                         "-v)");
+  if (needed <= limit.bytes) return;
+  const bool by_option = limit.source == MemoryLimit::Source::option;
+  const std::int32_t fits = largest_fitting_rank(sizes, spec, precision, limit.bytes);
+  const std::string largest = fits >= 0 ? fmt::format("the largest k that fits is {}", fits)
+                                        : "no k fits, the ratings alone are too many";
+  const std::string remedy = by_option ? "raise --max-memory"
+                                       : "use a machine with more memory, or raise the limit "
+                                         "(ulimit -v)";
+  throw Error(
+      ExitCode::out_of_memory, fmt::format("--k {}", spec.rank),
+      fmt::format("training needs {}, {}; {}", human_bytes(needed),
+                  by_option ? fmt::format("--max-memory allows {}", human_bytes(limit.bytes))
+                            : fmt::format("{} are free here", human_bytes(limit.bytes)),
+                  largest),
+      fits > 0 ? fmt::format("try --k {}, or {}", fits, remedy) : remedy);
 }
 
 }  // namespace alsatian

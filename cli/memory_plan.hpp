@@ -44,8 +44,15 @@ MemoryPlan plan_memory(const TrainingSizes& sizes, const ModelSpec& spec,
 /// address space limit and the control group's limit, as far as they are known.
 std::int64_t available_memory();
 
+/// What training may take, and whether the user (--max-memory) or the machine sets it.
+struct MemoryLimit {
+  enum class Source { machine, option };
+  std::int64_t bytes = 0;
+  Source source = Source::machine;
+};
+
 /// Throws Error 71 with both sizes and the largest k that fits.
 void check_memory(const TrainingSizes& sizes, const ModelSpec& spec, WorkingPrecision precision,
-                  std::int64_t available_bytes);
+                  const MemoryLimit& limit);
 
 }  // namespace alsatian

@@ -94,7 +94,7 @@ void refuse_unless(bool applies, bool given, const std::string& option, const st
   throw Error(ExitCode::usage, option, fmt::format("applies to {} alone", owner), help);
 }
 
-void refuse_foreign_options(const ModelOptions& options, bool has_validation) {
+void refuse_foreign_options(const ModelOptions& options, Validation validation) {
   const bool als = options.model == "als";
   const bool mle = options.model == "mle";
   const auto leave = [](const std::string& option, const std::string& instead) {
@@ -116,7 +116,7 @@ void refuse_foreign_options(const ModelOptions& options, bool has_validation) {
   for_mle(options.schedule.has_value(), "--schedule");
   for_mle(options.decay.has_value(), "--decay");
   for_mle(options.patience.has_value(), "--patience");
-  refuse_unless(has_validation, options.patience.has_value(), "--patience",
+  refuse_unless(validation == Validation::some, options.patience.has_value(), "--patience",
                 "training with --validation", leave("--patience", "--validation 0.05"));
   refuse_unless(options.model == "ls", options.inner_steps.has_value(), "--inner-steps",
                 "--model ls", leave("--inner-steps", "--model ls"));
@@ -199,8 +199,8 @@ void add_model_options(CommandLine& line, ModelOptions& options) {
 
 double regularization_for_scaling(double scaling) { return 14.0 * std::pow(140.0, -scaling); }
 
-ChosenSpec make_spec(const ModelOptions& options, bool has_validation) {
-  refuse_foreign_options(options, has_validation);
+ChosenSpec make_spec(const ModelOptions& options, Validation validation) {
+  refuse_foreign_options(options, validation);
   ChosenSpec chosen;
   ModelSpec& spec = chosen.spec;
   spec.algorithm = make_algorithm(options);

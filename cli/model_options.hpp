@@ -41,8 +41,11 @@ struct ChosenSpec {
   std::vector<std::string> notes;  // values that followed from others, for the log
 };
 
+/// Whether ratings are kept from training to stop by.
+enum class Validation { none, some };
+
 /// The spec with defaults filled in. Throws Error 64 naming what does not apply or contradicts.
-ChosenSpec make_spec(const ModelOptions& options, bool has_validation);
+ChosenSpec make_spec(const ModelOptions& options, Validation validation);
 
 /// λ for a given α alone: 14·140^(−α), which keeps λ·s(n) at the default's for n = 140.
 double regularization_for_scaling(double scaling);

@@ -20,7 +20,8 @@ constexpr std::size_t buffer_bytes = std::size_t{1} << 16;
 [[noreturn]] void fail(int error_number) {
   throw Error(ExitCode::input_output, "standard output",
               fmt::format("cannot write: {}", std::strerror(error_number)),
-              "send it to a file on a disk with room, or to /dev/null");
+              error_number == EFBIG ? "raise the limit of a file's size (ulimit -f)"
+                                    : "send it to a file on a disk with room, or to /dev/null");
 }
 
 }  // namespace

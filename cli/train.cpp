@@ -35,13 +35,20 @@ bool trains_on_test(const SplitRule& before, const SplitRule& now) {
   return test_name(before) != test_name(now) || (by_hash && before.seed != now.seed);
 }
 
+/// Whether training on the same ratings split by `before` may have seen some of what is kept out of
+/// training for validation `now`.
+bool may_train_on_validation(const SplitRule& before, const SplitRule& now) {
+  return now.validation_share > 0 && split_text(before) != split_text(now);
+}
+
 /// What a run of the command works with, from beginning to end.
 class TrainCommand {
  public:
   explicit TrainCommand(const TrainOptions& options)
       : options_(options),
         log_(options.quiet),
-        chosen_(make_spec(options.model, options.split.validation > 0)),
+        chosen_(make_spec(options.model,
+                          options.split.validation > 0 ? Validation::some : Validation::none)),
         split_(make_split(options.split, options.model.seed)),
         scoring_{.clip = options.clip} {
     trainer_.device = checked_device(options.device);
@@ -179,7 +186,7 @@ class TrainCommand {
     // What validation keeps out takes no more than what is trained on.
     const TrainingSizes sizes{
         .users = ratings.users().size(), .items = ratings.items().size(), .train = ratings.size()};
-    check_memory(sizes, chosen_.spec, precision_, available_bytes());
+    check_memory(sizes, chosen_.spec, precision_, memory_limit());
   }
 
   /// Means over some of the folds would be taken for those over all: they are left out.
@@ -213,14 +220,14 @@ class TrainCommand {
     for (const std::string& note : chosen_.notes) log_.field("note", note);
     log_spec(chosen_.spec, dataset, log_);
     if (init_) log_start(dataset);
-    const std::int64_t available = available_bytes();
-    check_memory(training_sizes(dataset), chosen_.spec, precision_, available);
+    const MemoryLimit limit = memory_limit();
+    check_memory(training_sizes(dataset), chosen_.spec, precision_, limit);
     log_.field(
         "memory",
         fmt::format(
             "the plan needs {}, {} are free",
             human_bytes(plan_memory(training_sizes(dataset), chosen_.spec, precision_).total_bytes),
-            human_bytes(available)));
+            human_bytes(limit.bytes)));
     if (!options_.out.empty()) probe_output(options_.out, "", least_model_bytes(dataset));
     Progress progress(log_, test_names(dataset));
     TrainerOptions trainer = trainer_;
@@ -250,15 +257,32 @@ class TrainCommand {
     const std::int32_t new_users = dataset.users.size() - known.users;
     const std::int32_t new_items = dataset.items.size() - known.items;
     if (new_users + new_items > 0) {
-      text += fmt::format("; {} new users and {} new items at random", new_users, new_items);
+      text += fmt::format("; {} and {} at random", counted(new_users, "new user"),
+                          counted(new_items, "new item"));
     }
     if (init_->spec.rank < chosen_.spec.rank) {
       text += fmt::format("; its rank {} is padded to {}", init_->spec.rank, chosen_.spec.rank);
     }
     log_.field("init", text);
+    if (init_->spec.biases && !chosen_.spec.biases) {
+      log_.warning(
+          "the model of --init has biases, which --no-biases drops: training starts worse than "
+          "that model is");
+    }
+    warn_of_leaks(dataset);
+  }
+
+  /// What the model of --init was trained on and this training is measured by.
+  void warn_of_leaks(const Dataset& dataset) const {
     const bool first = dataset.split.kind != SplitRule::Kind::fold || dataset.split.fold == 0;
-    if (first && init_->fingerprint == dataset.fingerprint &&
-        trains_on_test(init_->split, dataset.split)) {
+    if (!first || init_->fingerprint != dataset.fingerprint) return;
+    if (may_train_on_validation(init_->split, dataset.split)) {
+      log_.warning(
+          fmt::format("the model of --init may have been trained on ratings of the validation part "
+                      "(its split: {}): the validation error may be too good",
+                      split_text(init_->split)));
+    }
+    if (trains_on_test(init_->split, dataset.split)) {
       log_.warning(
           fmt::format("the model of --init was trained on ratings of the test part (its "
                       "split: {}): the test error is too good",
@@ -315,8 +339,8 @@ class TrainCommand {
   void say_what_was_measured(const Dataset& dataset, const TrainingResult& result) const {
     const ModelStatistics& statistics = result.model.statistics;
     if (statistics.repaired_pivots > 0) {
-      log_.field("note", fmt::format("{} pivots were not positive and got jitter",
-                                     statistics.repaired_pivots));
+      log_.field("note", fmt::format("{} not positive: jitter was added",
+                                     counted(statistics.repaired_pivots, "pivot")));
     }
     if (options_.out.empty()) log_.field("note", "the model is not saved: there was no --out");
     if (is_standardised(result.model.spec.likelihood) && statistics.dispersion > 0) {
@@ -358,10 +382,13 @@ class TrainCommand {
                                 : fmt::format("the model is in {}", printable(options_.out));
   }
 
-  std::int64_t available_bytes() const {
+  MemoryLimit memory_limit() const {
     const std::int64_t available = available_memory();
-    return options_.max_memory ? std::min(*options_.max_memory, available) : available;
+    if (options_.max_memory.value_or(available) >= available) return {available};
+    return {*options_.max_memory, MemoryLimit::Source::option};
   }
+
+  std::int64_t available_bytes() const { return memory_limit().bytes; }
 
   const TrainOptions& options_;
   Log log_;

@@ -250,13 +250,16 @@ void AtomicFile::fail(const char* action, int error_number) {
                           readable_bytes(*available));
     }
     throw Error(ExitCode::input_output, printable(path_), what,
-                "make room, or choose another output");
+                error_number == EFBIG ? "raise the limit of a file's size (ulimit -f)"
+                                      : "make room, or choose another output");
   }
   throw Error(ExitCode::input_output, printable(path_), what, "choose another output");
 }
 
 void AtomicFile::refuse(const std::string& why, const std::string& help) {
-  throw Error(ExitCode::cannot_create, printable(path_), why, help);
+  const bool files = why.ends_with(reason(EMFILE));
+  throw Error(ExitCode::cannot_create, printable(path_), why,
+              files ? "raise the limit of open files (ulimit -n)" : help);
 }
 
 void probe_output(const std::string& path, const std::string& input, std::int64_t expected_bytes) {

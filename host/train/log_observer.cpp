@@ -90,7 +90,8 @@ LogObserver::LogObserver(std::string path, std::vector<std::string> test_names)
 void LogObserver::refuse(int error_number) const {
   throw Error(ExitCode::cannot_create, printable(path_),
               fmt::format("cannot create: {}", std::strerror(error_number)),
-              "check the folder after --log");
+              error_number == EMFILE ? "raise the limit of open files (ulimit -n)"
+                                     : "check the folder after --log");
 }
 
 LogObserver::~LogObserver() {
@@ -120,7 +121,9 @@ void LogObserver::finish(const std::string& model) {
   if (error_number_ == 0) return;
   throw Error(ExitCode::input_output, printable(path_),
               fmt::format("cannot write: {}", std::strerror(error_number_)),
-              "make room, or choose another file; " + model);
+              (error_number_ == EFBIG ? "raise the limit of a file's size (ulimit -f)"
+                                      : "make room, or choose another file") +
+                  ("; " + model));
 }
 
 }  // namespace alsatian

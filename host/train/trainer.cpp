@@ -75,11 +75,14 @@ double learning_rate(const Mle& mle, int epoch) {
   return mle.learning_rate;
 }
 
+/// A step of mle multiplies a parameter by 1 - rate·penalty: beyond 2 its size grows, so that a
+/// larger penalty is no remedy there, as it is for als and ls.
 std::string remedy(const Algorithm& algorithm) {
-  if (std::holds_alternative<Mle>(algorithm)) {
-    return "lower --lr, raise --reg, or use --optimizer adagrad";
-  }
-  return "raise --reg, or check the ratings for extreme values";
+  const auto* mle = std::get_if<Mle>(&algorithm);
+  if (mle == nullptr) return "raise --reg, or check the ratings for extreme values";
+  return mle->optimizer == Optimizer::adagrad
+             ? "lower --lr; where --reg or --reg-bias is large, lower that too"
+             : "lower --lr, lower a large --reg or --reg-bias, or use --optimizer adagrad";
 }
 
 /// One training run: the state between epochs.

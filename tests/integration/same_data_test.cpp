@@ -84,7 +84,10 @@ TEST(WarmStart, FromAModelThatHasSeenTheTestPartIsWarnedOf) {
   EXPECT_EQ(train(with(holdout, {part, "--seed", "7"})).error,
             warning("holdout 0.2 by hash, seed 42"));
   EXPECT_EQ(train(with(holdout, {part})).error, "");
-  EXPECT_EQ(train(with(holdout, {part, "--validation", "0.2"})).error, "");
+  EXPECT_EQ(train(with(holdout, {part, "--validation", "0.2"})).error,
+            "alsatian: warning: the model of --init may have been trained on ratings of the "
+            "validation part (its split: holdout 0.2 by hash, seed 42): the validation error may "
+            "be too good\n");
   EXPECT_EQ(train({"--init", part}).error, "");
 }
 
@@ -102,8 +105,8 @@ TEST(Splits, ThatLeaveAnAskedForPartEmptyAreWarnedOf) {
             "alsatian: warning: the split \"from time 4070908800\" left no rating for testing: "
             "there is no test error\n");
   EXPECT_EQ(warnings({"--validation", "0.000001"}),
-            "alsatian: warning: --validation 1e-06 left no rating for validation: nothing stops "
-            "training early\n");
+            "alsatian: warning: --validation 1e-06 left no rating for validation: there is no "
+            "validation error\n");
   EXPECT_THAT(
       warnings({"--folds", "1000"}),
       HasSubstr("alsatian: warning: 997 of 1000 folds got no rating to test on and are left "
