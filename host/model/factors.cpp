@@ -6,6 +6,7 @@
 #include "kernels/math/random.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace alsatian {
 namespace {
@@ -13,8 +14,9 @@ namespace {
 constexpr std::int64_t rows_per_task = 256;
 
 /// Column c of a row is normal draw c mod 4 of counter c / 4, whatever the rank.
-void fill_row(float* row, std::int32_t rank, double deviation, std::uint64_t seed,
-              RandomStream stream, std::int64_t index) {
+void fill_row(std::span<float> row, double deviation, std::uint64_t seed, RandomStream stream,
+              std::int64_t index) {
+  const auto rank = static_cast<std::int32_t>(row.size());
   for (std::int32_t column = 0; column < rank; column += 4) {
     const Random4 draw = philox(seed, stream, static_cast<std::uint64_t>(index),
                                 static_cast<std::uint32_t>(column / 4));
@@ -22,7 +24,7 @@ void fill_row(float* row, std::int32_t rank, double deviation, std::uint64_t see
     const Normal2 second = normal(draw.word[2], draw.word[3]);
     const double values[] = {first.value[0], first.value[1], second.value[0], second.value[1]};
     for (std::int32_t j = 0; j < std::min(4, rank - column); ++j) {
-      row[column + j] = static_cast<float>(deviation * values[j]);
+      row[static_cast<std::size_t>(column + j)] = static_cast<float>(deviation * values[j]);
     }
   }
 }
@@ -31,7 +33,11 @@ SideFactors start_side(std::int64_t rows, std::int32_t rank, double deviation, s
                        RandomStream stream) {
   SideFactors side(rows, rank);
   parallel_for(
-      rows, [&](std::int64_t row) { fill_row(side.row(row), rank, deviation, seed, stream, row); },
+      rows,
+      [&](std::int64_t row) {
+        const std::span<float> factors(side.row(row), static_cast<std::size_t>(rank));
+        fill_row(factors, deviation, seed, stream, row);
+      },
       rows_per_task);
   return side;
 }

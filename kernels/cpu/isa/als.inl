@@ -133,10 +133,16 @@ bool solve_bordered(const AlsTask& task, std::int64_t row, float corner, float t
   return true;
 }
 
-/// One try at the normal equations with `jitter` added to the whole diagonal. Returns the trace
-/// without jitter in `trace`, and whether every pivot was positive.
-bool try_primal(const AlsTask& task, std::int64_t row, float jitter, float& trace,
-                const AlsScratch& scratch) {
+/// What came of a try at the normal equations: whether every pivot was positive, and the trace
+/// without jitter.
+struct PrimalTry {
+  bool solved;
+  float trace;
+};
+
+/// One try with `jitter` added to the whole diagonal.
+PrimalTry try_primal(const AlsTask& task, std::int64_t row, float jitter,
+                     const AlsScratch& scratch) {
   const std::int64_t rank = task.opposite.rank;
   const std::int64_t stride = row_stride(rank);
   const std::int64_t count = task.ratings.row_size(row);
@@ -144,14 +150,16 @@ bool try_primal(const AlsTask& task, std::int64_t row, float jitter, float& trac
   const float total = accumulate_row(task, row, scratch);
   float corner = task.biases ? static_cast<float>(count) + ridge.biases : 0.0F;
   if (task.prior != nullptr) corner += task.prior->bias_precision;
-  trace = add_ridge(scratch.gram, stride, rank, ridge.factors + jitter) + corner -
-          jitter * static_cast<float>(rank);
+  const float trace = add_ridge(scratch.gram, stride, rank, ridge.factors + jitter) + corner -
+                      jitter * static_cast<float>(rank);
   // With jitter a null direction's pivot is the jitter, give or take rounding: half of it shows
   // that rounding was the smaller of the two.
   const float zero = pivot_threshold * trace;
   const float least_pivot = jitter > 2 * zero ? jitter / 2 : zero;
-  return factor_cholesky(scratch.gram, stride, rank, least_pivot, scratch.inverse_diagonal) &&
-         solve_bordered(task, row, corner + jitter, total, least_pivot, scratch);
+  const bool solved =
+      factor_cholesky(scratch.gram, stride, rank, least_pivot, scratch.inverse_diagonal) &&
+      solve_bordered(task, row, corner + jitter, total, least_pivot, scratch);
+  return {solved, trace};
 }
 
 /// Solves a row by the normal equations of order rank + 1. Where they are singular to float's
@@ -161,11 +169,11 @@ bool try_primal(const AlsTask& task, std::int64_t row, float jitter, float& trac
 std::int64_t solve_primal(const AlsTask& task, std::int64_t row, const AlsScratch& scratch) {
   constexpr int most_tries = 9;
   const std::int64_t order = task.opposite.rank + (task.biases ? 1 : 0);
-  float trace = 0;
-  if (try_primal(task, row, 0, trace, scratch)) return 0;
+  const auto [solved, trace] = try_primal(task, row, 0, scratch);
+  if (solved) return 0;
   float jitter = 1e-6F * trace / static_cast<float>(order);
   for (int tries = 0; tries < most_tries && trace > 0; ++tries, jitter *= 10) {
-    if (try_primal(task, row, jitter, trace, scratch)) return 1;
+    if (try_primal(task, row, jitter, scratch).solved) return 1;
   }
   // Nothing is known of the row where all its opposite rows are 0, and so is λ. Otherwise there
   // were values that are not numbers, which stay so for the trainer to report.
