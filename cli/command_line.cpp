@@ -200,7 +200,10 @@ std::string CommandLine::joined(const std::vector<std::string>& words, std::stri
 
 void CommandLine::refuse_choice(std::string_view option, const std::string& value,
                                 const std::vector<std::string>& words) {
-  const auto meant = nearest_name(value, words);
+  std::optional<std::string> meant = nearest_name(value, words);
+  for (const std::string& word : words) {
+    if (!meant && !value.empty() && word.starts_with(value)) meant = word;  // "inverse"
+  }
   refuse_value(option, value, "one of " + joined(words, ", "),
                fmt::format("{} {} {}", meant ? "did you mean" : "try", option,
                            meant ? *meant + "?" : words.front()));

@@ -165,7 +165,8 @@ void inspect_command(Arguments arguments) {
   add_threads_option(line);
   line.examples(
       "reg and reg_bias are in units of standardised ratings; the same in the rating's units\n"
-      "stands beside them.\n");
+      "stands beside them. train_rmse, validation_rmse and test_rmse are what training measured,\n"
+      "on its device: those of evaluate may differ in the last digits.\n");
   if (!line.parse(arguments)) return;
   Output output;
   const Model model = load_model(path);

@@ -23,7 +23,9 @@ constexpr std::int64_t items_per_block = 32;  // compared with the threshold at 
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using ConstMap = Eigen::Map<const Matrix>;
 
-double norm(const float* row, std::int32_t rank) { return std::sqrt(dot<double>(row, row, rank)); }
+double norm(std::span<const float> row) {
+  return std::sqrt(dot<double>(row.data(), row.data(), static_cast<std::int32_t>(row.size())));
+}
 
 /// How far a score summed in float, in any order, may be from the same sum in double: a product
 /// of rank terms has relative error (rank + 2) u in Σ|p_j q_j| ≤ ‖p‖‖q‖ (Higham, Accuracy and
@@ -181,7 +183,7 @@ std::vector<bool> start_tile(const Question& question, std::int64_t first, std::
     if (user >= 0) {
       constant += std::abs(factors.biases[static_cast<std::size_t>(user)]);
       std::copy_n(factors.row(user), factors.rank, tile.user_factors.data() + row * factors.rank);
-      user_norm = norm(factors.row(user), factors.rank);
+      user_norm = norm({factors.row(user), static_cast<std::size_t>(factors.rank)});
     } else {
       tile.user_factors.row(row).setZero();
     }
@@ -244,7 +246,8 @@ CandidateItems::CandidateItems(const Model& model, const std::vector<std::int32_
     biases_ = copied_biases_.data();
   }
   for (std::int64_t position = 0; position < size(); ++position) {
-    const double item_norm = norm(factors_ + position * items.rank, items.rank);
+    const double item_norm =
+        norm({factors_ + position * items.rank, static_cast<std::size_t>(items.rank)});
     const double bias = std::abs(static_cast<double>(biases_[position]));
     // Written so that a norm that is not a number stays: no later maximum may hide it.
     if (!(item_norm <= largest_norm_)) largest_norm_ = item_norm;

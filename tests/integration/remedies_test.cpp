@@ -35,6 +35,13 @@ TEST(Remedy, OfDivergenceUnderALargePenaltyIsASmallerOne) {
   EXPECT_THAT(plain.error, HasSubstr("or use --optimizer adagrad\n"));
 }
 
+TEST(Remedy, OfTheBeginningOfAWordIsTheWord) {
+  EXPECT_THAT(train({"--model", "mle", "--schedule", "inverse"}).error,
+              HasSubstr("  help: did you mean --schedule inverse-time?\n"));
+  EXPECT_THAT(train({"--model", "mle", "--schedule", "x"}).error,
+              HasSubstr("  help: try --schedule exponential\n"));
+}
+
 TEST(Remedy, OfAFileSizeLimitIsTheLimit) {
   const TemporaryFolder folder;
   RunOptions options;
