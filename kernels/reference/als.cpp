@@ -40,8 +40,8 @@ Cholesky decompose(const Matrix& matrix) {
 }  // namespace
 
 RowEquations row_equations(const CsrView<double>& ratings, std::int64_t row,
-                           const SideParameters& opposite, const Regularization& regularization,
-                           double mean, bool biases) {
+                           const SideParameters& opposite, const RowObjective& objective) {
+  const auto& [regularization, mean, biases] = objective;
   const std::int64_t rank = opposite.rank();
   const std::int64_t order = rank + (biases ? 1 : 0);
   const auto columns = ratings.row_columns(row);
@@ -132,8 +132,8 @@ std::int64_t half_sweep(const CsrView<double>& ratings, const SideParameters& op
       if (has_mean && problem.biases) solved.biases[row] = options.prior->means.biases[row];
       continue;
     }
-    RowEquations equations =
-        row_equations(ratings, row, opposite, problem.regularization, problem.mean, problem.biases);
+    RowEquations equations = row_equations(ratings, row, opposite,
+                                           {problem.regularization, problem.mean, problem.biases});
     if (options.prior != nullptr) add_prior(ratings, row, *options.prior, problem, equations);
     Vector values(equations.right_side.size());
     if (options.solver_steps > 0) {

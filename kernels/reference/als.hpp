@@ -15,11 +15,17 @@ struct RowEquations {
   Vector right_side;
 };
 
+/// What a row is solved for, beside its ratings.
+struct RowObjective {
+  Regularization regularization;
+  double mean = 0;
+  bool biases = true;
+};
+
 /// (Σ z zᵀ + s(n)·diag(λ, …, λ, λ_b)) w = Σ z (r − μ − c_i) over the row's ratings, with
 /// z = [q_i; 1], or [q_i] without biases.
 RowEquations row_equations(const CsrView<double>& ratings, std::int64_t row,
-                           const SideParameters& opposite, const Regularization& regularization,
-                           double mean, bool biases);
+                           const SideParameters& opposite, const RowObjective& objective);
 
 struct RowSolution {
   Vector row;  // [order]

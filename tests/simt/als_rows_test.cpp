@@ -242,7 +242,7 @@ void expect_solves(const Problem& problem, const Solution& solution, double roun
   const auto padded = static_cast<std::int32_t>(solution.factors.size() / solution.biases.size());
   for (std::int64_t row = 0; row < ratings.rows(); ++row) {
     const reference::RowEquations equations = reference::row_equations(
-        ratings.view(), row, problem.opposite, problem.regularization, 0, problem.biases);
+        ratings.view(), row, problem.opposite, {problem.regularization, 0, problem.biases});
     reference::Vector found(equations.right_side.size());
     for (std::int32_t j = 0; j < padded; ++j) {
       const float value = solution.factors[static_cast<std::size_t>(row * padded + j)];

@@ -59,6 +59,19 @@ bool holds_for_an_ordinary_user(Action&& action) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+TEST(AtomicFile, WithoutAFreeDescriptorNamesTheLimit) {
+  const TemporaryFolder folder;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto error = testing::error_of([&] { const AtomicFile file(folder.file("model")); });
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ExitCode::cannot_create);
+  EXPECT_EQ(error->help(), "raise the limit of open files (ulimit -n)");
+}
+
 TEST(AtomicFile, AppearsOnlyAtCommit) {
   const TemporaryFolder folder;
   AtomicFile file(folder.file("model"));

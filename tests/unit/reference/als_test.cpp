@@ -49,7 +49,7 @@ double allowed_gradient(const CsrView<double>& ratings, std::int64_t row,
                         const Problem& problem) {
   if (ratings.row_size(row) == 0) return 0;
   const RowEquations equations =
-      row_equations(ratings, row, opposite, problem.regularization, problem.mean, problem.biases);
+      row_equations(ratings, row, opposite, {problem.regularization, problem.mean, problem.biases});
   const double norm = std::hypot(solved.factors.row(row).norm(), solved.biases[row]);
   return tolerance::residual<double>(equations.matrix.rows(), ratings.row_size(row),
                                      equations.matrix.norm(), norm, equations.right_side.norm());
@@ -188,8 +188,8 @@ TEST_P(AlsHalfSweep, ByConjugateGradientsOfOrderPlusTwoStepsEqualsCholesky) {
   for (std::int64_t user = 0; user < parameters_.users.rows(); ++user) {
     if (problem_.by_user.row_size(user) == 0) continue;
     const RowEquations equations =
-        row_equations(problem_.by_user, user, parameters_.items, problem_.regularization,
-                      problem_.mean, problem_.biases);
+        row_equations(problem_.by_user, user, parameters_.items,
+                      {problem_.regularization, problem_.mean, problem_.biases});
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> spectrum(equations.matrix);
     const double condition = spectrum.eigenvalues().maxCoeff() / spectrum.eigenvalues().minCoeff();
     const Vector exact = parameters_.users.factors.row(user);
