@@ -119,14 +119,14 @@ std::vector<std::string> column_names(const TitleLookup& titles) {
   return {"user", "rank", "item", "prediction"};
 }
 
-void write_user(Table& table, const Model& model, const TitleLookup& titles, std::int32_t user,
-                const std::vector<ScoredItem>& items) {
+void add_user(const Table::AddRow& add, const Model& model, const TitleLookup& titles,
+              std::int32_t user, const std::vector<ScoredItem>& items) {
   std::int64_t rank = 0;
   for (const ScoredItem& item : items) {
     std::vector<Cell> cells{id_cell(model.users, user), ++rank, id_cell(model.items, item.index)};
     if (titles.present()) cells.emplace_back(std::string(titles.title(item.index)));
     cells.emplace_back(item.score);
-    table.row(cells);
+    add(cells);
   }
 }
 
@@ -162,11 +162,13 @@ void recommend(RecommendOptions& options) {
   Table table(output, options.format, column_names(titles));
   std::int64_t short_users = 0;
   scorer.recommend(*chosen.backend, [&](std::size_t first, const auto& recommendations) {
-    for (std::size_t i = 0; i < recommendations.size(); ++i) {
-      const std::vector<ScoredItem>& items = recommendations[i];
-      write_user(table, model, titles, users[first + i], items);
-      if (static_cast<std::int32_t>(items.size()) < options.top) ++short_users;
-    }
+    table.rows(std::ssize(recommendations), [&](std::int64_t entry, const Table::AddRow& add) {
+      const auto i = static_cast<std::size_t>(entry);
+      add_user(add, model, titles, users[first + i], recommendations[i]);
+    });
+    short_users += std::ranges::count_if(recommendations, [&](const auto& items) {
+      return static_cast<std::int32_t>(items.size()) < options.top;
+    });
   });
   table.finish();
   output.flush();

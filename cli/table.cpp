@@ -5,12 +5,16 @@
 #include "cli/command_line.hpp"
 #include "cli/log.hpp"
 #include "host/error.hpp"
+#include "kernels/cpu/parallel.hpp"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
+#include <iterator>
 
 namespace alsatian {
 namespace {
@@ -32,26 +36,49 @@ std::string rounded(double value) {
   return unusual ? fmt::format("{:.4g}", value) : fmt::format("{:.4f}", value);
 }
 
-struct TsvText {
-  std::string operator()(std::monostate) const { return ""; }
-  std::string operator()(const std::string& text) const { return escaped_for_tsv(text); }
-  std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
-  std::string operator()(float number) const { return fmt::format("{}", number); }
-  std::string operator()(double number) const { return fmt::format("{}", number); }
-};
+/// Rows as the lines of a file, one after the other in one text.
+class Lines {
+ public:
+  Lines(Format format, const std::vector<std::string>& columns)
+      : format_(format), columns_(columns) {}
 
-struct JsonText {
-  std::string operator()(std::monostate) const { return "null"; }
-  std::string operator()(const std::string& text) const { return escaped_for_json(text); }
-  std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
-  std::string operator()(float number) const { return real(number); }
-  std::string operator()(double number) const { return real(number); }
-
-  // JSON has no numbers that are not finite.
-  template <typename Real>
-  static std::string real(Real number) {
-    return std::isfinite(number) ? fmt::format("{}", number) : "null";
+  void add(const std::vector<Cell>& cells) {
+    const bool json = format_ == Format::jsonl;
+    if (json) text_ += '{';
+    for (std::size_t c = 0; c < cells.size(); ++c) {
+      if (c > 0) text_ += json ? ',' : '\t';
+      if (json) text_.append(escaped_for_json(columns_[c])).append(1, ':');
+      std::visit([&](const auto& value) { append(value); }, cells[c]);
+    }
+    text_ += json ? "}\n" : "\n";
   }
+
+  const std::string& text() const { return text_; }
+
+ private:
+  void append(std::monostate) {
+    if (format_ == Format::jsonl) text_ += "null";
+  }
+  void append(const std::string& text) {
+    text_ += format_ == Format::jsonl ? escaped_for_json(text) : escaped_for_tsv(text);
+  }
+  void append(std::int64_t number) {
+    const fmt::format_int digits(number);
+    text_.append(digits.data(), digits.size());
+  }
+  template <std::floating_point Real>
+  void append(Real number) {
+    // JSON has no numbers that are not finite.
+    if (format_ == Format::jsonl && !std::isfinite(number)) {
+      text_ += "null";
+    } else {
+      fmt::format_to(std::back_inserter(text_), FMT_COMPILE("{}"), number);
+    }
+  }
+
+  Format format_;
+  const std::vector<std::string>& columns_;
+  std::string text_;
 };
 
 struct AlignedText {
@@ -102,25 +129,38 @@ Table::Table(Output& output, Format format, std::vector<std::string> columns)
 
 void Table::row(const std::vector<Cell>& cells) {
   if (format_ == Format::text) {
-    std::vector<std::string>& texts = rows_.emplace_back();
-    for (std::size_t c = 0; c < cells.size(); ++c) {
-      if (cells[c].index() >= 2) numeric_[c] = true;
-      texts.push_back(std::visit(AlignedText{}, cells[c]));
-    }
+    keep(cells);
     return;
   }
-  std::string line = format_ == Format::jsonl ? "{" : "";
-  for (std::size_t c = 0; c < cells.size(); ++c) {
-    if (format_ == Format::jsonl) {
-      line += fmt::format("{}{}:{}", c == 0 ? "" : ",", escaped_for_json(columns_[c]),
-                          std::visit(JsonText{}, cells[c]));
-    } else {
-      line += c == 0 ? "" : "\t";
-      line += std::visit(TsvText{}, cells[c]);
-    }
+  Lines lines(format_, columns_);
+  lines.add(cells);
+  output_.write(lines.text());
+}
+
+void Table::rows(std::int64_t entries,
+                 const std::function<void(std::int64_t, const AddRow&)>& rows_of) {
+  if (format_ == Format::text) {
+    const AddRow add = [&](const std::vector<Cell>& cells) { keep(cells); };
+    for (std::int64_t entry = 0; entry < entries; ++entry) rows_of(entry, add);
+    return;
   }
-  line += format_ == Format::jsonl ? "}\n" : "\n";
-  output_.write(line);
+  std::vector<Lines> lines(static_cast<std::size_t>(entries), Lines(format_, columns_));
+  parallel_for(
+      entries,
+      [&](std::int64_t entry) {
+        Lines& own = lines[static_cast<std::size_t>(entry)];
+        rows_of(entry, [&](const std::vector<Cell>& cells) { own.add(cells); });
+      },
+      16);
+  for (const Lines& own : lines) output_.write(own.text());
+}
+
+void Table::keep(const std::vector<Cell>& cells) {
+  std::vector<std::string>& texts = rows_.emplace_back();
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    if (cells[c].index() >= 2) numeric_[c] = true;
+    texts.push_back(std::visit(AlignedText{}, cells[c]));
+  }
 }
 
 void Table::finish() {

@@ -6,6 +6,7 @@
 #include "host/ratings/ids.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -38,10 +39,16 @@ class Table {
 
   /// cells [columns].
   void row(const std::vector<Cell>& cells);
+  /// The rows that rows_of(entry, add) adds for each of so many entries, in order. Many threads
+  /// make them; the bytes are those of row() one after the other.
+  using AddRow = std::function<void(const std::vector<Cell>& cells)>;
+  void rows(std::int64_t entries,
+            const std::function<void(std::int64_t entry, const AddRow& add)>& rows_of);
   /// Ends the table; without rows nothing but the column names is printed.
   void finish();
 
  private:
+  void keep(const std::vector<Cell>& cells);
   void write_aligned();
 
   Output& output_;

@@ -514,5 +514,21 @@ TEST(Ids, MayBeStrings) {
   EXPECT_EQ(nlohmann::json::parse(lines_of(recommended.output).front()).at("user"), "user3");
 }
 
+TEST(Recommend, PrintsTheSameBytesInEveryFormatWhateverTheThreads) {
+  for (const char* format : {"tsv", "jsonl", "text"}) {
+    const auto output = [&](const char* threads) {
+      const RunResult result =
+          run({"recommend", problem().model(), "--data", problem().ratings(), "--all-users",
+               "--top", "3", "--format", format, "--threads", threads});
+      EXPECT_EQ(result.code, 0) << result.error;
+      return result.output;
+    };
+    const std::string alone = output("1");
+    EXPECT_GT(std::ranges::count(alone, '\n'), 50)
+        << "more entries than one thread takes at a time";
+    EXPECT_EQ(output("3"), alone) << format;
+  }
+}
+
 }  // namespace
 }  // namespace alsatian::testing
