@@ -66,6 +66,8 @@ void add_algorithm(Facts& facts, const Mle& mle) {
   facts.text("schedule", mle.schedule == Schedule::exponential ? "exponential" : "inverse-time");
   facts.real("decay", mle.decay);
   facts.count("patience", mle.patience);
+  facts.text("updates", mle.updates == Updates::blocks ? "blocks" : "hogwild");
+  facts.text("storage", mle.storage == FactorStorage::floats ? "float" : "half");
 }
 
 void add_algorithm(Facts& facts, const LeastSquares& least_squares) {
@@ -90,6 +92,7 @@ void add_spec(Facts& facts, const Model& model) {
   std::visit([&](const auto& algorithm) { add_algorithm(facts, algorithm); }, spec.algorithm);
   facts.real("start_deviation", spec.start_deviation);
   facts.count("seed", static_cast<std::int64_t>(spec.seed));
+  facts.text("reproducible", is_reproducible(spec) ? "yes" : "no");
 }
 
 std::string_view duplicate_rule_name(DuplicateRule rule) {

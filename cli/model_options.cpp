@@ -82,6 +82,17 @@ void add_algorithm_options(CommandLine& line, ModelOptions& options) {
   line.whole("--patience", options.patience, {.lowest = 1, .highest = 1'000'000, .example = "3"},
              "With --validation: stop after N epochs without a better loss and keep the best "
              "epoch [1 to 1000000, default 3]");
+  line.choice("--updates", options.updates,
+              {{"blocks", Updates::blocks}, {"hogwild", Updates::hogwild}},
+              "Steps beside each other in blocks that share no user or item, the same bytes every "
+              "time; or, on a GPU alone, batch Hogwild: faster, as it does not mind shared rows, "
+              "and another result every time [default blocks]");
+  line.choice(
+      "--storage", options.storage,
+      {{"float", FactorStorage::floats}, {"half", FactorStorage::halves}},
+      "What factors are kept in while an epoch runs: floats, or, on a GPU alone, halves "
+      "rounded at random, half the bytes to move, which gains only where they are the limit; "
+      "the model has floats either way [default float]");
   line.group("ls alone");
   line.whole("--inner-steps", options.inner_steps,
              {.lowest = 1, .highest = 1'000'000, .example = "50"},
@@ -116,6 +127,8 @@ void refuse_foreign_options(const ModelOptions& options, Validation validation) 
   for_mle(options.schedule.has_value(), "--schedule");
   for_mle(options.decay.has_value(), "--decay");
   for_mle(options.patience.has_value(), "--patience");
+  for_mle(options.updates.has_value(), "--updates");
+  for_mle(options.storage.has_value(), "--storage");
   refuse_unless(validation == Validation::some, options.patience.has_value(), "--patience",
                 "training with --validation", leave("--patience", "--validation 0.05"));
   refuse_unless(options.model == "ls", options.inner_steps.has_value(), "--inner-steps",
@@ -134,6 +147,10 @@ void refuse_foreign_options(const ModelOptions& options, Validation validation) 
     throw Error(ExitCode::usage, "--reg-bias", "contradicts --no-biases",
                 "leave out --reg-bias or --no-biases");
   }
+  if (options.storage == FactorStorage::halves && options.rank == 0) {
+    throw Error(ExitCode::usage, "--storage half", "there are no factors to store with --k 0",
+                "use --k 64 or leave out --storage");
+  }
   if (options.no_biases && options.rank == 0) {
     throw Error(ExitCode::usage, "--no-biases", "leaves nothing to train with --k 0",
                 "use --k 64 or leave out --no-biases");
@@ -149,6 +166,8 @@ Mle make_mle(const ModelOptions& options) {
   if (mle.schedule == Schedule::inverse_time) mle.decay = inverse_time_decay;
   if (options.decay) mle.decay = *options.decay;
   if (options.patience) mle.patience = *options.patience;
+  if (options.updates) mle.updates = *options.updates;
+  if (options.storage) mle.storage = *options.storage;
   if (mle.schedule == Schedule::exponential && (mle.decay <= 0 || mle.decay > 1)) {
     refuse_value("--decay", fmt::format("{}", mle.decay),
                  "a number above 0 and at most 1 with --schedule exponential", "try --decay 0.95");

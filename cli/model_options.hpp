@@ -30,6 +30,8 @@ struct ModelOptions {
   std::optional<Schedule> schedule;
   std::optional<double> decay;
   std::optional<int> patience;
+  std::optional<Updates> updates;
+  std::optional<FactorStorage> storage;
   std::optional<int> inner_steps;
   std::uint64_t seed = 42;
 };

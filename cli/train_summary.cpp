@@ -45,6 +45,11 @@ ModelSpec biases_spec(const ModelSpec& spec) {
   ModelSpec biases = spec;
   biases.rank = 0;
   biases.biases = true;
+  if (auto* mle = std::get_if<Mle>(&biases.algorithm)) {
+    // A baseline is the same every time, and has no factors to store.
+    mle->updates = Updates::blocks;
+    mle->storage = FactorStorage::floats;
+  }
   if (std::holds_alternative<Gaussian>(spec.likelihood)) {
     biases.algorithm = LeastSquares{};
     biases.epochs = LeastSquares::default_epochs;

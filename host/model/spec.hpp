@@ -30,6 +30,13 @@ struct Als {
 
 enum class Optimizer { adagrad, sgd };
 enum class Schedule { exponential, inverse_time };
+/// How the steps of an epoch run beside each other: in blocks that share no row, so that the result
+/// is the same every time, or batch Hogwild: without regard to rows that they share, on a GPU
+/// alone.
+enum class Updates { blocks, hogwild };
+/// What holds factors while an epoch runs; halves, rounded at random, on a GPU alone. Arithmetic,
+/// biases and whatever leaves the epoch are floats either way.
+enum class FactorStorage { floats, halves };
 
 /// Maximum likelihood by stochastic gradient descent. An epoch visits every rating once.
 struct Mle {
@@ -42,6 +49,8 @@ struct Mle {
   double decay = 0.95;
   /// With a validation share: stop after this many epochs without a better validation loss.
   int patience = 3;
+  Updates updates = Updates::blocks;
+  FactorStorage storage = FactorStorage::floats;
 };
 
 /// Full-batch least squares by Levenberg-Marquardt. An epoch is one accepted step.
@@ -76,5 +85,16 @@ struct ModelSpec {
 };
 
 inline constexpr std::int32_t largest_rank = 1024;
+
+inline bool is_hogwild(const Algorithm& algorithm) {
+  const auto* mle = std::get_if<Mle>(&algorithm);
+  return mle != nullptr && mle->updates == Updates::hogwild;
+}
+inline bool keeps_halves(const Algorithm& algorithm) {
+  const auto* mle = std::get_if<Mle>(&algorithm);
+  return mle != nullptr && mle->storage == FactorStorage::halves;
+}
+/// Whether another run on the same device gives the same bytes.
+inline bool is_reproducible(const ModelSpec& spec) { return !is_hogwild(spec.algorithm); }
 
 }  // namespace alsatian

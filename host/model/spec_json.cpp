@@ -23,6 +23,10 @@ constexpr std::array<NamedValue<Optimizer>, 2> optimizers{
     {{Optimizer::adagrad, "adagrad"}, {Optimizer::sgd, "sgd"}}};
 constexpr std::array<NamedValue<Schedule>, 2> schedules{
     {{Schedule::exponential, "exponential"}, {Schedule::inverse_time, "inverse_time"}}};
+constexpr std::array<NamedValue<Updates>, 2> update_kinds{
+    {{Updates::blocks, "blocks"}, {Updates::hogwild, "hogwild"}}};
+constexpr std::array<NamedValue<FactorStorage>, 2> storages{
+    {{FactorStorage::floats, "float"}, {FactorStorage::halves, "half"}}};
 constexpr std::array<NamedValue<DuplicateRule>, 3> duplicate_rules{
     {{DuplicateRule::last, "last"},
      {DuplicateRule::mean, "mean"},
@@ -69,6 +73,8 @@ void add_fields(ordered_json& fields, const Mle& mle) {
   fields["schedule"] = name_of(mle.schedule, schedules);
   fields["decay"] = mle.decay;
   fields["patience"] = mle.patience;
+  fields["updates"] = name_of(mle.updates, update_kinds);
+  fields["storage"] = name_of(mle.storage, storages);
 }
 
 void add_fields(ordered_json& fields, const LeastSquares& least_squares) {
@@ -87,6 +93,8 @@ void read_fields(const JsonFields& fields, Mle& mle) {
   mle.schedule = named(fields, "schedule", schedules);
   mle.decay = fields.number("decay", 0);
   mle.patience = static_cast<int>(fields.integer("patience", 0, most));
+  if (fields.has("updates")) mle.updates = named(fields, "updates", update_kinds);
+  if (fields.has("storage")) mle.storage = named(fields, "storage", storages);
 }
 
 void read_fields(const JsonFields& fields, LeastSquares& least_squares) {
@@ -121,6 +129,8 @@ ordered_json to_json(const ModelSpec& spec) {
   fields["epochs"] = spec.epochs;
   fields["start_deviation"] = spec.start_deviation;
   fields["seed"] = spec.seed;
+  // For whoever compares two files; it follows from the others and is not read.
+  fields["reproducible"] = is_reproducible(spec);
   return fields;
 }
 

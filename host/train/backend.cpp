@@ -53,7 +53,21 @@ void check_row_solve(const ModelSpec& spec, std::int64_t opposite_rows,
   }
 }
 
+std::optional<Error> cpu_refusal(const ModelSpec& spec) {
+  const auto refuse = [](const std::string& choice, const std::string& option) {
+    return Error(ExitCode::usage, choice, "there are kernels for it on a GPU alone",
+                 fmt::format("leave out {}, or use --device cuda", option));
+  };
+  if (is_hogwild(spec.algorithm)) return refuse("--updates hogwild", "--updates");
+  if (keeps_halves(spec.algorithm)) return refuse("--storage half", "--storage");
+  return std::nullopt;
+}
+
 ChosenBackend make_backend(TrainingProblem problem, const DeviceOptions& device) {
+  if (cpu_refusal(problem.spec) && device.kind == DeviceOptions::Kind::automatic) {
+    chooses_cuda(problem.spec, device);
+    return {make_cuda_backend(std::move(problem), device), "a GPU was found"};
+  }
   switch (device.kind) {
     case DeviceOptions::Kind::reference:
       return {make_reference_backend(std::move(problem)), "asked for"};

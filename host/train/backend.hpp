@@ -3,6 +3,7 @@
 #pragma once
 
 #include "host/device/device_options.hpp"
+#include "host/error.hpp"
 #include "host/model/factors.hpp"
 #include "host/model/spec.hpp"
 #include "host/ratings/dataset.hpp"
@@ -120,8 +121,8 @@ class Backend {
   /// regularization.
   virtual BackendState state() = 0;
   /// Goes on from the state of a backend of the same kind and problem: every later result is that
-  /// of the other one, byte for byte. Throws Error 65, changing nothing, where the arrays do not
-  /// fit.
+  /// of the other one, byte for byte where the spec is reproducible. Throws Error 65, changing
+  /// nothing, where the arrays do not fit.
   virtual void restore(const BackendState& state) = 0;
 };
 
@@ -144,8 +145,12 @@ std::unique_ptr<Backend> make_cpu_backend(TrainingProblem problem, const DeviceO
 /// there are no kernels for the spec, 71 with sizes where the problem does not fit its memory.
 std::unique_ptr<Backend> make_cuda_backend(TrainingProblem problem, const DeviceOptions& device);
 
+/// Why no CPU trains such a model: Error 64 with the remedy.
+std::optional<Error> cpu_refusal(const ModelSpec& spec);
+
 /// Whether make_backend would take the GPU, as far as its memory allows. Throws what
-/// make_cuda_backend would where it was asked for.
+/// make_cuda_backend would where it was asked for, and Error 64 where only a GPU can do what the
+/// spec asks for and there is none that does.
 bool chooses_cuda(const ModelSpec& spec, const DeviceOptions& device);
 
 /// Device memory that a CUDA backend takes, by what for.

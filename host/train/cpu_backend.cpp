@@ -265,6 +265,7 @@ class CpuBackend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> make_cpu_backend(TrainingProblem problem, const DeviceOptions& device) {
+  if (auto refusal = cpu_refusal(problem.spec)) throw *refusal;
   return std::make_unique<CpuBackend>(std::move(problem), choose_isa(device));
 }
 

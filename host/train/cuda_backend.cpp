@@ -58,6 +58,9 @@ AlsatianCudaSpec to_spec(const ModelSpec& spec, double mean) {
                           .mean = mean,
                           .fast = 0,
                           .adagrad = 0,
+                          .hogwild = is_hogwild(spec.algorithm) ? 1 : 0,
+                          .halves = keeps_halves(spec.algorithm) ? 1 : 0,
+                          .seed = spec.seed,
                           .inner_steps = 0};
   if (const auto* mle = std::get_if<Mle>(&spec.algorithm)) {
     result.adagrad = mle->optimizer == Optimizer::adagrad ? 1 : 0;
@@ -384,8 +387,20 @@ bool chooses_cuda(const ModelSpec& spec, const DeviceOptions& device) {
     if (auto refusal = cuda_refusal(*load_cuda_module().table, spec)) throw *refusal;
     return true;
   }
-  return device.kind == Kind::automatic && !cuda_unavailable() &&
-         !cuda_refusal(*load_cuda_module().table, spec);
+  const auto only_gpu = cpu_refusal(spec);
+  if (device.kind != Kind::automatic) {
+    if (only_gpu) throw *only_gpu;
+    return false;
+  }
+  if (const auto reason = cuda_unavailable()) {
+    if (!only_gpu) return false;
+    throw Error(only_gpu->code(), only_gpu->place(),
+                fmt::format("{}, and there is none: {}", only_gpu->what(), *reason),
+                only_gpu->help());
+  }
+  const auto refusal = cuda_refusal(*load_cuda_module().table, spec);
+  if (refusal && only_gpu) throw *refusal;
+  return !refusal;
 }
 
 DevicePlan plan_cuda(const Dataset& dataset, const ModelSpec& spec) {
@@ -401,7 +416,7 @@ DevicePlan plan_cuda(const Dataset& dataset, const ModelSpec& spec) {
                           .user_offsets = span_of<AlsatianInt64s>(user_offsets),
                           .item_offsets = span_of<AlsatianInt64s>(item_offsets),
                           .held_out = dataset.validation.size(),
-                          .grid = largest_grid};
+                          .grid = is_hogwild(spec.algorithm) ? 1 : largest_grid};
   for (const TestSet& test : dataset.tests) shape.held_out += test.ratings.size();
   const AlsatianCudaPlan plan = plan_of(*load_cuda_module().table, shape);
   DevicePlan result{.parts = {}, .total_bytes = plan.total_bytes, .free_bytes = plan.free_bytes};

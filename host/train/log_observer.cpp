@@ -98,11 +98,15 @@ LogObserver::~LogObserver() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
+void LogObserver::on_start(const std::string&, const ModelSpec& spec, std::int64_t) {
+  reproducible_ = is_reproducible(spec);
+}
+
 void LogObserver::on_epoch(const EpochStats& stats) {
   if (error_number_ != 0) return;
-  const std::string text =
-      to_json(stats, test_names_, fold_).dump(-1, ' ', false, Json::error_handler_t::replace) +
-      "\n";
+  Json line = to_json(stats, test_names_, fold_);
+  if (!reproducible_) line["reproducible"] = false;
+  const std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   std::string_view rest = text;
   while (!rest.empty()) {
     const ssize_t written = ::write(descriptor_, rest.data(), rest.size());

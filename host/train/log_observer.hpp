@@ -13,7 +13,8 @@ namespace alsatian {
 /// Keys, absent where not measured: fold (in cross-validation), epoch, epochs, learning_rate,
 /// objective, train_rmse, train_nll, validation_rmse, validation_nll, test_rmse and test_nll (of
 /// the first test set), test_rmse_by_set and test_nll_by_set (where there are several),
-/// training_seconds, evaluation_seconds, total_seconds, ratings_per_second, repaired_pivots.
+/// training_seconds, evaluation_seconds, total_seconds, ratings_per_second, repaired_pivots;
+/// reproducible, false, where another run would give other figures.
 class LogObserver : public Observer {
  public:
   /// Creates or empties the file, which is this run's alone until finish() or the end. Throws Error
@@ -25,6 +26,7 @@ class LogObserver : public Observer {
 
   /// The fold from 1 that the following epochs belong to.
   void set_fold(int fold) { fold_ = fold; }
+  void on_start(const std::string& backend, const ModelSpec& spec, std::int64_t ratings) override;
   void on_epoch(const EpochStats& stats) override;
 
   /// Throws Error 74 where a line could not be written. Not thrown earlier: a full disk must not
@@ -37,6 +39,7 @@ class LogObserver : public Observer {
   std::string path_;
   std::vector<std::string> test_names_;
   std::optional<int> fold_;
+  bool reproducible_ = true;
   int descriptor_ = -1;
   int error_number_ = 0;
 };

@@ -226,6 +226,7 @@ class ReferenceBackend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> make_reference_backend(TrainingProblem problem) {
+  if (auto refusal = cpu_refusal(problem.spec)) throw *refusal;
   return std::make_unique<ReferenceBackend>(std::move(problem));
 }
 

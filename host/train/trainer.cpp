@@ -75,6 +75,13 @@ double learning_rate(const Mle& mle, int epoch) {
   return mle.learning_rate;
 }
 
+/// A GPU keeps a warp busy with each block of a stage, where a CPU has a few threads; Hogwild's
+/// warps want the ratings of a user together.
+SgdGrid grid_for(const ModelSpec& spec, const DeviceOptions& device) {
+  if (!chooses_cuda(spec, device)) return grid_for_threads;
+  return is_hogwild(spec.algorithm) ? single_block : grid_for_warps;
+}
+
 /// A step of mle multiplies a parameter by 1 - rate·penalty: beyond 2 its size grows, so that a
 /// larger penalty is no remedy there, as it is for als and ls.
 std::string remedy(const Algorithm& algorithm) {
@@ -90,9 +97,8 @@ class Run {
  public:
   Run(const Dataset& dataset, const ModelSpec& spec, const TrainerOptions& options)
       : dataset_(dataset), spec_(spec), options_(options) {
-    // A GPU keeps a warp busy with each block of a stage, where a CPU has a few threads.
-    const SgdGrid grid = chooses_cuda(spec, options.device) ? grid_for_warps : grid_for_threads;
-    TrainingProblem problem = make_problem(dataset, spec, options.init, grid);
+    TrainingProblem problem =
+        make_problem(dataset, spec, options.init, grid_for(spec, options.device));
     scale_ = problem.scale;
     count_rows(problem);
     chosen_ = make_backend(std::move(problem), options.device);

@@ -95,7 +95,8 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
     set_factors(Side::items, problem.items);
     if (spec_.algorithm == Algorithm::mle) {
       sgd_ = std::make_unique<SgdEpochs>(context_, problem.schedule, users_->host(), items_->host(),
-                                         spec_.regularization.scaling, spec_.rank);
+                                         spec_.regularization.scaling, spec_.rank,
+                                         SgdOptions{.storage = spec_.storage, .seed = spec_.seed});
     }
     if (spec_.algorithm == Algorithm::ls) {
       least_squares_ = std::make_unique<LeastSquares>(
@@ -138,7 +139,7 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
   }
   if (spec.algorithm == Algorithm::mle) {
     parts.push_back({"visiting_order", SgdEpochs::bytes(users, items, observations, shape.grid,
-                                                        spec.rank, SgdOptions().storage)});
+                                                        spec.rank, spec.storage)});
   }
   if (spec.algorithm == Algorithm::ls) {
     parts.push_back({"least_squares", LeastSquares::bytes(shape.user_offsets, shape.item_offsets,
@@ -170,9 +171,15 @@ void Engine::sgd_epoch(double learning_rate, View<const std::int32_t> stages, st
                      .learning_rate = static_cast<float>(learning_rate),
                      .adagrad = spec_.adagrad,
                      .biases = spec_.biases};
-  sgd_->blocked_epoch(users_->parameters.table(), items_->parameters.table(), step,
-                      {stages.data(), static_cast<std::size_t>(stages.size())},
-                      static_cast<std::uint32_t>(epoch));
+  const DeviceTable<float> users = users_->parameters.table();
+  const DeviceTable<float> items = items_->parameters.table();
+  const auto number = static_cast<std::uint32_t>(epoch);
+  if (spec_.hogwild) {
+    sgd_->hogwild_epoch(users, items, step, number);
+  } else {
+    sgd_->blocked_epoch(users, items, step,
+                        {stages.data(), static_cast<std::size_t>(stages.size())}, number);
+  }
   context_.compute().synchronize();
 }
 

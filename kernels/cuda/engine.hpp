@@ -33,7 +33,10 @@ struct EngineSpec {
   Regularization regularization;
   double mean = 0;
   Halves halves = Halves::two;  // als: what stands for a factor in sums over ratings
-  bool adagrad = true;          // mle
+  bool adagrad = true;          // mle, as the next three
+  bool hogwild = false;
+  SgdStorage storage = SgdStorage::floats;
+  std::uint64_t seed = 0;  // of Hogwild's order and of the rounding to halves
   int inner_steps = 50;    // ls
 };
 
@@ -112,7 +115,8 @@ class Engine {
   /// Replaces every row of one side by the exact minimiser of F with the other fixed; returns how
   /// many pivots were repaired.
   std::int64_t als_half_sweep(Side side);
-  /// Visits every rating once. stages: the order of the epoch's stages. epoch: from 0 on.
+  /// Visits every rating once. stages: the order of the epoch's stages, but for Hogwild.
+  /// epoch: from 0 on.
   void sgd_epoch(double learning_rate, View<const std::int32_t> stages, std::int32_t epoch);
   /// One Levenberg-Marquardt step that lowers F, or none.
   LeastSquaresStep least_squares_step();

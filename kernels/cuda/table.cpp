@@ -144,6 +144,9 @@ EngineSpec to_spec(const AlsatianCudaSpec& spec) {
           .mean = spec.mean,
           .halves = spec.fast != 0 ? Halves::one : Halves::two,
           .adagrad = spec.adagrad != 0,
+          .hogwild = spec.hogwild != 0,
+          .storage = spec.halves != 0 ? SgdStorage::halves : SgdStorage::floats,
+          .seed = spec.seed,
           .inner_steps = spec.inner_steps};
 }
 

@@ -8,7 +8,7 @@
 // NOLINTBEGIN: C has neither namespaces nor enum classes
 
 /* Raised whenever anything below changes; a module and a program of two versions do not mix. */
-#define ALSATIAN_CUDA_TABLE_VERSION 2
+#define ALSATIAN_CUDA_TABLE_VERSION 3
 
 typedef enum AlsatianCudaCode {
   ALSATIAN_CUDA_OK = 0,
@@ -97,6 +97,9 @@ typedef struct AlsatianCudaSpec {
   double mean;         /* of the scores */
   int32_t fast;        /* als: one half a factor in sums over ratings */
   int32_t adagrad;     /* mle */
+  int32_t hogwild;     /* mle: every rating once, on warps that do not mind shared rows */
+  int32_t halves;      /* mle: factors in halves while an epoch runs */
+  uint64_t seed;       /* mle: of Hogwild's order and of the rounding to halves */
   int32_t inner_steps; /* ls: most steps of conjugate gradients in a step */
 } AlsatianCudaSpec;
 
@@ -233,7 +236,8 @@ typedef struct AlsatianCudaTable {
 
   int32_t (*als_half_sweep)(AlsatianCudaEngine* engine, int32_t side, int64_t* repaired_pivots,
                             AlsatianCudaStatus* status);
-  /* stages: the order of the epoch's stages, a permutation of 0 … grid − 1. epoch: from 0 on. */
+  /* stages: the order of the epoch's stages, a permutation of 0 … grid − 1, which Hogwild does
+     not look at. epoch: from 0 on. */
   int32_t (*sgd_epoch)(AlsatianCudaEngine* engine, double learning_rate, AlsatianInt32s stages,
                        int32_t epoch, AlsatianCudaStatus* status);
   int32_t (*least_squares_step)(AlsatianCudaEngine* engine, AlsatianCudaStep* step,

@@ -103,6 +103,61 @@ TEST(Cuda, DryRunPrintsThePlanOfTheDevice) {
   EXPECT_EQ(plan.number(plan.find("name", "device_free_bytes"), "value"), std::exp2(30));
 }
 
+/// A training by mle with more options, and what `inspect` says of the model.
+struct Trained {
+  RunResult result;
+  Tsv facts;
+  std::string log;
+};
+Trained train_mle(const std::vector<std::string>& more) {
+  const TemporaryFolder folder;
+  const RunResult result = run_with_module(with(
+      {"train", "--data", ProblemFolder::shared().ratings(), "--model", "mle", "--holdout", "0.1",
+       "--epochs", "3", "--k", "5", "--out", folder.file("model"), "--log", folder.file("log")},
+      more));
+  EXPECT_EQ(result.code, 0) << result.error;
+  return {result, Tsv(run({"inspect", folder.file("model"), "--format", "tsv"}).output),
+          read_bytes(folder.file("log"))};
+}
+
+TEST(Cuda, SaysOfHogwildsModelThatItCannotBeReproduced) {
+  const Trained blocks = train_mle({});
+  const auto fact = [](const Trained& trained, const char* name) {
+    return trained.facts.at(trained.facts.find("name", name), "value");
+  };
+  EXPECT_EQ(fact(blocks, "reproducible"), "yes");
+  EXPECT_THAT(blocks.log, Not(HasSubstr("reproducible")));
+  const Trained hogwild = train_mle({"--updates", "hogwild"});
+  EXPECT_THAT(hogwild.result.error, HasSubstr("cuda (stand-in, 1 GB)"));
+  EXPECT_EQ(fact(hogwild, "updates"), "hogwild");
+  EXPECT_EQ(fact(hogwild, "reproducible"), "no");
+  EXPECT_THAT(hogwild.log, HasSubstr("\"reproducible\":false"));
+  const double expected = Tsv(blocks.result.output).number(0, "rmse");
+  EXPECT_NEAR(Tsv(hogwild.result.output).number(0, "rmse"), expected, 0.02 * expected);
+}
+
+TEST(Cuda, TrainsInHalvesToNearTheErrorOfFloats) {
+  const Trained floats = train_mle({});
+  const Trained halves = train_mle({"--storage", "half"});
+  EXPECT_EQ(halves.facts.at(halves.facts.find("name", "storage"), "value"), "half");
+  EXPECT_EQ(halves.facts.at(halves.facts.find("name", "reproducible"), "value"), "yes");
+  const double expected = Tsv(floats.result.output).number(0, "rmse");
+  EXPECT_NEAR(Tsv(halves.result.output).number(0, "rmse"), expected, 0.01 * expected);
+}
+
+TEST(Cuda, PlansTheHalvesBesideTheFloats) {
+  const auto bytes = [](const char* storage) {
+    const RunResult result =
+        run_with_module({"train", "--data", ProblemFolder::shared().ratings(), "--model", "mle",
+                         "--k", "5", "--storage", storage, "--dry-run"});
+    EXPECT_EQ(result.code, 0) << result.error;
+    const Tsv plan(result.output);
+    return plan.number(plan.find("name", "device_visiting_order_bytes"), "value");
+  };
+  // 5 factors are padded to the smallest rank of the kernels, for 211 users and 157 items.
+  EXPECT_EQ(bytes("half") - bytes("float"), 16 * 2 * (211 + 157));
+}
+
 TEST(Cuda, RefusesWhatItHasNoKernelsForBeforeReadingAndAutoSaysWhyItTakesTheCpu) {
   const RunResult refused =
       run_with_module({"train", "--data", "/absent", "--k", "300", "--device", "cuda"});

@@ -142,6 +142,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{train + "--quiet=no", 64, "--quiet: takes no value, but has \"no\"", "leave out"},
         Refusal{train + "--model sls", 64, "--model sls: must be one of als, mle, ls",
                 "did you mean --model als?"},
+        Refusal{train + "--updates locked", 64, "--updates locked: must be one of blocks, hogwild",
+                "try --updates blocks"},
+        Refusal{train + "--storage double", 64, "--storage double: must be one of float, half",
+                "try --storage float"},
         Refusal{train + "--solver lu", 64, "--solver lu: must be one of cholesky, cg", "try"},
         Refusal{train + "--duplicates sum", 64,
                 "--duplicates sum: must be one of last, mean, error", "try --duplicates last"},
@@ -212,6 +216,18 @@ INSTANTIATE_TEST_SUITE_P(
                 "--precision: applies to --model als alone", "--model als"},
         Refusal{train + "--precision fast", 64, "--precision fast: is for --device cuda alone",
                 "use --device cuda"},
+        Refusal{train + "--updates hogwild", 64, "--updates: applies to --model mle alone",
+                "--model mle"},
+        Refusal{train + "--model ls --storage half", 64, "--storage: applies to --model mle alone",
+                "--model mle"},
+        Refusal{train + "--model mle --k 0 --storage half", 64,
+                "--storage half: there are no factors to store with --k 0", "--k 64"},
+        Refusal{train + "--model mle --device cpu --updates hogwild", 64,
+                "--updates hogwild: there are kernels for it on a GPU alone",
+                "leave out --updates, or use --device cuda"},
+        Refusal{train + "--model mle --device reference --storage half", 64,
+                "--storage half: there are kernels for it on a GPU alone",
+                "leave out --storage, or use --device cuda"},
         Refusal{train + "--inner-steps 3", 64, "--inner-steps: applies to --model ls alone",
                 "--model ls"},
         Refusal{train + "--model mle --patience 3", 64,
@@ -320,6 +336,21 @@ TEST(Device, CudaThatIsNotThereIsExit69AndNeverFallsBack) {
     EXPECT_EQ(result.output, "");
     EXPECT_TRUE(is_error_text(result.error)) << result.error;
     EXPECT_THAT(result.error, HasSubstr("--device cuda: "));
+  }
+}
+
+TEST(Device, WhatOnlyAGpuCanDoIsRefusedWhereThereIsNone) {
+  RunOptions options;
+  options.environment = {"ALSATIAN_CUDA_MODULE=/absent.so"};
+  for (const std::vector<std::string>& choice :
+       {std::vector<std::string>{"--updates", "hogwild"}, {"--storage", "half"}}) {
+    const RunResult result =
+        run(with({"train", "--data", "/absent", "--model", "mle"}, choice), options);
+    EXPECT_EQ(result.code, 64);
+    EXPECT_TRUE(is_error_text(result.error)) << result.error;
+    EXPECT_THAT(result.error,
+                HasSubstr(choice[0] + " " + choice[1] +
+                          ": there are kernels for it on a GPU alone, and there is none: "));
   }
 }
 

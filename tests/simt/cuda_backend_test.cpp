@@ -11,6 +11,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cmath>
 #include <string>
 
 namespace alsatian {
@@ -114,7 +116,10 @@ TEST(CudaTable, SaysWhyThereIsNoDevice) {
 }
 
 TEST(CudaTable, PlansExactlyWhatItAllocates) {
-  for (const Algorithm& algorithm : algorithms()) {
+  std::vector<Algorithm> every_choice = algorithms();
+  every_choice.emplace_back(Mle{.updates = Updates::hogwild});
+  every_choice.emplace_back(Mle{.storage = FactorStorage::halves});
+  for (const Algorithm& algorithm : every_choice) {
     for (const int rank : {0, 7, 64}) {
       SCOPED_TRACE(std::string(algorithm_name(algorithm)) + " " + std::to_string(rank));
       simt::reset_device();
@@ -209,6 +214,81 @@ TEST(CudaTable, TellsEveryFailedAllocationWithItsPlace) {
   for (const Algorithm& algorithm : algorithms()) {
     expect_every_failure_told(algorithm, cudaErrorMemoryAllocation, ExitCode::out_of_memory);
   }
+}
+
+std::unique_ptr<Backend> trained(const TrainingProblem& problem, int epochs) {
+  auto backend = cuda_backend(problem);
+  for (int epoch = 0; epoch < epochs; ++epoch) backend->sgd_epoch(0.1, epoch);
+  return backend;
+}
+
+TEST(CudaTable, OfHogwildComesWithinOnePercentOfTheBlockedObjective) {
+  simt::reset_device();
+  const TrainingProblem blocked = problem_of(spec_of(Mle{}));
+  TrainingProblem hogwild = problem_of(spec_of(Mle{.updates = Updates::hogwild}));
+  hogwild.schedule = make_sgd_schedule(hogwild.by_user, testing::items, 42, single_block);
+  constexpr int epochs = 12;
+  const auto reached = trained(hogwild, epochs);
+  const auto expected = trained(blocked, epochs);
+  EXPECT_NEAR(reached->objective().value, expected->objective().value,
+              0.01 * expected->objective().value);
+  EXPECT_NE(reached->state(), expected->state()) << "another order gives other bytes";
+}
+
+TEST(CudaTable, OfHogwildVisitsEveryRatingOnce) {
+  // With steps of next to nothing every slope is that of the start, so the accumulator of a bias,
+  // 1 at first, grows by the squared slope of each visit in whatever order: (score − rating)²,
+  // which is rating² where all parameters and the mean are 0.
+  TrainingProblem problem = problem_of(spec_of(Mle{.updates = Updates::hogwild}, 0));
+  problem.start = start_factors(testing::users, testing::items, 0, 0.1, 1);
+  simt::reset_device();
+  const auto backend = cuda_backend(problem);
+  backend->sgd_epoch(1e-30, 3);
+  for (const auto& array : backend->state().arrays) {
+    const bool of_users = array.name == "user_bias_sums";
+    if (!of_users && array.name != "item_bias_sums") continue;
+    const CompressedMatrix& rows = of_users ? problem.by_user : problem.by_item;
+    const auto& sums = std::get<std::vector<float>>(array.values);
+    for (std::size_t row = 0; row < sums.size(); ++row) {
+      double expected = 1;
+      for (auto entry = rows.offsets[row]; entry < rows.offsets[row + 1]; ++entry) {
+        expected += std::pow(double{rows.values[static_cast<std::size_t>(entry)]}, 2);
+      }
+      // A rounding for every term, each of at most half an eps of the sum.
+      const auto terms = static_cast<double>(rows.offsets[row + 1] - rows.offsets[row] + 2);
+      EXPECT_NEAR(sums[row], expected, terms * 0x1p-23 * expected) << array.name << " " << row;
+    }
+  }
+}
+
+TEST(CudaTable, InHalvesComesNearTheErrorOfFloats) {
+  simt::reset_device();
+  constexpr int epochs = 8;
+  const auto rmse = [](Backend& backend) {
+    const ErrorSums train = backend.objective().train;
+    return std::sqrt(train.squared_error / static_cast<double>(train.count));
+  };
+  const auto floats = trained(problem_of(spec_of(Mle{})), epochs);
+  const auto halves = trained(problem_of(spec_of(Mle{.storage = FactorStorage::halves})), epochs);
+  EXPECT_NEAR(rmse(*halves), rmse(*floats), 0.01 * rmse(*floats));
+  // A half of this size has 13 bits of fraction fewer than a float.
+  int factors_of_full_size = 0;
+  for (const float factor : halves->factors().users.factors) {
+    if (std::abs(factor) < 0x1p-14F) continue;
+    ++factors_of_full_size;
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(factor) & 0x1FFFU, 0U) << factor << " is no half";
+  }
+  EXPECT_GT(factors_of_full_size, 200);
+}
+
+TEST(CudaTable, RoundsToHalvesByTheSeed) {
+  simt::reset_device();
+  TrainingProblem problem = problem_of(spec_of(Mle{.storage = FactorStorage::halves}));
+  const BackendState first = trained(problem, 1)->state();
+  EXPECT_EQ(trained(problem, 1)->state(), first);
+  ++problem.spec.seed;  // of one block alone the order of stages is the same
+  ASSERT_EQ(problem.schedule.grid, 1);
+  EXPECT_NE(trained(problem, 1)->state(), first);
 }
 
 TEST(CudaTable, IsUsableAfterARefusal) {

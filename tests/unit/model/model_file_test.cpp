@@ -86,6 +86,8 @@ TEST(ModelFile, KeepsEveryOptionAndFigure) {
   mle.schedule = Schedule::inverse_time;
   mle.decay = 1.0 / 3;
   mle.patience = 7;
+  mle.updates = Updates::hogwild;
+  mle.storage = FactorStorage::halves;
   model.spec.algorithm = mle;
   model.spec.biases = false;
   model.spec.regularization = {.factors = 1e-300, .biases = 5e17, .scaling = 0.7};
@@ -117,6 +119,8 @@ TEST(ModelFile, KeepsEveryOptionAndFigure) {
   EXPECT_EQ(loaded_mle.schedule, Schedule::inverse_time);
   EXPECT_EQ(loaded_mle.decay, mle.decay);
   EXPECT_EQ(loaded_mle.patience, 7);
+  EXPECT_EQ(loaded_mle.updates, Updates::hogwild);
+  EXPECT_EQ(loaded_mle.storage, FactorStorage::halves);
   EXPECT_FALSE(loaded.spec.biases);
   EXPECT_EQ(loaded.spec.regularization.factors, 1e-300);
   EXPECT_EQ(loaded.spec.regularization.biases, 5e17);
