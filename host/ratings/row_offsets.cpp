@@ -1,4 +1,4 @@
-// Parallel conversions between a row per entry and offsets per row.
+// Conversions between a row per entry and offsets per row.
 // Every element has one writer, so the result does not depend on the number of threads.
 #include "host/ratings/row_offsets.hpp"
 
@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 
 namespace alsatian {
 
@@ -27,6 +28,14 @@ std::vector<std::int64_t> offsets_of_sorted(std::span<const std::int32_t> rows,
         }
       },
       grain);
+  return offsets;
+}
+
+std::vector<std::int64_t> count_offsets(std::span<const std::int32_t> rows,
+                                        std::int32_t row_count) {
+  std::vector<std::int64_t> offsets(static_cast<std::size_t>(row_count) + 1, 0);
+  for (const std::int32_t row : rows) ++offsets[static_cast<std::size_t>(row) + 1];
+  std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
   return offsets;
 }
 

@@ -12,6 +12,9 @@ namespace alsatian {
 std::vector<std::int64_t> offsets_of_sorted(std::span<const std::int32_t> rows,
                                             std::int32_t row_count);
 
+/// The same of rows in any order: where each would start if the entries were sorted.
+std::vector<std::int64_t> count_offsets(std::span<const std::int32_t> rows, std::int32_t row_count);
+
 /// The row of each entry, from offsets [rows + 1].
 std::vector<std::int32_t> rows_of_offsets(std::span<const std::int64_t> offsets);
 

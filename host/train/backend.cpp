@@ -87,10 +87,11 @@ ChosenBackend make_backend(TrainingProblem problem, const DeviceOptions& device)
   } catch (const Error& error) {
     // What the GPU cannot do, the CPU can; a GPU that fails is no reason to go on without it.
     if (error.code() != ExitCode::usage && error.code() != ExitCode::out_of_memory) throw;
-    // The schedule was cut for a GPU; with this one the bytes are those of --device cpu.
+    // The problem was made for a GPU; like this it is that of --device cpu, to the byte.
+    const auto items = static_cast<std::int32_t>(problem.by_item.rows());
+    problem.by_item = transpose(problem.by_user, items);
     if (std::holds_alternative<Mle>(problem.spec.algorithm)) {
-      problem.schedule = make_sgd_schedule(
-          problem.by_user, static_cast<std::int32_t>(problem.by_item.rows()), problem.spec.seed);
+      problem.schedule = make_sgd_schedule(problem.by_user, items, problem.spec.seed);
     }
     return {make_cpu_backend(std::move(problem), device),
             fmt::format("not on the GPU: {}: {}", error.place(), error.what())};

@@ -33,7 +33,7 @@ struct TrainingProblem {
   ModelSpec spec;
   RatingScale scale;
   CompressedMatrix by_user;
-  CompressedMatrix by_item;
+  CompressedMatrix by_item;       // its offsets do for CUDA, which makes the rest
   SgdSchedule schedule;           // empty unless the algorithm is mle
   std::vector<HeldOut> held_out;  // validation first where there is one, then the tests
   Factors start;

@@ -2,12 +2,12 @@
 // itself never links CUDA.
 #include "host/train/cuda_backend.hpp"
 
+#include "host/ratings/row_offsets.hpp"
 #include "kernels/cpu/als.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 #include <variant>
 
@@ -87,6 +87,12 @@ AlsatianCudaPlan plan_of(const AlsatianCudaTable& table, const AlsatianCudaShape
   return plan;
 }
 
+/// The remedy that is always left, but for what no CPU can do.
+std::string on_the_cpu(const AlsatianCudaSpec& spec) {
+  const bool only_gpu = spec.hogwild != 0 || spec.halves != 0;
+  return only_gpu ? "--device cpu without --updates and --storage" : "--device cpu";
+}
+
 /// Throws Error 71 with both sizes and the largest k that fits.
 void check_device_memory(const AlsatianCudaTable& table, AlsatianCudaShape shape) {
   const AlsatianCudaPlan plan = plan_of(table, shape);
@@ -104,7 +110,8 @@ void check_device_memory(const AlsatianCudaTable& table, AlsatianCudaShape shape
                           human_bytes(plan.total_bytes), human_bytes(plan.free_bytes),
                           fits >= 0 ? fmt::format("the largest k that fits is {}", fits)
                                     : "no k fits, the ratings alone are too many"),
-              fits > 0 ? fmt::format("try --k {}, or --device cpu", fits) : "use --device cpu");
+              fits > 0 ? fmt::format("try --k {}, or {}", fits, on_the_cpu(shape.spec))
+                       : "use " + on_the_cpu(shape.spec));
 }
 
 AlsatianCudaShape shape_of(const TrainingProblem& problem) {
@@ -131,7 +138,7 @@ EnginePointer create_engine(const AlsatianCudaTable& table, const TrainingProble
   const AlsatianCudaProblem given{
       .spec = to_spec(problem.spec, problem.scale.score_mean),
       .by_user = to_ratings(problem.by_user),
-      .by_item = to_ratings(problem.by_item),
+      .item_offsets = span_of<AlsatianInt64s>(problem.by_item.offsets),
       .grid = problem.schedule.grid,
       .block_offsets = span_of<AlsatianInt64s>(problem.schedule.block_offsets),
       .schedule = to_list(problem.schedule),
@@ -404,14 +411,8 @@ bool chooses_cuda(const ModelSpec& spec, const DeviceOptions& device) {
 }
 
 DevicePlan plan_cuda(const Dataset& dataset, const ModelSpec& spec) {
-  const auto offsets_of = [](const std::vector<std::int32_t>& rows, std::int32_t count) {
-    std::vector<std::int64_t> offsets(static_cast<std::size_t>(count) + 1);
-    for (const std::int32_t row : rows) ++offsets[static_cast<std::size_t>(row) + 1];
-    std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
-    return offsets;
-  };
-  const auto user_offsets = offsets_of(dataset.train.users, dataset.users.size());
-  const auto item_offsets = offsets_of(dataset.train.items, dataset.items.size());
+  const auto user_offsets = offsets_of_sorted(dataset.train.users, dataset.users.size());
+  const auto item_offsets = count_offsets(dataset.train.items, dataset.items.size());
   AlsatianCudaShape shape{.spec = to_spec(spec, 0),
                           .user_offsets = span_of<AlsatianInt64s>(user_offsets),
                           .item_offsets = span_of<AlsatianInt64s>(item_offsets),

@@ -1,6 +1,7 @@
 // From a data set to what a backend trains on: standardised ratings in both orientations.
 // Made once for a training, whatever its backend: none of them sees ids or raw ratings.
 #include "host/error.hpp"
+#include "host/ratings/row_offsets.hpp"
 #include "host/train/trainer.hpp"
 
 #include <fmt/format.h>
@@ -87,16 +88,21 @@ RatingScale measure_scale(const Triples& train, const Likelihood& likelihood) {
 }
 
 TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init,
-                             const SgdGrid& grid) {
+                             const ProblemOptions& options) {
   TrainingProblem problem;
   problem.spec = spec;
   problem.scale = measure_scale(dataset.train, spec.likelihood);
   problem.by_user = compress_by_user(dataset.train, dataset.users.size());
   standardise(problem.by_user.values, problem.scale);
   if (std::holds_alternative<Mle>(spec.algorithm)) {
-    problem.schedule = make_sgd_schedule(problem.by_user, dataset.items.size(), spec.seed, grid);
+    problem.schedule =
+        make_sgd_schedule(problem.by_user, dataset.items.size(), spec.seed, options.grid);
   }
-  problem.by_item = transpose(problem.by_user, dataset.items.size());
+  if (options.by_item == RatingsByItem::complete) {
+    problem.by_item = transpose(problem.by_user, dataset.items.size());
+  } else {
+    problem.by_item.offsets = count_offsets(problem.by_user.columns, dataset.items.size());
+  }
   if (dataset.validation.size() > 0) {
     check_domain(dataset.validation, spec.likelihood, "validation");
     problem.held_out.push_back(make_held_out(dataset.validation, problem.scale));

@@ -75,11 +75,12 @@ double learning_rate(const Mle& mle, int epoch) {
   return mle.learning_rate;
 }
 
-/// A GPU keeps a warp busy with each block of a stage, where a CPU has a few threads; Hogwild's
-/// warps want the ratings of a user together.
-SgdGrid grid_for(const ModelSpec& spec, const DeviceOptions& device) {
-  if (!chooses_cuda(spec, device)) return grid_for_threads;
-  return is_hogwild(spec.algorithm) ? single_block : grid_for_warps;
+/// A GPU makes the ratings by item itself, and keeps a warp busy with each block of a stage, where
+/// a CPU has a few threads; Hogwild's warps want the ratings of a user together.
+ProblemOptions problem_options(const ModelSpec& spec, const DeviceOptions& device) {
+  if (!chooses_cuda(spec, device)) return {};
+  return {.grid = is_hogwild(spec.algorithm) ? single_block : grid_for_warps,
+          .by_item = RatingsByItem::offsets};
 }
 
 /// A step of mle multiplies a parameter by 1 - rate·penalty: beyond 2 its size grows, so that a
@@ -98,7 +99,7 @@ class Run {
   Run(const Dataset& dataset, const ModelSpec& spec, const TrainerOptions& options)
       : dataset_(dataset), spec_(spec), options_(options) {
     TrainingProblem problem =
-        make_problem(dataset, spec, options.init, grid_for(spec, options.device));
+        make_problem(dataset, spec, options.init, problem_options(spec, options.device));
     scale_ = problem.scale;
     count_rows(problem);
     chosen_ = make_backend(std::move(problem), options.device);

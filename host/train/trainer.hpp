@@ -67,9 +67,18 @@ RatingScale measure_scale(const Triples& train, const Likelihood& likelihood);
 double loss_of_the_mean(const Triples& ratings, const RatingScale& scale,
                         const Likelihood& likelihood);
 
-/// Everything a backend needs, in standardised units. grid: how finely mle's ratings are cut.
+/// What the problem holds of the ratings by item: all, or what a GPU makes the rest from.
+enum class RatingsByItem { complete, offsets };
+
+/// What a problem is made for.
+struct ProblemOptions {
+  SgdGrid grid = grid_for_threads;  // how finely mle's ratings are cut
+  RatingsByItem by_item = RatingsByItem::complete;
+};
+
+/// Everything a backend needs, in standardised units.
 TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init,
-                             const SgdGrid& grid = grid_for_threads);
+                             const ProblemOptions& options = {});
 
 /// Trains. Throws Error 80 naming the epoch where factors (with their row) or the objective stop
 /// being finite, or F exceeds ten times that of the start and of the mean alone.

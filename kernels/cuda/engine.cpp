@@ -21,6 +21,9 @@ LeastSquaresOptions least_squares_options(const EngineSpec& spec) {
   return options;
 }
 
+/// mle needs no more than the counts of the items.
+bool needs_both_orientations(const EngineSpec& spec) { return spec.algorithm != Algorithm::mle; }
+
 std::int64_t observations_of(View<const std::int64_t> offsets) {
   return offsets.size() > 0 ? offsets[offsets.size() - 1] : 0;
 }
@@ -35,6 +38,21 @@ void check_offsets(const CsrView<float>& ratings, std::int64_t columns) {
   require(std::all_of(ratings.columns.begin(), ratings.columns.end(),
                       [&](std::int32_t column) { return column >= 0 && column < columns; }),
           "a column is out of range");
+}
+
+/// A wrong one would leave rows of the device's second orientation with ratings of others.
+void check_item_offsets(const CsrView<float>& by_user, View<const std::int64_t> item_offsets) {
+  const std::int64_t items = item_offsets.size() - 1;
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(items));
+  for (const std::int32_t item : by_user.columns) {
+    ++counts[static_cast<std::size_t>(item)];
+  }
+  std::int64_t expected = 0;
+  for (std::int64_t item = 0; item < items; ++item) {
+    require(item_offsets[item] == expected, "the offsets by item are not those of the ratings");
+    expected += counts[static_cast<std::size_t>(item)];
+  }
+  require(item_offsets[items] == expected, "the offsets by item are not those of the ratings");
 }
 
 }  // namespace
@@ -53,46 +71,35 @@ std::int32_t Engine::largest_rank(Algorithm algorithm) {
 Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
     : spec_(problem.spec), limits_(limits), context_(0) {
   check_rank(spec_);
-  check_offsets(problem.by_user, problem.by_item.rows());
-  check_offsets(problem.by_item, problem.by_user.rows());
-  require(problem.by_user.observations() == problem.by_item.observations(),
-          "the two orientations hold different ratings");
+  require(problem.item_offsets.size() > 0, "a problem without offsets");
+  check_offsets(problem.by_user, problem.item_offsets.size() - 1);
+  check_item_offsets(problem.by_user, problem.item_offsets);
   std::int64_t held_out = 0;
   for (const RatingList& set : problem.held_out) {
     held_out += set.ratings.size();
   }
-  planned_ = total_of(plan(
-      context_,
-      {spec_, problem.by_user.offsets, problem.by_item.offsets, held_out, problem.schedule.grid},
-      limits_));
+  planned_ = total_of(
+      plan(context_,
+           {spec_, problem.by_user.offsets, problem.item_offsets, held_out, problem.schedule.grid},
+           limits_));
   free_at_start_ = static_cast<std::int64_t>(context_.memory().free);
   require_free(planned_, free_at_start_);
   with_sizes(planned_, free_at_start_, [&] {
-    const bool both = spec_.algorithm != Algorithm::mle;
-    const std::int64_t observations = problem.by_user.observations();
     staging_ = std::make_unique<Staging>(context_, limits_.staging_bytes);
+    const std::int64_t observations = problem.by_user.observations();
+    const bool both = needs_both_orientations(spec_);
     users_ = std::make_unique<Rows>(problem.by_user.offsets, observations, spec_.rank);
-    items_ = std::make_unique<Rows>(problem.by_item.offsets, both ? observations : 0, spec_.rank);
+    items_ = std::make_unique<Rows>(problem.item_offsets, both ? observations : 0, spec_.rank);
     held_out_ = std::make_unique<Lists>(problem.held_out);
     errors_ = std::make_unique<Errors>(context_);
-    const auto send = [&](const CsrView<float>& from, Rows& to) {
-      staging_->send(from.offsets, to.offsets.span());
-      if (to.columns.size() > 0) {
-        staging_->send(from.columns, to.columns.span());
-        staging_->send(from.values, to.values.span());
-      }
-    };
-    send(problem.by_user, *users_);
-    send(problem.by_item, *items_);
-    held_out_->send(*staging_, problem.held_out);
+    upload(problem);
     if (spec_.algorithm == Algorithm::als) {
       repaired_ = DeviceBuffer<unsigned long long>(1);
       fetched_repaired_ = PinnedBuffer<unsigned long long>(1);
       users_->prepare_solving(context_, *staging_, items_->rows(), spec_, limits_);
       items_->prepare_solving(context_, *staging_, users_->rows(), spec_, limits_);
+      staging_->finish();
     }
-    set_factors(Side::users, problem.users);
-    set_factors(Side::items, problem.items);
     if (spec_.algorithm == Algorithm::mle) {
       sgd_ = std::make_unique<SgdEpochs>(context_, problem.schedule, users_->host(), items_->host(),
                                          spec_.regularization.scaling, spec_.rank,
@@ -107,6 +114,27 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
   });
 }
 
+void Engine::upload(const EngineProblem& problem) {
+  staging_->send(problem.by_user.offsets, users_->offsets.span());
+  staging_->send(problem.by_user.columns, users_->columns.span());
+  staging_->send(problem.by_user.values, users_->values.span());
+  staging_->send(problem.item_offsets, items_->offsets.span());
+  std::unique_ptr<Transposition> transposition;
+  if (needs_both_orientations(spec_)) {
+    transposition =
+        std::make_unique<Transposition>(context_, problem.by_user.observations(),
+                                        problem.item_offsets.size() - 1, limits_.transposition);
+    Event ratings_are_there;
+    ratings_are_there.record(context_.transfer());
+    ratings_are_there.hold_back(context_.compute());
+    transposition->run(users_->ratings(), items_->columns.span(), items_->values.span());
+  }
+  // Beside the transposition, which is waited for at the end: its memory is used again.
+  held_out_->send(*staging_, problem.held_out);
+  set_factors(Side::users, problem.users);
+  set_factors(Side::items, problem.items);
+}
+
 Engine::~Engine() { context_.compute().wait(); }
 
 std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& shape,
@@ -118,7 +146,7 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
   const std::int64_t users = shape.user_offsets.size() - 1;
   const std::int64_t items = shape.item_offsets.size() - 1;
   const std::int64_t observations = observations_of(shape.user_offsets);
-  const bool both = spec.algorithm != Algorithm::mle;
+  const bool both = needs_both_orientations(spec);
   std::vector<PlanPart> parts{
       {"ratings_by_user", ratings_bytes(users, observations)},
       {"ratings_by_item", ratings_bytes(items, both ? observations : 0)},
@@ -126,6 +154,7 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
       {"factors", table_bytes(users, spec.rank) + table_bytes(items, spec.rank)},
       {"sums", Errors::bytes()},
   };
+  const auto first_parts = static_cast<std::ptrdiff_t>(parts.size());
   if (spec.algorithm == Algorithm::als) {
     if (spec.rank > 0) {
       require_shared_memory(context, spec.rank);
@@ -144,6 +173,12 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
   if (spec.algorithm == Algorithm::ls) {
     parts.push_back({"least_squares", LeastSquares::bytes(shape.user_offsets, shape.item_offsets,
                                                           spec.rank, least_squares_options(spec))});
+  }
+  if (both) {
+    // What is listed behind the sums is allocated when the transposition's memory is free again.
+    const std::int64_t later = total_of({parts.begin() + first_parts, parts.end()});
+    const std::int64_t needed = Transposition::bytes(observations, items, limits.transposition);
+    parts.push_back({"transposition", std::max<std::int64_t>(needed - later, 0)});
   }
   return parts;
 }

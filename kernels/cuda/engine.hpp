@@ -8,6 +8,7 @@
 #include "kernels/cuda/planned_memory.hpp"
 #include "kernels/cuda/sgd.hpp"
 #include "kernels/cuda/staging.hpp"
+#include "kernels/cuda/transposition.hpp"
 #include "kernels/math/likelihood.hpp"
 #include "kernels/math/regularization.hpp"
 #include "kernels/math/views.hpp"
@@ -51,7 +52,7 @@ struct RatingList {
 struct EngineProblem {
   EngineSpec spec;
   CsrView<float> by_user;
-  CsrView<float> by_item;
+  View<const std::int64_t> item_offsets;  // of the ratings by item, which the device makes
   SgdScheduleView schedule;
   std::vector<RatingList> held_out;
   SideView<const float> users;
@@ -69,7 +70,8 @@ struct EngineShape {
 
 /// Sizes that do not change results; small in tests.
 struct EngineLimits {
-  BinLimits bins;                                      // its most_short_ratings is not used
+  BinLimits bins;  // its most_short_ratings is not used
+  TranspositionLimits transposition;
   std::int64_t staging_bytes = std::int64_t{8} << 20;  // of either half
 };
 
@@ -146,6 +148,8 @@ class Engine {
   Rows& rows_of(Side side);
   const Rows& opposite_of(Side side) const;
   ScoreTask score_task() const;
+  /// Sends all of the problem but the visiting order; the ratings once.
+  void upload(const EngineProblem& problem);
   void send_table(const DeviceTable<float>& table, const SideView<const float>& from,
                   View<const std::int64_t> offsets);
   SgdSums sums_of(Side side) const;

@@ -232,7 +232,7 @@ std::int32_t create(const AlsatianCudaProblem* given, AlsatianCudaEngine** engin
     EngineProblem problem{
         .spec = to_spec(given->spec),
         .by_user = view_of(given->by_user),
-        .by_item = view_of(given->by_item),
+        .item_offsets = view_of(given->item_offsets),
         .schedule = {given->grid, view_of(given->block_offsets), view_of(given->schedule.users),
                      view_of(given->schedule.items), view_of(given->schedule.ratings)},
         .held_out = {},

@@ -116,7 +116,7 @@ typedef struct AlsatianCudaShape {
 typedef struct AlsatianCudaProblem {
   AlsatianCudaSpec spec;
   AlsatianCudaRatings by_user;
-  AlsatianCudaRatings by_item;
+  AlsatianInt64s item_offsets; /* [items + 1] of the same ratings by item, made on the device */
   /* mle: the order of visits, as SgdScheduleView; empty otherwise. */
   int32_t grid;
   AlsatianInt64s block_offsets;

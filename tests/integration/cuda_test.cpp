@@ -5,6 +5,7 @@
 #include "tests/integration/run_program.hpp"
 #include "tests/support/models.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/support/training_problems.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,6 +13,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #if defined(ALSATIAN_SIMT_MODULE)
@@ -168,6 +170,24 @@ TEST(Cuda, RefusesWhatItHasNoKernelsForBeforeReadingAndAutoSaysWhyItTakesTheCpu)
   EXPECT_EQ(automatic.code, 0) << automatic.error;
   EXPECT_THAT(automatic.error,
               HasSubstr("not on the GPU: --k 300: --model als takes a k from 0 to 256 on a GPU"));
+}
+
+TEST(Cuda, LeavesToTheCpuAProblemMadeForAGpuWithTheBytesOfOneMadeForTheCpu) {
+  const ModelSpec spec = spec_of(Als{}, 300);  // more than the GPU's kernels take
+  const auto swept = [&](TrainingProblem problem, DeviceOptions::Kind kind) {
+    const ChosenBackend chosen = make_backend(std::move(problem), {.kind = kind, .isa = {}});
+    EXPECT_THAT(chosen.backend->description(), HasSubstr("cpu"));
+    chosen.backend->als_half_sweep(Side::users);
+    chosen.backend->als_half_sweep(Side::items);
+    return chosen.backend->state();
+  };
+  TrainingProblem for_gpu = problem_of(spec);
+  for_gpu.by_item.columns.clear();
+  for_gpu.by_item.values.clear();
+  ::setenv("ALSATIAN_CUDA_MODULE", ALSATIAN_SIMT_MODULE, 1);
+  const BackendState found = swept(std::move(for_gpu), DeviceOptions::Kind::automatic);
+  ::unsetenv("ALSATIAN_CUDA_MODULE");
+  EXPECT_EQ(found, swept(problem_of(spec), DeviceOptions::Kind::cpu));
 }
 
 /// What `recommend` prints for all users on either device, which must be the same.

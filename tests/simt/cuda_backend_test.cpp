@@ -125,7 +125,7 @@ TEST(CudaTable, PlansExactlyWhatItAllocates) {
       simt::reset_device();
       const TrainingProblem problem = problem_of(spec_of(algorithm, rank));
       auto backend = cuda_backend(problem);
-      const std::size_t in_use = simt::device_bytes_in_use();
+      const auto in_use = static_cast<std::size_t>(simt::most_device_bytes_used());
       backend.reset();
       simt::reset_device({.memory_bytes = in_use});
       EXPECT_NO_THROW(cuda_backend(problem));
@@ -214,6 +214,36 @@ TEST(CudaTable, TellsEveryFailedAllocationWithItsPlace) {
   for (const Algorithm& algorithm : algorithms()) {
     expect_every_failure_told(algorithm, cudaErrorMemoryAllocation, ExitCode::out_of_memory);
   }
+}
+
+TEST(CudaTable, MakesTheRatingsByItemFromThoseByUser) {
+  for (const Algorithm& algorithm : {Algorithm{Als{}}, Algorithm{LeastSquares{}}}) {
+    SCOPED_TRACE(algorithm_name(algorithm));
+    simt::reset_device();
+    const TrainingProblem complete = problem_of(spec_of(algorithm, 17));
+    TrainingProblem offsets_alone = complete;
+    offsets_alone.by_item.columns.clear();
+    offsets_alone.by_item.values.clear();
+    const auto cuda = cuda_backend(offsets_alone);
+    const auto cpu = make_cpu_backend(complete, {});
+    train_once(*cuda, algorithm);
+    train_once(*cpu, algorithm);
+    // Float against float; a rating in a wrong row moves F by percents.
+    EXPECT_NEAR(cuda->objective().value, cpu->objective().value, 1e-4 * cpu->objective().value);
+  }
+}
+
+TEST(CudaTable, RefusesOffsetsByItemThatAreNotThoseOfTheRatings) {
+  simt::reset_device();
+  for (const std::size_t item : {std::size_t{1}, std::size_t{20}, std::size_t{testing::items}}) {
+    TrainingProblem problem = problem_of(spec_of(Als{}));
+    ++problem.by_item.offsets[item];
+    const auto error = error_of([&] { cuda_backend(problem); });
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->code(), ExitCode::internal);
+    EXPECT_THAT(error->what(), HasSubstr("the offsets by item are not those of the ratings"));
+  }
+  EXPECT_EQ(simt::leaks(), "");
 }
 
 std::unique_ptr<Backend> trained(const TrainingProblem& problem, int epochs) {

@@ -64,6 +64,7 @@ TEST(CompressedMatrix, HoldsEachRatingInItsRowByUserAndByItem) {
     EXPECT_EQ(matrix.rows(), users);
     EXPECT_EQ(rows_of(matrix), by_user);
     EXPECT_EQ(rows_of(transpose(matrix, items)), by_item);
+    EXPECT_EQ(count_offsets(matrix.columns, items), transpose(matrix, items).offsets);
   }
 }
 

@@ -109,6 +109,18 @@ class EveryAlgorithm : public ::testing::TestWithParam<Algorithm> {};
 INSTANTIATE_TEST_SUITE_P(Training, EveryAlgorithm, ::testing::Values(Als{}, Mle{}, LeastSquares{}),
                          printed_algorithm);
 
+TEST(Problem, ForAGpuHoldsTheRatingsByUserAloneAndTheCountsOfTheItems) {
+  const Dataset dataset = planted_dataset();
+  const TrainingProblem complete = make_problem(dataset, {}, nullptr);
+  const TrainingProblem for_gpu =
+      make_problem(dataset, {}, nullptr, {.by_item = RatingsByItem::offsets});
+  EXPECT_EQ(for_gpu.by_user.values, complete.by_user.values);
+  EXPECT_EQ(for_gpu.by_item.offsets, complete.by_item.offsets);
+  EXPECT_TRUE(for_gpu.by_item.columns.empty());
+  EXPECT_TRUE(for_gpu.by_item.values.empty());
+  EXPECT_EQ(complete.by_item.columns.size(), complete.by_user.columns.size());
+}
+
 TEST_P(EveryAlgorithm, PredictsHeldOutRatingsBetterThanTheMean) {
   const Dataset dataset = planted_dataset();
   const TrainingResult result =
