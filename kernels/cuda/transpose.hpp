@@ -111,10 +111,10 @@ __global__ void __launch_bounds__(device::warp_lanes) add_counts(SortPass<Bits> 
   }
 }
 
-/// Lanes among `valid` whose digit is that of the calling lane.
+/// Lanes whose digit is that of the calling lane. All lanes of the warp call it.
 template <int Bits>
-__device__ __forceinline__ std::uint32_t lanes_of_digit(std::uint32_t valid, std::int32_t digit) {
-  std::uint32_t same = valid;
+__device__ __forceinline__ std::uint32_t lanes_of_digit(std::int32_t digit) {
+  std::uint32_t same = device::all_lanes;
 #pragma unroll
   for (int bit = 0; bit < Bits; ++bit) {
     const bool set = (digit >> bit & 1) != 0;
@@ -149,8 +149,8 @@ __global__ void __launch_bounds__(device::warp_lanes) move_entries(SortPass<Bits
     const std::int64_t entry = first + lane_of_warp();
     const bool inside = entry < end;
     const std::int32_t digit = inside ? pass.digit_of(entry) : 0;
-    const std::uint32_t same =
-        lanes_of_digit<Bits>(__ballot_sync(device::all_lanes, inside ? 1 : 0), digit);
+    // Lanes behind the end are above all others, and it is the last round: they take no place.
+    const std::uint32_t same = lanes_of_digit<Bits>(digit);
     const std::uint32_t before = same & ((1U << lane_of_warp()) - 1U);
     std::int64_t place = 0;
     if (inside) {
