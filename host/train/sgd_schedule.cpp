@@ -1,5 +1,6 @@
 // Builds the order of stochastic gradient descent: shuffled rows, cut into a grid of blocks.
-// Each row of blocks is one task that writes its own range, so threads never change the result.
+// Each slice of a row of blocks is one task that writes its own range, so threads never change the
+// result.
 #include "host/train/sgd_schedule.hpp"
 
 #include "kernels/cpu/parallel.hpp"
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <numeric>
 #include <span>
+#include <utility>
 
 namespace alsatian {
 namespace {
@@ -74,7 +76,55 @@ std::vector<std::vector<std::int32_t>> users_by_part(std::span<const std::int32_
   return users;
 }
 
-/// Writes one row of blocks. next [grid]: where the next rating of each block goes.
+/// Users of one part who follow each other in its order: what one task counts and writes.
+struct Slice {
+  std::span<const std::int32_t> users;
+};
+
+/// Enough slices to keep threads busy where there are few parts.
+std::vector<Slice> cut_into_slices(std::span<const std::vector<std::int32_t>> users) {
+  constexpr std::size_t wanted = 64;
+  const std::size_t each = (wanted + users.size() - 1) / users.size();
+  std::vector<Slice> slices;
+  for (const std::span<const std::int32_t> all : users) {
+    for (std::size_t number = 0; number < each; ++number) {
+      const std::size_t first = all.size() * number / each;
+      slices.push_back({all.subspan(first, all.size() * (number + 1) / each - first)});
+    }
+  }
+  return slices;
+}
+
+/// counts [grid]: how many ratings a slice has in each block of its row.
+void count_blocks(const CompressedMatrix& by_user, const Slice& slice,
+                  std::span<const std::int32_t> item_parts, std::span<std::int64_t> counts) {
+  for (const std::int32_t user : slice.users) {
+    const auto row = static_cast<std::size_t>(user);
+    for (std::int64_t entry = by_user.offsets[row]; entry < by_user.offsets[row + 1]; ++entry) {
+      const std::int32_t item = by_user.columns[static_cast<std::size_t>(entry)];
+      ++counts[static_cast<std::size_t>(item_parts[static_cast<std::size_t>(item)])];
+    }
+  }
+}
+
+/// Turns counts [slices, grid] into where each slice's first rating of a block goes; returns the
+/// offsets of the blocks [grid·grid + 1].
+std::vector<std::int64_t> place_slices(std::span<const Slice> slices, std::size_t grid,
+                                       std::span<std::int64_t> counts) {
+  std::vector<std::int64_t> block_offsets{0};
+  std::int64_t position = 0;
+  const std::size_t each = slices.size() / grid;
+  for (std::size_t block = 0; block < grid * grid; ++block) {
+    for (std::size_t number = 0; number < each; ++number) {
+      std::int64_t& count = counts[(block / grid * each + number) * grid + block % grid];
+      position += std::exchange(count, position);
+    }
+    block_offsets.push_back(position);
+  }
+  return block_offsets;
+}
+
+/// Writes a slice. next [grid]: where the next rating of each block goes.
 void fill_blocks(const CompressedMatrix& by_user, std::span<const std::int32_t> users,
                  std::span<const std::int32_t> item_parts, std::uint64_t seed,
                  std::span<std::int64_t> next, SgdSchedule& schedule) {
@@ -110,29 +160,23 @@ SgdSchedule make_sgd_schedule(const CompressedMatrix& by_user, std::int32_t item
       cut_into_parts(item_order, counts_of_items(by_user, items), schedule.grid);
   const auto users = users_by_part(user_order, user_parts, schedule.grid);
 
-  schedule.block_offsets.assign(grid * grid + 1, 0);
-  parallel_for(schedule.grid, [&](std::int64_t part) {
-    const auto block_row = static_cast<std::size_t>(part);
-    std::int64_t* counts = schedule.block_offsets.data() + block_row * grid + 1;
-    for (const std::int32_t user : users[block_row]) {
-      const auto row = static_cast<std::size_t>(user);
-      for (std::int64_t entry = by_user.offsets[row]; entry < by_user.offsets[row + 1]; ++entry) {
-        const std::int32_t item = by_user.columns[static_cast<std::size_t>(entry)];
-        ++counts[item_parts[static_cast<std::size_t>(item)]];
-      }
-    }
+  const std::vector<Slice> slices = cut_into_slices(users);
+  std::vector<std::int64_t> next(slices.size() * grid, 0);
+  const auto next_of = [&](std::int64_t slice) {
+    return std::span(next).subspan(static_cast<std::size_t>(slice) * grid, grid);
+  };
+  const auto slice_count = static_cast<std::int64_t>(slices.size());
+  parallel_for(slice_count, [&](std::int64_t slice) {
+    count_blocks(by_user, slices[static_cast<std::size_t>(slice)], item_parts, next_of(slice));
   });
-  std::partial_sum(schedule.block_offsets.begin(), schedule.block_offsets.end(),
-                   schedule.block_offsets.begin());
+  schedule.block_offsets = place_slices(slices, grid, next);
 
   schedule.users.resize(by_user.values.size());
   schedule.items.resize(by_user.values.size());
   schedule.ratings.resize(by_user.values.size());
-  parallel_for(schedule.grid, [&](std::int64_t part) {
-    const auto block_row = static_cast<std::size_t>(part);
-    const auto first = schedule.block_offsets.begin() + part * schedule.grid;
-    std::vector<std::int64_t> next(first, first + schedule.grid);
-    fill_blocks(by_user, users[block_row], item_parts, seed, next, schedule);
+  parallel_for(slice_count, [&](std::int64_t slice) {
+    fill_blocks(by_user, slices[static_cast<std::size_t>(slice)].users, item_parts, seed,
+                next_of(slice), schedule);
   });
   return schedule;
 }

@@ -109,15 +109,17 @@ TEST(SgdSchedule, HasStagesWhoseBlocksShareNoRow) {
 }
 
 TEST(SgdSchedule, GroupsTheRatingsOfABlockByUser) {
-  const SgdSchedule schedule = make_sgd_schedule(random_matrix(151, 97, 12'000, 7), 97, 42);
-  std::set<std::tuple<int, int, std::int32_t>> finished;
-  std::tuple<int, int, std::int32_t> current{-1, -1, -1};
-  visit_entries(schedule, [&](int row, int column, std::size_t entry) {
-    const std::tuple next{row, column, schedule.users[entry]};
-    if (next == current) return;
-    EXPECT_TRUE(finished.insert(next).second);
-    current = next;
-  });
+  for (const SgdGrid& kind : {grid_for_threads, grid_for_warps, single_block}) {
+    const SgdSchedule schedule = make_sgd_schedule(random_matrix(151, 97, 12'000, 7), 97, 42, kind);
+    std::set<std::tuple<int, int, std::int32_t>> finished;
+    std::tuple<int, int, std::int32_t> current{-1, -1, -1};
+    visit_entries(schedule, [&](int row, int column, std::size_t entry) {
+      const std::tuple next{row, column, schedule.users[entry]};
+      if (next == current) return;
+      EXPECT_TRUE(finished.insert(next).second);
+      current = next;
+    });
+  }
 }
 
 TEST(SgdSchedule, VisitsUsersAndItemsInRandomOrder) {
@@ -197,14 +199,19 @@ TEST(SgdSchedule, IsCutAsFinelyAsAskedFor) {
 
 TEST(SgdSchedule, DependsOnTheSeedAndNotOnThreads) {
   const CompressedMatrix by_user = random_matrix(151, 97, 12'000, 4);
-  use_threads(1);
-  const auto alone = ratings_of(make_sgd_schedule(by_user, 97, 42));
-  use_threads(3);
-  const auto together = ratings_of(make_sgd_schedule(by_user, 97, 42));
-  const auto other_seed = ratings_of(make_sgd_schedule(by_user, 97, 43));
-  use_threads(0);
-  EXPECT_EQ(alone, together);
-  EXPECT_NE(alone, other_seed);
+  for (const SgdGrid& kind : {grid_for_threads, grid_for_warps, single_block}) {
+    const auto made = [&](std::uint64_t seed) {
+      return ratings_of(make_sgd_schedule(by_user, 97, seed, kind));
+    };
+    use_threads(1);
+    const auto alone = made(42);
+    use_threads(3);
+    const auto together = made(42);
+    const auto other_seed = made(43);
+    use_threads(0);
+    EXPECT_EQ(alone, together);
+    EXPECT_NE(alone, other_seed);
+  }
 }
 
 TEST(StageOrder, IsAnotherPermutationInEveryEpoch) {
