@@ -17,7 +17,8 @@ struct MemoryPart {
   std::int64_t bytes = 0;
 };
 
-/// What training allocates on the host beyond the data set itself.
+/// What training allocates on the host beyond the data set itself; where a GPU trains an upper
+/// bound, as it counts what the CPU would need if it had to take over.
 struct MemoryPlan {
   std::vector<MemoryPart> parts;
   std::int64_t total_bytes = 0;

@@ -127,6 +127,25 @@ TEST_F(DamagedModel, StaysLoadableWhenRewrittenUnchanged) {
   EXPECT_EQ(put_together(take_apart(good)), good) << "the rewriter of these tests is right";
 }
 
+TEST_F(DamagedModel, WithoutUpdatesAndStorageIsOneOfBlocksInFloatsAndWithOthersIsRefused) {
+  Model model = sample_model({.users = 3, .items = 4, .rank = 2});
+  model.spec.algorithm = Mle{.updates = Updates::hogwild, .storage = FactorStorage::halves};
+  save_model(model, path_);
+  SafetensorsParts parts = take_apart(read_bytes(path_));
+  nlohmann::ordered_json& entry = parts.header["__metadata__"]["alsatian.spec"];
+  nlohmann::ordered_json fields = nlohmann::ordered_json::parse(entry.get<std::string>());
+  EXPECT_EQ(fields.at("reproducible"), false);
+  fields["updates"] = "locked";
+  entry = fields.dump();
+  EXPECT_TRUE(refuses(put_together(parts), "must be one of blocks hogwild"));
+  for (const char* name : {"updates", "storage", "reproducible"}) fields.erase(name);
+  entry = fields.dump();
+  write_bytes(path_, put_together(parts));
+  const auto mle = std::get<Mle>(load_model(path_).spec.algorithm);
+  EXPECT_EQ(mle.updates, Updates::blocks);
+  EXPECT_EQ(mle.storage, FactorStorage::floats);
+}
+
 TEST_F(DamagedModel, OfANewerFormatSaysSo) {
   const auto with_format = [](const std::string& format) {
     return [format](SafetensorsParts& parts) {
