@@ -232,6 +232,9 @@ ChosenSpec make_spec(const ModelOptions& options, Validation validation) {
           ? *options.epochs
           : std::visit([](const auto& choice) { return choice.default_epochs; }, spec.algorithm);
   spec.seed = options.seed;
+  if (!is_reproducible(spec)) {
+    chosen.notes.emplace_back("--updates hogwild gives another model every time");
+  }
   return chosen;
 }
 

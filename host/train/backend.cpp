@@ -56,7 +56,7 @@ void check_row_solve(const ModelSpec& spec, std::int64_t opposite_rows,
 std::optional<Error> cpu_refusal(const ModelSpec& spec) {
   const auto refuse = [](const std::string& choice, const std::string& option) {
     return Error(ExitCode::usage, choice, "there are kernels for it on a GPU alone",
-                 fmt::format("leave out {}, or use --device cuda", option));
+                 fmt::format("leave out {}, or train on a GPU (--device cuda)", option));
   };
   if (is_hogwild(spec.algorithm)) return refuse("--updates hogwild", "--updates");
   if (keeps_halves(spec.algorithm)) return refuse("--storage half", "--storage");

@@ -129,8 +129,10 @@ TEST(Cuda, SaysOfHogwildsModelThatItCannotBeReproduced) {
   };
   EXPECT_EQ(fact(blocks, "reproducible"), "yes");
   EXPECT_THAT(blocks.log, Not(HasSubstr("reproducible")));
+  EXPECT_THAT(blocks.result.error, Not(HasSubstr("another model")));
   const Trained hogwild = train_mle({"--updates", "hogwild"});
   EXPECT_THAT(hogwild.result.error, HasSubstr("cuda (stand-in, 1 GB)"));
+  EXPECT_THAT(hogwild.result.error, HasSubstr("--updates hogwild gives another model every time"));
   EXPECT_EQ(fact(hogwild, "updates"), "hogwild");
   EXPECT_EQ(fact(hogwild, "reproducible"), "no");
   EXPECT_THAT(hogwild.log, HasSubstr("\"reproducible\":false"));
