@@ -94,6 +94,10 @@ inline bool keeps_halves(const Algorithm& algorithm) {
   const auto* mle = std::get_if<Mle>(&algorithm);
   return mle != nullptr && mle->storage == FactorStorage::halves;
 }
+inline bool is_fast(const Algorithm& algorithm) {
+  const auto* als = std::get_if<Als>(&algorithm);
+  return als != nullptr && als->precision == Precision::fast;
+}
 /// Whether another run on the same device gives the same bytes.
 inline bool is_reproducible(const ModelSpec& spec) { return !is_hogwild(spec.algorithm); }
 

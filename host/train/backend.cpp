@@ -60,6 +60,7 @@ std::optional<Error> cpu_refusal(const ModelSpec& spec) {
   };
   if (is_hogwild(spec.algorithm)) return refuse("--updates hogwild", "--updates");
   if (keeps_halves(spec.algorithm)) return refuse("--storage half", "--storage");
+  if (is_fast(spec.algorithm)) return refuse("--precision fast", "--precision");
   return std::nullopt;
 }
 

@@ -89,8 +89,9 @@ AlsatianCudaPlan plan_of(const AlsatianCudaTable& table, const AlsatianCudaShape
 
 /// The remedy that is always left, but for what no CPU can do.
 std::string on_the_cpu(const AlsatianCudaSpec& spec) {
-  const bool only_gpu = spec.hogwild != 0 || spec.halves != 0;
-  return only_gpu ? "--device cpu without --updates and --storage" : "--device cpu";
+  const bool only_gpu = spec.hogwild != 0 || spec.halves != 0 || spec.fast != 0;
+  const char* const choices = spec.fast != 0 ? "--precision" : "--updates and --storage";
+  return only_gpu ? fmt::format("--device cpu without {}", choices) : "--device cpu";
 }
 
 /// Throws Error 71 with both sizes and the largest k that fits.
