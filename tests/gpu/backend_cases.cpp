@@ -34,16 +34,16 @@ std::vector<ModelSpec> trainings() {
           spec_of(Mle{}, 17),
           spec_of(Mle{.optimizer = Optimizer::sgd}, 5, Poisson{}),
           spec_of(LeastSquares{}, 17),
-          spec_of(Als{.precision = Precision::fast}, 17),
           spec_of(Als{}, 0),
           spec_of(Mle{}, 0),
           spec_of(LeastSquares{}, 0)};
 }
 
-/// The same, and with factors in halves, which no other backend keeps.
+/// The same, and with factors in halves, which no other backend has.
 std::vector<ModelSpec> trainings_of_a_gpu() {
   std::vector<ModelSpec> specs = trainings();
   specs.push_back(spec_of(Mle{.storage = FactorStorage::halves}, 17));
+  specs.push_back(spec_of(Als{.precision = Precision::fast}, 17));
   return specs;
 }
 
@@ -296,6 +296,18 @@ TEST_F(CudaBackend, SweepsFastToTheObjectiveOfFloatsButForTheRoundingOfHalves) {
   // A factor is off by 2⁻¹¹ of itself at most, and F's minimum is flat: the square of that, for
   // every one of six half-sweeps, and room for those that are not at a minimum yet.
   EXPECT_NEAR(fast, exact, std::ldexp(exact, -11));
+}
+
+TEST_F(CudaBackend, DescendsByHogwildAndInHalvesToTheObjectiveOfBlocksInFloats) {
+  const double expected = objective_after_three(spec_of(Mle{}, 17));
+  const Mle hogwild{.updates = Updates::hogwild};
+  const Mle halves{.storage = FactorStorage::halves};
+  const Mle both{.updates = Updates::hogwild, .storage = FactorStorage::halves};
+  for (const Mle& mle : {hogwild, halves, both}) {
+    const double found = objective_after_three(spec_of(mle, 17));
+    EXPECT_NE(found, expected) << "something else is done";
+    EXPECT_NEAR(found, expected, 0.01 * expected);
+  }
 }
 
 TEST_F(CudaBackend, ReachesTheReferencesLeastSquaresObjective) {
