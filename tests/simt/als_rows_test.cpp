@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <tuple>
 #include <vector>
 
 namespace alsatian::cuda {
@@ -325,27 +326,40 @@ TEST_P(AlsRows, SolveTheirEquationsToHalvesEachInItsBin) {
   expect_solves(problem, solve<Halves::one>(problem, Way::bins), rounding);
 }
 
+/// Ranks that one warp solves, and three.
+class AlsRowsUnderEverySchedule
+    : public Runtime,
+      public ::testing::WithParamInterface<std::tuple<std::int32_t, Way>> {};
+
+TEST_P(AlsRowsUnderEverySchedule, GiveTheSameBytes) {
+  const auto& [rank, way] = GetParam();
+  const Problem problem = make_problem(rank, true, {});
+  const Solution first = solve(problem, way);
+  for (const Schedule& schedule : simt::schedules()) {
+    simt::set_schedule(schedule);
+    const Solution other = solve(problem, way);
+    EXPECT_EQ(other.factors, first.factors);
+    EXPECT_EQ(other.biases, first.biases);
+  }
+}
+
+std::string name_of(const std::tuple<std::int32_t, Way>& rank_and_way) {
+  const std::string names[] = {"whole", "parts", "dual", "bins"};
+  return std::to_string(std::get<0>(rank_and_way)) + "_" +
+         names[static_cast<int>(std::get<1>(rank_and_way))];
+}
+
+INSTANTIATE_TEST_SUITE_P(Ranks, AlsRowsUnderEverySchedule,
+                         ::testing::Combine(::testing::Values(33, 90),
+                                            ::testing::Values(Way::whole, Way::parts, Way::dual,
+                                                              Way::bins)),
+                         [](const auto& made) { return name_of(made.param); });
+
 class AlsRowsAnyhow : public Runtime {};
 
 TEST_F(AlsRowsAnyhow, HaveNoBiasWhereTheModelHasNone) {
   const Problem problem = make_problem(31, false, {.factors = 0.3, .biases = 0.2});
   expect_solves(problem, solve(problem));
-}
-
-TEST_F(AlsRowsAnyhow, GiveTheSameBytesUnderEverySchedule) {
-  for (const std::int32_t rank : {33, 90}) {  // one warp a row, and three
-    const Problem problem = make_problem(rank, true, {});
-    for (const Way way : {Way::whole, Way::parts, Way::dual, Way::bins}) {
-      simt::set_schedule({});
-      const Solution first = solve(problem, way);
-      for (const Schedule& schedule : simt::schedules()) {
-        simt::set_schedule(schedule);
-        const Solution other = solve(problem, way);
-        EXPECT_EQ(other.factors, first.factors);
-        EXPECT_EQ(other.biases, first.biases);
-      }
-    }
-  }
 }
 
 TEST_F(AlsRowsAnyhow, AreRepairedAndCountedWhereTheyAreSingular) {
