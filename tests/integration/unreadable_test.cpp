@@ -1,6 +1,7 @@
 // Inputs that are there and cannot be read: forbidden folders, files larger than the address space.
 // A folder that may not be read is not called empty, and a lack of memory is not called a fault.
 #include "tests/integration/problem_folder.hpp"
+#include "tests/support/sanitizers.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -46,6 +47,9 @@ TEST(DataFolder, ThatMayNotBeReadIs77AndNotCalledEmpty) {
 }
 
 TEST(RatingsFile, LargerThanTheAddressSpaceIs71) {
+  if (address_sanitizer || thread_sanitizer) {
+    GTEST_SKIP() << "the sanitizer's shadow memory does not fit a limited address space";
+  }
   const TemporaryFolder folder;
   const std::string data = folder.file("ratings.csv");
   write_bytes(data, small_ratings(3, 3));
