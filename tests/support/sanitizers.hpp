@@ -1,5 +1,5 @@
-// Whether this build has a sanitizer, for tests that take away what it needs: its shadow memory
-// does not fit a limited address space.
+// Whether this build has a sanitizer, for tests that take away what it needs: address
+// space for its shadow memory, descriptors.
 #pragma once
 
 namespace alsatian::testing {
