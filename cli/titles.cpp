@@ -8,68 +8,27 @@
 
 #include <fmt/format.h>
 
-#include <clocale>
-#include <cwctype>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <utf8proc.h>
 
 namespace alsatian {
 namespace {
 
-std::size_t code_point_length(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 1;
-  return length <= text.size() && is_utf8(text.substr(0, length)) ? length : 1;
+/// Text as it is compared: letters of every script without case, accents composed. What is no UTF-8
+/// stays as it is. Throws std::bad_alloc where memory runs out.
+std::string folded(std::string_view text) {
+  utf8proc_uint8_t* mapped = nullptr;
+  const utf8proc_ssize_t length = utf8proc_map(
+      reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+      static_cast<utf8proc_ssize_t>(text.size()), &mapped,
+      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
+  if (length == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
+  if (length < 0) return std::string(text);
+  return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(length)};
 }
-
-wint_t decoded(std::string_view character) {
-  const auto lead = static_cast<unsigned char>(character[0]);
-  if (character.size() == 1) return lead;
-  wint_t point = lead & (0xFFU >> (character.size() + 1));
-  for (const char byte : character.substr(1)) {
-    point = point << 6U | (static_cast<unsigned char>(byte) & 0x3FU);
-  }
-  return point;
-}
-
-std::string encoded(wint_t point) {
-  const auto byte = [](wint_t bits) { return static_cast<char>(bits); };
-  const auto tail = [&](unsigned shift) { return byte(0x80U | (point >> shift & 0x3FU)); };
-  if (point < 0x80) return {byte(point)};
-  if (point < 0x800) return {byte(0xC0U | point >> 6U), tail(0)};
-  if (point < 0x10000) return {byte(0xE0U | point >> 12U), tail(6), tail(0)};
-  return {byte(0xF0U | point >> 18U), tail(12), tail(6), tail(0)};
-}
-
-/// Letters of every script in lower case, one by one, whatever the locale of the user; ASCII alone
-/// where the C library has no C.UTF-8. What is no UTF-8 stays as it is.
-class LowerCase {
- public:
-  LowerCase() : locale_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {}
-  ~LowerCase() {
-    if (locale_ != nullptr) ::freelocale(locale_);
-  }
-  LowerCase(const LowerCase&) = delete;
-  LowerCase& operator=(const LowerCase&) = delete;
-
-  std::string operator()(std::string_view text) const {
-    std::string result;
-    while (!text.empty()) {
-      const std::string_view character = text.substr(0, code_point_length(text));
-      result += lower(character);
-      text.remove_prefix(character.size());
-    }
-    return result;
-  }
-
- private:
-  std::string lower(std::string_view character) const {
-    const wint_t point = decoded(character);
-    if (point >= 'A' && point <= 'Z') return encoded(point + 32);
-    if (character.size() == 1 || locale_ == nullptr) return std::string(character);
-    return encoded(::towlower_l(point, locale_));
-  }
-
-  locale_t locale_;
-};
 
 /// The titles of a file that the user named: it must know an item.
 StringTable given_titles(const Model& model, const std::string& path, const Log& log) {
@@ -115,12 +74,11 @@ std::string_view TitleLookup::title(std::int32_t item) const {
 }
 
 std::vector<std::int32_t> TitleLookup::containing(std::string_view text) const {
-  const LowerCase lower_case;
-  const std::string wanted = lower_case(text);
+  const std::string wanted = folded(text);
   std::vector<std::int32_t> items;
   std::vector<std::int32_t> whole;
   for (std::int64_t item = 0; item < titles_.size(); ++item) {
-    const std::string title = lower_case(titles_[item]);
+    const std::string title = folded(titles_[item]);
     if (title.find(wanted) == std::string::npos) continue;
     items.push_back(static_cast<std::int32_t>(item));
     if (title == wanted) whole.push_back(static_cast<std::int32_t>(item));

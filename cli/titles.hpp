@@ -26,8 +26,8 @@ class TitleLookup {
   bool present() const { return titles_.size() > 0; }
   /// "" where the item has none.
   std::string_view title(std::int32_t item) const;
-  /// Items whose title contains the text, letters compared without case (ASCII); one whose whole
-  /// title is the text wins over the others.
+  /// Items whose title contains the text, letters compared without case in every script; one
+  /// whose whole title is the text wins over the others.
   std::vector<std::int32_t> containing(std::string_view text) const;
 
  private:

@@ -334,6 +334,31 @@ TEST(Similar, FindsATitleByAPartThatNoOtherHasWhateverItsCase) {
   EXPECT_EQ(by_title.output, by_id.output);
 }
 
+TEST(Similar, FindsTitlesOfEveryScriptWhateverCaseAccentsAndLocaleTheUserHas) {
+  const TemporaryFolder folder;
+  const std::string movies = folder.file("movies.csv");
+  const auto first = fields_of(lines_of(read_bytes(problem().movies()))[1], ',');
+  // An e with its accent in one character, capital Greek and Cyrillic, a German sharp s.
+  write_bytes(movies,
+              "movieId,title\n" + first[0] + ",\u00c9t\u00e9 \u03a9\u03a3 \u0416 Stra\u00dfe\n");
+  RunOptions options;
+  options.environment = {"LC_ALL=C", "LOCPATH=/nonexistent"};
+  const auto similar = [&](const std::string& part) {
+    return run({"similar", problem().model(), "--item", part, "--movies", movies}, options);
+  };
+  const RunResult by_id = similar(first[0]);
+  ASSERT_EQ(by_id.code, 0) << by_id.error;
+  for (const char* part :
+       {"\u00e9T\u00c9", "E\u0301te\u0301", "\u03c9\u03c3", "\u0436", "STRASSE"}) {
+    const RunResult by_part = similar(part);
+    EXPECT_EQ(by_part.code, 0) << part << by_part.error;
+    EXPECT_EQ(by_part.output, by_id.output) << part;
+  }
+  const RunResult without_meaning = similar("\xff");
+  EXPECT_EQ(without_meaning.code, 64);
+  EXPECT_TRUE(is_error_text(without_meaning.error)) << without_meaning.error;
+}
+
 TEST(Similar, AmbiguousTitlesAreListed) {
   const RunResult result =
       run({"similar", problem().model(), "--item", "amber", "--movies", problem().movies()});
