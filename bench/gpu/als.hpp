@@ -14,4 +14,9 @@ namespace alsatian::bench {
 bool benchmark_als(const cuda::Context& context, const std::string& shape, const Problem& problem,
                    std::int32_t rank, cuda::Halves halves, int repeats, Figures& figures);
 
+/// The same by conjugate gradients, six steps a half-sweep; the residual is that of many steps.
+bool benchmark_iterative_als(const cuda::Context& context, const std::string& shape,
+                             const Problem& problem, std::int32_t rank, int repeats,
+                             Figures& figures);
+
 }  // namespace alsatian::bench

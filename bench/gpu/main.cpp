@@ -1,5 +1,6 @@
 // Measures a GPU and the project's kernels on it; needs nothing but a driver.
-// Usage: gpu_bench RESULT.json [ceilings | als[-fast] SHAPE K REPEATS | mle K | ls K | top-n K]...
+// Usage: gpu_bench RESULT.json [ceilings | als[-fast|-cg] SHAPE K REPEATS | mle K | ls K | top-n
+// K]...
 #include "bench/gpu/als.hpp"
 #include "bench/gpu/ceilings.hpp"
 #include "bench/gpu/least_squares.hpp"
@@ -118,19 +119,24 @@ int run(const std::vector<std::string>& arguments) {
       measure_ceilings(context, figures);
     } else if (arguments[at].starts_with("als") && at + 3 < arguments.size()) {
       const std::string& shape = arguments[at + 1];
+      const int rank = std::atoi(arguments[at + 2].c_str());
+      const int repeats = std::atoi(arguments[at + 3].c_str());
       const auto halves = arguments[at] == "als-fast" ? cuda::Halves::one : cuda::Halves::two;
-      right = benchmark_als(context, shape, problem_of(shape), std::atoi(arguments[at + 2].c_str()),
-                            halves, std::atoi(arguments[at + 3].c_str()), figures) &&
-              right;
+      const Problem& problem = problem_of(shape);
+      const bool solved =
+          arguments[at] == "als-cg"
+              ? benchmark_iterative_als(context, shape, problem, rank, repeats, figures)
+              : benchmark_als(context, shape, problem, rank, halves, repeats, figures);
+      right = solved && right;
       at += 3;
     } else if (at + 1 < arguments.size() && of_one_rank().contains(arguments[at])) {
       const auto benchmark = of_one_rank().at(arguments[at]);
       right = benchmark(context, std::atoi(arguments[at + 1].c_str()), figures) && right;
       ++at;
     } else {
-      std::cerr
-          << "usage: gpu_bench RESULT.json [ceilings | als[-fast] SHAPE K REPEATS | mle K | ls K | "
-             "top-n K]...\n";
+      std::cerr << "usage: gpu_bench RESULT.json [ceilings | als[-fast|-cg] SHAPE K REPEATS | mle "
+                   "K | ls K | "
+                   "top-n K]...\n";
       return 64;
     }
     write(arguments, figures);

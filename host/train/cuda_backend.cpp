@@ -57,6 +57,7 @@ AlsatianCudaSpec to_spec(const ModelSpec& spec, double mean) {
                           .regularization = to_regularization(spec.regularization),
                           .mean = mean,
                           .fast = 0,
+                          .solver_steps = 0,
                           .adagrad = 0,
                           .hogwild = is_hogwild(spec.algorithm) ? 1 : 0,
                           .halves = keeps_halves(spec.algorithm) ? 1 : 0,
@@ -67,6 +68,7 @@ AlsatianCudaSpec to_spec(const ModelSpec& spec, double mean) {
   }
   if (const auto* als = std::get_if<Als>(&spec.algorithm)) {
     result.fast = als->precision == Precision::fast ? 1 : 0;
+    if (als->solver == Solver::conjugate_gradient) result.solver_steps = als->solver_steps;
   }
   if (const auto* choice = std::get_if<LeastSquares>(&spec.algorithm)) {
     result.inner_steps = choice->inner_steps;
@@ -356,23 +358,28 @@ class CudaBackend final : public Backend {
 }  // namespace
 
 std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpec& spec) {
-  const std::int32_t most = table.largest_rank[to_algorithm(spec.algorithm)];
+  const auto* als = std::get_if<Als>(&spec.algorithm);
+  const bool iterative = als != nullptr && als->solver == Solver::conjugate_gradient;
+  const std::int32_t most =
+      iterative ? table.largest_iterative_rank : table.largest_rank[to_algorithm(spec.algorithm)];
   if (most < 0) {
     return Error(
         ExitCode::usage, "--device cuda",
         fmt::format("there are no kernels for --model {} yet", algorithm_name(spec.algorithm)),
         "use --device cpu");
   }
-  const auto* als = std::get_if<Als>(&spec.algorithm);
-  if (als != nullptr && als->solver == Solver::conjugate_gradient) {
-    return Error(ExitCode::usage, "--device cuda", "solves rows by --solver cholesky alone",
-                 "leave out --solver, or use --device cpu");
+  if (iterative && is_fast(spec.algorithm)) {
+    return Error(ExitCode::usage, "--precision fast",
+                 "is of sums that --solver cg does not make: it forms no row's matrix",
+                 "leave out --precision, or --solver");
   }
   if (spec.rank > most) {
+    const bool goes_on = als != nullptr && spec.rank <= table.largest_iterative_rank;
     return Error(ExitCode::usage, fmt::format("--k {}", spec.rank),
                  fmt::format("--model {} takes a k from 0 to {} on a GPU",
                              algorithm_name(spec.algorithm), most),
-                 fmt::format("try --k {}, or --device cpu", most));
+                 goes_on ? "use --solver cg or --device cpu"
+                         : fmt::format("try --k {}, or --device cpu", most));
   }
   return std::nullopt;
 }

@@ -3,6 +3,7 @@
 #include "kernels/cuda/als.hpp"
 
 #include "kernels/cuda/require.hpp"
+#include "kernels/cuda/upload_all.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -68,17 +69,6 @@ void with_halves(Halves halves, Body&& body) {
 /// Words of the opposite table as halves.
 std::int64_t split_words(std::int64_t rows, int rank, Halves halves) {
   return rows * (padded_rank(rank) / 2 * count_of(halves));
-}
-
-template <typename T>
-DeviceBuffer<T> upload_all(const Stream& stream, const std::vector<T>& values) {
-  const auto size = static_cast<std::int64_t>(values.size());
-  PinnedBuffer<T> staging(size);
-  std::copy(values.begin(), values.end(), staging.span().begin());
-  DeviceBuffer<T> buffer(size);
-  upload(stream, std::span<const T>(staging.span()), buffer.span());
-  stream.synchronize();  // the staging memory goes now
-  return buffer;
 }
 
 }  // namespace

@@ -5,14 +5,12 @@
 
 #include "kernels/cuda/als_shape.hpp"
 #include "kernels/cuda/memory.hpp"
+#include "kernels/math/regularization.hpp"
 
 namespace alsatian::cuda {
 
 /// λ s(n) and λ_b s(n) of one row.
-struct RowRidge {
-  float factors;
-  float biases;
-};
+using RowRidge = alsatian::RowRidge<float>;
 
 /// A half-sweep: everything on the device. Tables are [rows, padded rank] row-major with zeros in
 /// the padding, biases [rows].

@@ -10,8 +10,14 @@
 namespace alsatian::cuda {
 namespace {
 
+bool is_iterative(const EngineSpec& spec) {
+  return spec.algorithm == Algorithm::als && spec.solver_steps > 0;
+}
+
 void check_rank(const EngineSpec& spec) {
-  require(spec.rank >= 0 && spec.rank <= Engine::largest_rank(spec.algorithm),
+  const std::int32_t most =
+      is_iterative(spec) ? Engine::largest_iterative_rank : Engine::largest_rank(spec.algorithm);
+  require(spec.rank >= 0 && spec.rank <= most,
           "there are no kernels for the algorithm at this rank");
 }
 
@@ -156,7 +162,7 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
   };
   const auto first_parts = static_cast<std::ptrdiff_t>(parts.size());
   if (spec.algorithm == Algorithm::als) {
-    if (spec.rank > 0) {
+    if (spec.rank > 0 && !is_iterative(spec)) {
       require_shared_memory(context, spec.rank);
     }
     parts.push_back(
@@ -252,6 +258,7 @@ void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView
   const Rows& opposite = opposite_of(side);
   EngineSpec exact = spec_;
   exact.halves = Halves::two;
+  exact.solver_steps = 0;
   require(spec_.rank <= largest_fused_rank, "there are no kernels for row solves at this rank");
   check_offsets(ratings, opposite.rows());
   require(solved.rows == ratings.rows(), "there are not as many rows to write as to solve");

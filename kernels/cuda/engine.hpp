@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cuda/als.hpp"
+#include "kernels/cuda/als_iterative.hpp"
 #include "kernels/cuda/errors.hpp"
 #include "kernels/cuda/least_squares.hpp"
 #include "kernels/cuda/planned_memory.hpp"
@@ -34,6 +35,7 @@ struct EngineSpec {
   Regularization regularization;
   double mean = 0;
   Halves halves = Halves::two;  // als: what stands for a factor in sums over ratings
+  int solver_steps = 0;         // als: of conjugate gradients; 0: exact, by Cholesky
   bool adagrad = true;          // mle, as the next three
   bool hogwild = false;
   SgdStorage storage = SgdStorage::floats;
@@ -70,7 +72,8 @@ struct EngineShape {
 
 /// Sizes that do not change results; small in tests.
 struct EngineLimits {
-  BinLimits bins;  // its most_short_ratings is not used
+  BinLimits bins;                      // its most_short_ratings is not used
+  std::int32_t segment_ratings = 512;  // IterativeOptions::part_ratings
   TranspositionLimits transposition;
   std::int64_t staging_bytes = std::int64_t{8} << 20;  // of either half
 };
@@ -98,8 +101,11 @@ struct StateArray {
 /// std::invalid_argument for what the caller got wrong.
 class Engine {
  public:
-  /// Of the kernels for this algorithm; −1 where there are none.
+  /// Of the kernels for this algorithm, for als those that solve rows exactly; −1 where there are
+  /// none.
   static std::int32_t largest_rank(Algorithm algorithm);
+  /// Of als by conjugate gradients.
+  static constexpr std::int32_t largest_iterative_rank = 1024;
 
   /// Uploads the problem. Throws NotEnoughMemory before the first allocation where the plan does
   /// not fit.
@@ -114,8 +120,8 @@ class Engine {
 
   std::int32_t rank() const { return spec_.rank; }
 
-  /// Replaces every row of one side by the exact minimiser of F with the other fixed; returns how
-  /// many pivots were repaired.
+  /// Replaces every row of one side by the minimiser of F with the other fixed, or takes it there
+  /// by solver_steps steps; returns how many pivots were repaired.
   std::int64_t als_half_sweep(Side side);
   /// Visits every rating once. stages: the order of the epoch's stages, but for Hogwild.
   /// epoch: from 0 on.

@@ -15,11 +15,14 @@ std::vector<RowRidge> ridges_of(View<const std::int64_t> offsets,
   std::vector<RowRidge> ridges;
   ridges.reserve(static_cast<std::size_t>(std::max<std::int64_t>(0, offsets.size() - 1)));
   for (std::int64_t row = 0; row + 1 < offsets.size(); ++row) {
-    const auto ridge =
-        row_ridge<float>(static_cast<double>(offsets[row + 1] - offsets[row]), regularization);
-    ridges.push_back({ridge.factors, ridge.biases});
+    ridges.push_back(
+        row_ridge<float>(static_cast<double>(offsets[row + 1] - offsets[row]), regularization));
   }
   return ridges;
+}
+
+IterativeOptions iterative_options(const EngineSpec& spec, const EngineLimits& limits) {
+  return {.steps = spec.solver_steps, .part_ratings = limits.segment_ratings};
 }
 
 }  // namespace
@@ -46,6 +49,9 @@ std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> of
   if (spec.rank == 0) {
     return ridges;
   }
+  if (spec.solver_steps > 0) {
+    return ridges + AlsIterativeSide::bytes(offsets, spec.rank, iterative_options(spec, limits));
+  }
   const BinLimits cuts = limits_at(context, spec.rank, bins_of(limits.bins, spec.regularization));
   return ridges + AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts), opposite_rows,
                                  spec.rank, spec.halves);
@@ -59,7 +65,15 @@ void Engine::Rows::prepare_solving(const Context& context, Staging& staging,
   }
   const std::vector<RowRidge> all = ridges_of(host(), spec.regularization);
   staging.send(View<const RowRidge>(all), ridges.span());
-  if (spec.rank > 0 && !solve) {
+  if (spec.rank == 0) {
+    return;
+  }
+  if (spec.solver_steps > 0) {
+    if (!iterate) {
+      iterate = std::make_unique<AlsIterativeSide>(context, host(), spec.rank,
+                                                   iterative_options(spec, limits));
+    }
+  } else if (!solve) {
     solve = std::make_unique<AlsSide>(context, host(), opposite_rows, spec.rank, spec.halves,
                                       bins_of(limits.bins, spec.regularization));
   }
@@ -82,6 +96,8 @@ void Engine::Rows::half_sweep(const Context& context, const EngineSpec& spec,
                      .biases = spec.biases};
   if (solve) {
     solve->half_sweep(task);
+  } else if (iterate) {
+    iterate->half_sweep(task);
   } else if (spec.biases) {
     solve_biases(context, task);
   }

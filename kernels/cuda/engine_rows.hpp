@@ -29,8 +29,9 @@ struct Engine::Rows {
   DeviceBuffer<std::int32_t> columns;
   DeviceBuffer<float> values;
   DeviceTableBuffer parameters;
-  DeviceBuffer<RowRidge> ridges;   // als
-  std::unique_ptr<AlsSide> solve;  // als, but for rank 0
+  DeviceBuffer<RowRidge> ridges;              // als
+  std::unique_ptr<AlsSide> solve;             // als, but for rank 0
+  std::unique_ptr<AlsIterativeSide> iterate;  // in its place, by conjugate gradients
 
   /// `observations`: how many are kept on the device; mle needs no ratings of the items.
   Rows(View<const std::int64_t> row_offsets, std::int64_t observations, std::int32_t rank)
@@ -48,7 +49,7 @@ struct Engine::Rows {
   /// Enqueues sending the ridges; what solves the rows is made where there is none.
   void prepare_solving(const Context& context, Staging& staging, std::int64_t opposite_rows,
                        const EngineSpec& spec, const EngineLimits& limits);
-  /// Enqueues replacing every row by the minimiser of F with `opposite` fixed.
+  /// Enqueues replacing every row by the minimiser of F with `opposite` fixed, or going there.
   void half_sweep(const Context& context, const EngineSpec& spec,
                   const DeviceTable<const float>& opposite,
                   DeviceSpan<unsigned long long> repaired);

@@ -1,6 +1,7 @@
-// One row of full-batch least squares per warp: its gradient and diagonal, or its product with JᵀJ,
-// in one pass over its ratings. The opposite rows are gathered once, 16 bytes per lane, and used
-// for the dot product and for the sum while they are in registers.
+// One row of least squares per warp: its gradient and diagonal, or its product with JᵀJ or with the
+// normal matrix of the row alone, in one pass over its ratings. The opposite rows are gathered
+// once, 16 bytes per lane, and used for the dot product and for the sum while they are in
+// registers.
 #pragma once
 
 #include "kernels/cuda/sums.hpp"
@@ -29,21 +30,24 @@ struct SegmentedRow {
   std::int32_t parts;
 };
 
+/// What a pass over the ratings gathers, with v the direction and w_o the change of the score of
+/// rating o along it.
+///   gradient: Σ_o (score − rating) [opposite; 1] + ridge · own, diagonal = Σ_o [opposite²; 1]
+///   product: Σ_o w_o [opposite; 1] + (ridge + damping · diagonal) v, both sides moving: w = Jv
+///   row_product: Σ_o w_o [opposite; 1] + ridge · v, the opposite side held fixed
+enum class Gathers { gradient, product, row_product };
+
 /// One side's rows. Everything is on the device, and every table has the same rank.
-/// Product: with v the direction and w_o = (Jv)_o = score_change of rating o,
-///   product = Σ_o w_o [opposite; 1] + (ridge + damping · diagonal) v
-/// Gradient: gradient = Σ_o (score − rating) [opposite; 1] + ridge · own, diagonal = Σ_o
-/// [opposite²; 1]
 struct GaussNewtonTask {
   DeviceRatings ratings;  // rows are those of `own`
   DeviceTable<const float> own;
   DeviceTable<const float> opposite;
   DeviceTable<const float> own_direction;
-  DeviceTable<const float> opposite_direction;
-  DeviceTable<float> output;    // product or gradient, overwritten
-  DeviceTable<float> diagonal;  // read by the product, overwritten by the gradient
+  DeviceTable<const float> opposite_direction;  // product alone
+  DeviceTable<float> output;                    // overwritten
+  DeviceTable<float> diagonal;                  // read by the product, overwritten by the gradient
   DeviceSpan<const alsatian::RowRidge<float>> ridges;  // [rows]
-  DeviceSpan<double> row_products;  // [rows], ⟨v, product⟩ of each row; products alone
+  DeviceSpan<double> row_products;  // [rows], ⟨v, output⟩ of each row; not of the gradient
   float damping = 0;
   bool biases = true;
 };
@@ -105,10 +109,10 @@ decltype(auto) with_gather_shape(std::int32_t stride, Body&& body) {
 }
 
 /// What a lane holds of a row's sums: its pieces, in every group the same once they are complete.
-template <typename Shape, bool Product>
+template <typename Shape, Gathers what>
 struct GatheredSums {
   float4 weighted[Shape::pieces] = {};
-  float4 squares[Product ? 1 : Shape::pieces] = {};
+  float4 squares[what == Gathers::gradient ? Shape::pieces : 1] = {};
   double bias = 0;
 };
 
@@ -143,10 +147,10 @@ __device__ __forceinline__ void sum_groups(float4& values) {
 }
 
 /// The sums over one segment. All lanes of the warp call it.
-template <typename Shape, bool Product>
+template <typename Shape, Gathers what>
 __device__ __forceinline__ void gather_segment(const GaussNewtonTask& task,
                                                const RowSegment& segment,
-                                               GatheredSums<Shape, Product>& sums) {
+                                               GatheredSums<Shape, what>& sums) {
   constexpr int lanes = Shape::lanes;
   constexpr int pieces = Shape::pieces;
   constexpr int at_once = Shape::at_once;
@@ -155,20 +159,23 @@ __device__ __forceinline__ void gather_segment(const GaussNewtonTask& task,
   const int group = lane_of_warp() / lanes;
   const std::int64_t end = segment.first + segment.count;
   const float* const opposite = task.opposite.factors.data() + 4 * lane;
+  constexpr bool has_slope = what == Gathers::gradient;
+  constexpr bool both_move = what == Gathers::product;
   const float* const directions =
-      Product ? task.opposite_direction.factors.data() + 4 * lane : nullptr;
+      both_move ? task.opposite_direction.factors.data() + 4 * lane : nullptr;
   const float* const biases =
-      Product ? task.opposite_direction.biases.data() : task.opposite.biases.data();
-  const float own_bias =
-      task.biases ? (Product ? task.own_direction : task.own).biases[segment.row] : 0.0F;
-  float4 own[pieces];
-  float4 direction[Product ? pieces : 1];
+      both_move ? task.opposite_direction.biases.data() : task.opposite.biases.data();
+  // What the opposite rows are multiplied by, and what their direction is.
+  const DeviceTable<const float>& weights = has_slope ? task.own : task.own_direction;
+  const float own_bias = task.biases ? weights.biases[segment.row] : 0.0F;
+  float4 own[both_move ? pieces : 1];
+  float4 weighted_by[pieces];
 #pragma unroll
   for (int piece = 0; piece < pieces; ++piece) {
     const int place = 4 * (lane + lanes * piece);
-    own[piece] = load_4(task.own.row(segment.row) + place);
-    if constexpr (Product) {
-      direction[piece] = load_4(task.own_direction.row(segment.row) + place);
+    weighted_by[piece] = load_4(weights.row(segment.row) + place);
+    if constexpr (both_move) {
+      own[piece] = load_4(task.own.row(segment.row) + place);
     }
   }
   // Lane l has the column and the weight of the group's rating l % at_once. Where there is none
@@ -183,9 +190,9 @@ __device__ __forceinline__ void gather_segment(const GaussNewtonTask& task,
     const std::int32_t column = next;
     next = column_at(position + step);
     const bool there = position < end;
-    const float opposite_bias = task.biases ? biases[column] : 0.0F;
+    const float opposite_bias = what != Gathers::row_product && task.biases ? biases[column] : 0.0F;
     float rating = 0;
-    if constexpr (!Product) {
+    if constexpr (has_slope) {
       rating = task.ratings.values[there ? position : segment.first];
     }
     float4 rows[at_once][pieces];
@@ -197,22 +204,20 @@ __device__ __forceinline__ void gather_segment(const GaussNewtonTask& task,
 #pragma unroll
       for (int piece = 0; piece < pieces; ++piece) {
         rows[i][piece] = load_4(opposite + offset + 4 * lanes * piece);
-        if constexpr (Product) {
-          dots[i] = add_dot(dots[i], direction[piece], rows[i][piece]);
+        dots[i] = add_dot(dots[i], weighted_by[piece], rows[i][piece]);
+        if constexpr (both_move) {
           dots[i] = add_dot(dots[i], own[piece], load_4(directions + offset + 4 * lanes * piece));
-        } else {
-          dots[i] = add_dot(dots[i], own[piece], rows[i][piece]);
         }
       }
     }
     const float dot = at_once == 4 ? group_sums<lanes>(dots) : group_sum<lanes>(dots[0]);
     float weight = 0;
     if (there) {
-      if constexpr (Product) {
-        weight = score_change(own_bias, opposite_bias, dot);
-      } else {
+      if constexpr (has_slope) {
         const float eta = score(0.0F, own_bias, opposite_bias, dot);
         weight = Gaussian::loss_and_slope(eta, rating).slope;
+      } else {
+        weight = score_change(own_bias, opposite_bias, dot);
       }
     }
     sums.bias += weight;
@@ -224,7 +229,7 @@ __device__ __forceinline__ void gather_segment(const GaussNewtonTask& task,
       for (int piece = 0; piece < pieces; ++piece) {
         const float4& row = rows[i][piece];
         add_scaled(sums.weighted[piece], share, row);
-        if constexpr (!Product) {
+        if constexpr (has_slope) {
           if (present) {
             add(sums.squares[piece],
                 make_float4(row.x * row.x, row.y * row.y, row.z * row.z, row.w * row.w));
@@ -236,7 +241,7 @@ __device__ __forceinline__ void gather_segment(const GaussNewtonTask& task,
 #pragma unroll
   for (int piece = 0; piece < pieces; ++piece) {
     sum_groups<lanes>(sums.weighted[piece]);
-    if constexpr (!Product) {
+    if constexpr (has_slope) {
       sum_groups<lanes>(sums.squares[piece]);
     }
   }
@@ -244,9 +249,9 @@ __device__ __forceinline__ void gather_segment(const GaussNewtonTask& task,
 }
 
 /// Writes a row whose sums over its ratings are complete. All lanes of the warp call it.
-template <typename Shape, bool Product>
+template <typename Shape, Gathers what>
 __device__ __forceinline__ void finish_row(const GaussNewtonTask& task, std::int64_t row,
-                                           const GatheredSums<Shape, Product>& sums) {
+                                           const GatheredSums<Shape, what>& sums) {
   constexpr int lanes = Shape::lanes;
   const int lane = lane_of_warp() % lanes;
   const bool writes = lane_of_warp() < lanes;
@@ -256,13 +261,17 @@ __device__ __forceinline__ void finish_row(const GaussNewtonTask& task, std::int
   for (int piece = 0; piece < Shape::pieces; ++piece) {
     const int place = 4 * (lane + lanes * piece);
     float4 output = sums.weighted[piece];
-    if constexpr (Product) {
+    if constexpr (what != Gathers::gradient) {
       const float4 search = load_4(task.own_direction.row(row) + place);
-      const float4 diagonal = load_4(task.diagonal.row(row) + place);
-      output.x += (ridge.factors + task.damping * diagonal.x) * search.x;
-      output.y += (ridge.factors + task.damping * diagonal.y) * search.y;
-      output.z += (ridge.factors + task.damping * diagonal.z) * search.z;
-      output.w += (ridge.factors + task.damping * diagonal.w) * search.w;
+      if constexpr (what == Gathers::product) {
+        const float4 diagonal = load_4(task.diagonal.row(row) + place);
+        output.x += (ridge.factors + task.damping * diagonal.x) * search.x;
+        output.y += (ridge.factors + task.damping * diagonal.y) * search.y;
+        output.z += (ridge.factors + task.damping * diagonal.z) * search.z;
+        output.w += (ridge.factors + task.damping * diagonal.w) * search.w;
+      } else {
+        add_scaled(output, ridge.factors, search);
+      }
       along += double{search.x} * output.x + double{search.y} * output.y +
                double{search.z} * output.z + double{search.w} * output.w;
     } else {
@@ -275,16 +284,18 @@ __device__ __forceinline__ void finish_row(const GaussNewtonTask& task, std::int
       store_4(task.output.row(row) + place, output);
     }
   }
-  if constexpr (Product) {
+  if constexpr (what != Gathers::gradient) {
     along = group_sum<lanes>(along);
   }
   if (lane_of_warp() != 0) {
     return;
   }
   auto bias = static_cast<float>(sums.bias);
-  if constexpr (Product) {
+  if constexpr (what != Gathers::gradient) {
     const float search = task.own_direction.biases[row];
-    bias += (ridge.biases + task.damping * task.diagonal.biases[row]) * search;
+    const float damping =
+        what == Gathers::product ? task.damping * task.diagonal.biases[row] : 0.0F;
+    bias += (ridge.biases + damping) * search;
     task.row_products[row] = double{search} * bias + along;
   } else {
     const std::int64_t count = task.ratings.offsets[row + 1] - task.ratings.offsets[row];
@@ -295,7 +306,7 @@ __device__ __forceinline__ void finish_row(const GaussNewtonTask& task, std::int
 }
 
 /// One warp per segment: whole rows are written, parts go to `parts`.
-template <typename Shape, bool Product>
+template <typename Shape, Gathers what>
 __global__ void __launch_bounds__(gather_threads, Shape::least_blocks)
     gather_rows(GaussNewtonTask task, DeviceSpan<const RowSegment> segments, PartSums parts) {
   const std::int64_t index =
@@ -304,7 +315,7 @@ __global__ void __launch_bounds__(gather_threads, Shape::least_blocks)
     return;
   }
   const RowSegment segment = segments[index];
-  GatheredSums<Shape, Product> sums;
+  GatheredSums<Shape, what> sums;
   gather_segment(task, segment, sums);
   if (segment.part < 0) {
     finish_row(task, segment.row, sums);
@@ -316,7 +327,7 @@ __global__ void __launch_bounds__(gather_threads, Shape::least_blocks)
     for (int piece = 0; piece < Shape::pieces; ++piece) {
       float* const four = place + 4 * (lane_of_warp() + Shape::lanes * piece);
       store_4(four, sums.weighted[piece]);
-      if constexpr (!Product) {
+      if constexpr (what == Gathers::gradient) {
         store_4(four + Shape::stride, sums.squares[piece]);
       }
     }
@@ -327,8 +338,8 @@ __global__ void __launch_bounds__(gather_threads, Shape::least_blocks)
 }
 
 /// One warp per row that was cut: adds its parts in their order.
-template <typename Shape, bool Product>
-__global__ void __launch_bounds__(gather_threads)
+template <typename Shape, Gathers what>
+__global__ void __launch_bounds__(gather_threads, Shape::least_blocks)
     join_rows(GaussNewtonTask task, DeviceSpan<const SegmentedRow> rows, PartSums parts) {
   const std::int64_t index =
       std::int64_t{blockIdx.x} * gather_warps + threadIdx.x / device::warp_lanes;
@@ -336,7 +347,7 @@ __global__ void __launch_bounds__(gather_threads)
     return;
   }
   const SegmentedRow row = rows[index];
-  GatheredSums<Shape, Product> sums;
+  GatheredSums<Shape, what> sums;
   for (std::int64_t part = row.first_part; part < std::int64_t{row.first_part} + row.parts;
        ++part) {
     const float* const place = parts.factors.data() + part * 2 * Shape::stride;
@@ -344,7 +355,7 @@ __global__ void __launch_bounds__(gather_threads)
     for (int piece = 0; piece < Shape::pieces; ++piece) {
       const float* const four = place + 4 * (lane_of_warp() % Shape::lanes + Shape::lanes * piece);
       add(sums.weighted[piece], load_4(four));
-      if constexpr (!Product) {
+      if constexpr (what == Gathers::gradient) {
         add(sums.squares[piece], load_4(four + Shape::stride));
       }
     }

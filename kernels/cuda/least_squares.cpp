@@ -6,6 +6,7 @@
 #include "kernels/cuda/errors.hpp"
 #include "kernels/cuda/least_squares_vectors.hpp"
 #include "kernels/cuda/row_segments.hpp"
+#include "kernels/cuda/upload_all.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -20,17 +21,6 @@ constexpr double least_damping = 1e-10;
 constexpr double loosest_tolerance = 0.3;  // of the first systems: their steps are rough anyway
 constexpr int most_attempts = 12;          // then damping has grown by 2^66
 constexpr int vectors = 7;
-
-template <typename T>
-DeviceBuffer<T> upload_all(const Stream& stream, const std::vector<T>& values) {
-  const auto size = static_cast<std::int64_t>(values.size());
-  PinnedBuffer<T> staging(size);
-  std::copy(values.begin(), values.end(), staging.span().begin());
-  DeviceBuffer<T> buffer(size);
-  upload(stream, std::span<const T>(staging.span()), buffer.span());
-  stream.synchronize();  // the staging memory goes now
-  return buffer;
-}
 
 std::int64_t workspace_floats(std::int64_t parts, std::int32_t rank) {
   return parts * 2 * padded_rank(rank);
@@ -135,15 +125,15 @@ class LeastSquares::Solver {
 
   void compute_gradient(const DeviceTable<const float>& users,
                         const DeviceTable<const float>& items) {
-    gather<false>(users_, users, items, {}, {});
-    gather<false>(items_, items, users, {}, {});
+    gather<Gathers::gradient>(users_, users, items, {}, {});
+    gather<Gathers::gradient>(items_, items, users, {}, {});
   }
 
   /// product = (JᵀJ + R + νD)·direction for both sides, with its ⟨direction, product⟩ by row.
   void multiply(const DeviceTable<const float>& users, const DeviceTable<const float>& items,
                 const FlatTable& user_direction, const FlatTable& item_direction) {
-    gather<true>(users_, users, items, user_direction, item_direction);
-    gather<true>(items_, items, users, item_direction, user_direction);
+    gather<Gathers::product>(users_, users, items, user_direction, item_direction);
+    gather<Gathers::product>(items_, items, users, item_direction, user_direction);
   }
 
   DampingState state;
@@ -159,22 +149,23 @@ class LeastSquares::Solver {
     return rank;
   }
 
-  template <bool Product>
+  template <Gathers what>
   void gather(LeastSquaresSide& side, const DeviceTable<const float>& own,
               const DeviceTable<const float>& opposite, const FlatTable& own_direction,
               const FlatTable& opposite_direction) {
-    GaussNewtonTask task{.ratings = side.ratings,
-                         .own = own,
-                         .opposite = opposite,
-                         .own_direction = {},
-                         .opposite_direction = {},
-                         .output = (Product ? side.product() : side.gradient()).table(),
-                         .diagonal = side.diagonal().table(),
-                         .ridges = std::as_const(side.ridges).span(),
-                         .row_products = side.row_products.span(),
-                         .damping = static_cast<float>(state.damping),
-                         .biases = options_.biases};
-    if constexpr (Product) {
+    GaussNewtonTask task{
+        .ratings = side.ratings,
+        .own = own,
+        .opposite = opposite,
+        .own_direction = {},
+        .opposite_direction = {},
+        .output = (what == Gathers::product ? side.product() : side.gradient()).table(),
+        .diagonal = side.diagonal().table(),
+        .ridges = std::as_const(side.ridges).span(),
+        .row_products = side.row_products.span(),
+        .damping = static_cast<float>(state.damping),
+        .biases = options_.biases};
+    if constexpr (what == Gathers::product) {
       task.own_direction = own_direction.table();
       task.opposite_direction = opposite_direction.table();
     }
@@ -183,9 +174,9 @@ class LeastSquares::Solver {
     };
     with_gather_shape(own.stride, [&](auto shape) {
       using Shape = decltype(shape);
-      launch(context_.compute(), &gather_rows<Shape, Product>, blocks(side.segments.size()), task,
+      launch(context_.compute(), &gather_rows<Shape, what>, blocks(side.segments.size()), task,
              std::as_const(side.segments).span(), side.parts());
-      launch(context_.compute(), &join_rows<Shape, Product>, blocks(side.cut_rows.size()), task,
+      launch(context_.compute(), &join_rows<Shape, what>, blocks(side.cut_rows.size()), task,
              std::as_const(side.cut_rows).span(), side.parts());
     });
   }

@@ -8,7 +8,7 @@
 // NOLINTBEGIN: C has neither namespaces nor enum classes
 
 /* Raised whenever anything below changes; a module and a program of two versions do not mix. */
-#define ALSATIAN_CUDA_TABLE_VERSION 3
+#define ALSATIAN_CUDA_TABLE_VERSION 4
 
 typedef enum AlsatianCudaCode {
   ALSATIAN_CUDA_OK = 0,
@@ -96,6 +96,7 @@ typedef struct AlsatianCudaSpec {
   AlsatianCudaRegularization regularization;
   double mean;         /* of the scores */
   int32_t fast;        /* als: one half a factor in sums over ratings */
+  int32_t solver_steps; /* als: of conjugate gradients for a row; 0: exact, by Cholesky */
   int32_t adagrad;     /* mle */
   int32_t hogwild;     /* mle: every rating once, on warps that do not mind shared rows */
   int32_t halves;      /* mle: factors in halves while an epoch runs */
@@ -219,6 +220,7 @@ typedef struct AlsatianCudaTable {
   int32_t version;         /* ALSATIAN_CUDA_TABLE_VERSION */
   int32_t runtime_version; /* of CUDA, as driver_version: the oldest driver that will do */
   int32_t largest_rank[3]; /* by AlsatianCudaAlgorithm; -1 where there are no kernels for it */
+  int32_t largest_iterative_rank; /* als with solver_steps */
   int32_t top_items_largest_rank;
   int32_t top_items_most_count;
 

@@ -28,6 +28,8 @@ using testing::solve_error;
 using testing::spec_of;
 using testing::users;
 
+constexpr Als by_conjugate_gradients{.solver = Solver::conjugate_gradient, .solver_steps = 3};
+
 /// One training of every algorithm, and at rank 0.
 std::vector<ModelSpec> trainings() {
   return {spec_of(Als{}, 17),
@@ -44,6 +46,7 @@ std::vector<ModelSpec> trainings_of_a_gpu() {
   std::vector<ModelSpec> specs = trainings();
   specs.push_back(spec_of(Mle{.storage = FactorStorage::halves}, 17));
   specs.push_back(spec_of(Als{.precision = Precision::fast}, 17));
+  specs.push_back(spec_of(by_conjugate_gradients, 17));
   return specs;
 }
 
@@ -63,14 +66,23 @@ TEST_P(CudaBackendOf, SweepsLikeTheReference) {
   expect_equal_figures(pair);
 }
 
+TEST_P(CudaBackendOf, SweepsByConjugateGradientsLikeTheReference) {
+  BackendPair pair = pair_of(spec_of(by_conjugate_gradients, GetParam()));
+  expect_equal_half_sweeps(pair, Side::users, by_conjugate_gradients.solver_steps);
+  expect_equal_half_sweeps(pair, Side::items, by_conjugate_gradients.solver_steps);
+  expect_equal_figures(pair);
+}
+
 TEST_P(CudaBackendOf, GivesTheSameBytesTwice) {
-  const auto run = [] {
-    const auto backend = cuda_backend(problem_of(spec_of(Als{}, GetParam())));
-    backend->als_half_sweep(Side::users);
-    backend->als_half_sweep(Side::items);
-    return std::make_pair(backend->state(), backend->objective().value);
-  };
-  EXPECT_EQ(run(), run());
+  for (const Als& algorithm : {Als{}, by_conjugate_gradients}) {
+    const auto run = [&] {
+      const auto backend = cuda_backend(problem_of(spec_of(algorithm, GetParam())));
+      backend->als_half_sweep(Side::users);
+      backend->als_half_sweep(Side::items);
+      return std::make_pair(backend->state(), backend->objective().value);
+    };
+    EXPECT_EQ(run(), run());
+  }
 }
 
 TEST_P(CudaBackendOf, DescendsLikeTheReferenceForEveryLikelihood) {
@@ -115,13 +127,23 @@ class CudaBackend : public ::testing::Test {
 };
 
 TEST_F(CudaBackend, SweepsWithoutBiasesLikeTheReference) {
-  ModelSpec spec = spec_of(Als{}, 3);
-  spec.biases = false;
-  BackendPair pair = pair_of(spec);
-  expect_equal_half_sweeps(pair, Side::users);
-  EXPECT_TRUE(
-      std::ranges::all_of(pair.fast->factors().users.biases, [](float bias) { return bias == 0; }));
-  expect_equal_figures(pair);
+  for (const Als& algorithm : {Als{}, by_conjugate_gradients}) {
+    ModelSpec spec = spec_of(algorithm, 3);
+    spec.biases = false;
+    BackendPair pair = pair_of(spec);
+    expect_equal_half_sweeps(pair, Side::users, 3);
+    EXPECT_TRUE(std::ranges::all_of(pair.fast->factors().users.biases,
+                                    [](float bias) { return bias == 0; }));
+    expect_equal_figures(pair);
+  }
+}
+
+TEST_F(CudaBackend, SweepsRanksBeyondTheExactKernelsByConjugateGradients) {
+  for (const int rank : {257, 600}) {
+    BackendPair pair = pair_of(spec_of(by_conjugate_gradients, rank));
+    expect_equal_half_sweeps(pair, Side::users, by_conjugate_gradients.solver_steps);
+    expect_equal_figures(pair);
+  }
 }
 
 TEST_F(CudaBackend, FoldsInAUserAsTrainingSolvedIt) {
@@ -377,8 +399,13 @@ TEST_F(CudaBackend, RefusesWhatItHasNoKernelsFor) {
   };
   EXPECT_EQ(refusal_of(spec_of(Als{}, 257)),
             "--k 257: --model als takes a k from 0 to 256 on a GPU");
-  EXPECT_EQ(refusal_of(spec_of(Als{.solver = Solver::conjugate_gradient})),
-            "--device cuda: solves rows by --solver cholesky alone");
+  EXPECT_EQ(refusal_of(spec_of(by_conjugate_gradients, 1025)),
+            "--k 1025: --model als takes a k from 0 to 1024 on a GPU");
+  Als fast = by_conjugate_gradients;
+  fast.precision = Precision::fast;
+  EXPECT_EQ(
+      refusal_of(spec_of(fast)),
+      "--precision fast: is of sums that --solver cg does not make: it forms no row's matrix");
 }
 
 }  // namespace

@@ -116,6 +116,7 @@ TEST(CudaTable, SaysWhyThereIsNoDevice) {
 TEST(CudaTable, PlansExactlyWhatItAllocates) {
   std::vector<Algorithm> every_choice = algorithms();
   every_choice.emplace_back(Als{.precision = Precision::fast});
+  every_choice.emplace_back(Als{.solver = Solver::conjugate_gradient});
   every_choice.emplace_back(Mle{.updates = Updates::hogwild});
   every_choice.emplace_back(Mle{.storage = FactorStorage::halves});
   for (const Algorithm& algorithm : every_choice) {
@@ -161,7 +162,9 @@ TEST(CudaTable, RefusesARankThatABlocksSharedMemoryDoesNotHold) {
 }
 
 TEST(CudaTable, AllocatesNothingInAnEpoch) {
-  for (const Algorithm& algorithm : algorithms()) {
+  std::vector<Algorithm> every_choice = algorithms();
+  every_choice.emplace_back(Als{.solver = Solver::conjugate_gradient});
+  for (const Algorithm& algorithm : every_choice) {
     SCOPED_TRACE(algorithm_name(algorithm));
     simt::reset_device();
     const auto backend = cuda_backend(problem_of(spec_of(algorithm, 33)));

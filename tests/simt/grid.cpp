@@ -192,7 +192,9 @@ void Grid::run(Index3 grid, Index3 block, std::size_t shared_bytes, void (*body)
   }
   running = this;
   try {
-    for (const unsigned number : order(static_cast<unsigned>(blocks))) {
+    const std::uint64_t first = std::min(schedule.first_block, blocks);
+    for (const unsigned place : order(static_cast<unsigned>(blocks - first))) {
+      const auto number = static_cast<unsigned>(first) + place;
       block_index = {number % grid.x, number / grid.x % grid.y, number / (grid.x * grid.y)};
       run_block(body, argument);
     }

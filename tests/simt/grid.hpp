@@ -32,6 +32,8 @@ struct Schedule {
   std::uint64_t seed = 1;
   /// Asynchronous copies land when they are waited for, at the latest moment; else at once.
   bool copies_land_late = true;
+  /// Blocks before it are left out: for elements that only the last blocks of a huge grid reach.
+  std::uint64_t first_block = 0;
 };
 
 /// A kernel did what CUDA leaves undefined, or stopped for ever.

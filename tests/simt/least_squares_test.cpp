@@ -103,7 +103,7 @@ struct RowsCase {
   float damping = 0.25F;
 };
 
-template <bool Product>
+template <Gathers what>
 RowResults device_rows(const RowsCase& rows) {
   const Context context(0);
   const RatingsOnDevice ratings(context, rows.planted.by_user_float);
@@ -114,7 +114,7 @@ RowResults device_rows(const RowsCase& rows) {
   const reference::SideParameters shape(rows.at.users.rows(), rows.at.rank());
   TableOnDevice output(context, shape);
   reference::SideParameters squares = shape;
-  if constexpr (Product) {  // any diagonal: the product is given one
+  if constexpr (what == Gathers::product) {  // any diagonal: the product is given one
     squares.factors.leftCols(rows.at.rank()).setConstant(0.5);
     squares.biases.setConstant(rows.biases ? 2.0 : 0.0);
   }
@@ -149,15 +149,15 @@ RowResults device_rows(const RowsCase& rows) {
   };
   with_gather_shape(stride, [&](auto gather) {
     using Shape = decltype(gather);
-    launch(context.compute(), &gather_rows<Shape, Product>, shape_of(segments.size()), task,
+    launch(context.compute(), &gather_rows<Shape, what>, shape_of(segments.size()), task,
            segments.span(), parts);
-    launch(context.compute(), &join_rows<Shape, Product>, shape_of(cut_rows.size()), task,
+    launch(context.compute(), &join_rows<Shape, what>, shape_of(cut_rows.size()), task,
            cut_rows.span(), parts);
   });
-  return {
-      from_device(context, DeviceTable<const float>(output.table())),
-      from_device(context, DeviceTable<const float>(diagonal.table())),
-      Product ? from_device(context, std::as_const(row_products).span()) : std::vector<double>()};
+  return {from_device(context, DeviceTable<const float>(output.table())),
+          from_device(context, DeviceTable<const float>(diagonal.table())),
+          what == Gathers::product ? from_device(context, std::as_const(row_products).span())
+                                   : std::vector<double>()};
 }
 
 RowsCase case_of(const PlantedProblem& planted, std::int32_t rank) {
@@ -214,7 +214,7 @@ TEST_P(GaussNewtonRows, MultiplyByTheGaussNewtonMatrix) {
   const RowResults expected = expected_product(rows);
   for (const std::int32_t part_ratings : {short_part, 512}) {
     rows.part_ratings = part_ratings;
-    const RowResults found = device_rows<true>(rows);
+    const RowResults found = device_rows<Gathers::product>(rows);
     const double allowed = allowed_difference(expected.output);
     EXPECT_LE(largest_difference(found.output, expected.output), allowed);
     for (std::size_t row = 0; row < expected.row_products.size(); ++row) {
@@ -241,7 +241,7 @@ TEST_P(GaussNewtonRows, GiveTheGradientAndTheDiagonal) {
   }
   for (const std::int32_t part_ratings : {short_part, 512}) {
     rows.part_ratings = part_ratings;
-    const RowResults found = device_rows<false>(rows);
+    const RowResults found = device_rows<Gathers::gradient>(rows);
     EXPECT_LE(largest_difference(found.output, expected), allowed_difference(expected));
     EXPECT_LE(largest_difference(found.diagonal, squares), allowed_difference(squares));
   }
@@ -261,10 +261,10 @@ TEST_F(GaussNewtonRowsAnyhow, HaveNoBiasesWhereTheModelHasNone) {
   rows.direction.users.biases.setZero();
   rows.direction.items.biases.setZero();
   const RowResults expected = expected_product(rows);
-  const RowResults found = device_rows<true>(rows);
+  const RowResults found = device_rows<Gathers::product>(rows);
   EXPECT_LE(largest_difference(found.output, expected.output), allowed_difference(expected.output));
   EXPECT_EQ(found.output.biases.norm(), 0);
-  const RowResults gradient = device_rows<false>(rows);
+  const RowResults gradient = device_rows<Gathers::gradient>(rows);
   EXPECT_EQ(gradient.output.biases.norm(), 0);
   EXPECT_EQ(gradient.diagonal.biases.norm(), 0);
 }
@@ -314,17 +314,19 @@ TEST_F(GaussNewtonRowsAnyhow, ReachElementsBeyond32BitOffsets) {
   const LaunchShape one{1, gather_threads};
   for (const bool in_parts : {false, true}) {
     output[far_row * stride] = 0;
-    launch(context.compute(), &gather_rows<Shape, true>, one, task,
+    launch(context.compute(), &gather_rows<Shape, Gathers::product>, one, task,
            in_parts ? cut.span() : whole.span(), parts);
     if (in_parts)
-      launch(context.compute(), &join_rows<Shape, true>, one, task, joined.span(), parts);
+      launch(context.compute(), &join_rows<Shape, Gathers::product>, one, task, joined.span(),
+             parts);
     context.compute().synchronize();
     EXPECT_EQ(output[far_row * stride], 16);  // (2·2 + 2·2)·2
     EXPECT_EQ(row_products[far_row], 32);
-    launch(context.compute(), &gather_rows<Shape, false>, one, task,
+    launch(context.compute(), &gather_rows<Shape, Gathers::gradient>, one, task,
            in_parts ? cut.span() : whole.span(), parts);
     if (in_parts)
-      launch(context.compute(), &join_rows<Shape, false>, one, task, joined.span(), parts);
+      launch(context.compute(), &join_rows<Shape, Gathers::gradient>, one, task, joined.span(),
+             parts);
     context.compute().synchronize();
     EXPECT_EQ(output[far_row * stride], 6);  // (2·2 − 1)·2
     EXPECT_EQ(diagonal[far_row * stride], 4);

@@ -1,0 +1,24 @@
+// A list from the host to a buffer of its own, waited for: what is sent once, when a problem is
+// made. Ratings and parameters go through Staging.
+#pragma once
+
+#include "kernels/cuda/memory.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace alsatian::cuda {
+
+/// Throws DeviceError.
+template <typename T>
+DeviceBuffer<T> upload_all(const Stream& stream, const std::vector<T>& values) {
+  const auto size = static_cast<std::int64_t>(values.size());
+  PinnedBuffer<T> staging(size);
+  std::copy(values.begin(), values.end(), staging.span().begin());
+  DeviceBuffer<T> buffer(size);
+  upload(stream, std::span<const T>(staging.span()), buffer.span());
+  stream.synchronize();  // the staging memory goes now
+  return buffer;
+}
+
+}  // namespace alsatian::cuda
