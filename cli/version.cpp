@@ -17,6 +17,12 @@ void print_version() {
   const auto reason = cuda_unavailable();
   output.write(fmt::format("cuda               {}\n",
                            reason ? fmt::format("not available: {}", *reason) : cuda_device()));
+  if (!reason) {
+    const auto missing = vendor_libraries_missing(*load_cuda_module().table);
+    output.write(fmt::format("cuda libraries     {}\n",
+                             missing ? fmt::format("not found: {}", *missing)
+                                     : std::string("cuBLAS and cuSOLVER, for als beyond k 256")));
+  }
   std::string sets;
   for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512}) {
     sets += fmt::format("{}{}{}", sets.empty() ? "" : ", ", isa_name(isa),

@@ -2,6 +2,7 @@
 #include "bench/gpu/als.hpp"
 
 #include "kernels/cuda/als.hpp"
+#include "kernels/cuda/als_batched.hpp"
 #include "kernels/cuda/als_iterative.hpp"
 
 #include <cmath>
@@ -206,6 +207,21 @@ bool benchmark_iterative_als(const cuda::Context& context, const std::string& sh
                        sides, repeats, sweep, solve, figures);
   // Rounding of the residual that is carried along; the steps are enough for rows of any condition.
   return error < 1e-5;
+}
+
+bool benchmark_vendor_als(const cuda::Context& context, const std::string& shape,
+                          const Problem& problem, std::int32_t rank, int repeats,
+                          Figures& figures) {
+  BothSides sides(context, problem, rank);
+  cuda::AlsBatchedSide user_rows(context, problem.by_user.offsets, rank, {});
+  cuda::AlsBatchedSide item_rows(context, problem.by_item.offsets, rank, {});
+  const auto sweep = [&](bool is_user) {
+    (is_user ? user_rows : item_rows).half_sweep(sides.task(is_user));
+  };
+  const double error = time_half_sweeps(
+      context, "als " + shape + " k=" + std::to_string(rank) + " by cuBLAS and cuSOLVER ", sides,
+      repeats, sweep, [](bool) {}, figures);
+  return error < 2e-6;
 }
 
 }  // namespace alsatian::bench

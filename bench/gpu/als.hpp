@@ -19,4 +19,8 @@ bool benchmark_iterative_als(const cuda::Context& context, const std::string& sh
                              const Problem& problem, std::int32_t rank, int repeats,
                              Figures& figures);
 
+/// The same by cuBLAS and cuSOLVER. Throws UnsupportedByDevice where they are not there.
+bool benchmark_vendor_als(const cuda::Context& context, const std::string& shape,
+                          const Problem& problem, std::int32_t rank, int repeats, Figures& figures);
+
 }  // namespace alsatian::bench

@@ -1,6 +1,6 @@
 // Measures a GPU and the project's kernels on it; needs nothing but a driver.
-// Usage: gpu_bench RESULT.json [ceilings | als[-fast|-cg] SHAPE K REPEATS | mle K | ls K | top-n
-// K]...
+// Usage: gpu_bench RESULT.json [ceilings | als[-fast|-cg|-vendor] SHAPE K REPEATS | mle K | ls K |
+// top-n K]...
 #include "bench/gpu/als.hpp"
 #include "bench/gpu/ceilings.hpp"
 #include "bench/gpu/least_squares.hpp"
@@ -110,6 +110,24 @@ const std::map<std::string, RankBenchmark>& of_one_rank() {
   return benchmarks;
 }
 
+using AlsBenchmark = bool (*)(const cuda::Context&, const std::string&, const Problem&,
+                              std::int32_t, int, Figures&);
+
+template <cuda::Halves halves>
+bool benchmark_fused_als(const cuda::Context& context, const std::string& shape,
+                         const Problem& problem, std::int32_t rank, int repeats, Figures& figures) {
+  return benchmark_als(context, shape, problem, rank, halves, repeats, figures);
+}
+
+const std::map<std::string, AlsBenchmark>& of_als() {
+  static const std::map<std::string, AlsBenchmark> benchmarks = {
+      {"als", &benchmark_fused_als<cuda::Halves::two>},
+      {"als-fast", &benchmark_fused_als<cuda::Halves::one>},
+      {"als-cg", &benchmark_iterative_als},
+      {"als-vendor", &benchmark_vendor_als}};
+  return benchmarks;
+}
+
 int run(const std::vector<std::string>& arguments) {
   const cuda::Context context(0);
   Figures figures;
@@ -117,16 +135,12 @@ int run(const std::vector<std::string>& arguments) {
   for (std::size_t at = 1; at < arguments.size(); ++at) {
     if (arguments[at] == "ceilings") {
       measure_ceilings(context, figures);
-    } else if (arguments[at].starts_with("als") && at + 3 < arguments.size()) {
+    } else if (of_als().contains(arguments[at]) && at + 3 < arguments.size()) {
       const std::string& shape = arguments[at + 1];
       const int rank = std::atoi(arguments[at + 2].c_str());
       const int repeats = std::atoi(arguments[at + 3].c_str());
-      const auto halves = arguments[at] == "als-fast" ? cuda::Halves::one : cuda::Halves::two;
-      const Problem& problem = problem_of(shape);
-      const bool solved =
-          arguments[at] == "als-cg"
-              ? benchmark_iterative_als(context, shape, problem, rank, repeats, figures)
-              : benchmark_als(context, shape, problem, rank, halves, repeats, figures);
+      const auto benchmark = of_als().at(arguments[at]);
+      const bool solved = benchmark(context, shape, problem_of(shape), rank, repeats, figures);
       right = solved && right;
       at += 3;
     } else if (at + 1 < arguments.size() && of_one_rank().contains(arguments[at])) {
@@ -134,7 +148,8 @@ int run(const std::vector<std::string>& arguments) {
       right = benchmark(context, std::atoi(arguments[at + 1].c_str()), figures) && right;
       ++at;
     } else {
-      std::cerr << "usage: gpu_bench RESULT.json [ceilings | als[-fast|-cg] SHAPE K REPEATS | mle "
+      std::cerr << "usage: gpu_bench RESULT.json [ceilings | als[-fast|-cg|-vendor] SHAPE K "
+                   "REPEATS | mle "
                    "K | ls K | "
                    "top-n K]...\n";
       return 64;

@@ -105,6 +105,12 @@ std::string device_text(const AlsatianCudaDevice& device) {
   return fmt::format("{}, {:.0f} GB", device.name, static_cast<double>(device.memory_bytes) / 1e9);
 }
 
+std::optional<std::string> vendor_libraries_missing(const AlsatianCudaTable& table) {
+  AlsatianCudaStatus status{};
+  if (table.vendor_libraries(&status) == ALSATIAN_CUDA_OK) return std::nullopt;
+  return std::string(status.message);
+}
+
 std::string cuda_device() { return device_text(load_cuda_module().device); }
 
 Error cuda_error(const AlsatianCudaTable& table, const AlsatianCudaStatus& status) {

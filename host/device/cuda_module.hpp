@@ -29,6 +29,9 @@ CudaModule open_cuda_table(const AlsatianCudaTable& table);
 /// Why load_cuda_module would throw; nothing where it would not.
 std::optional<std::string> cuda_unavailable();
 
+/// Which library is missing for what als needs beyond its own kernels; nullopt where none is.
+std::optional<std::string> vendor_libraries_missing(const AlsatianCudaTable& table);
+
 /// The first device of a module, as people name it: "NVIDIA H200, 141 GB".
 std::string device_text(const AlsatianCudaDevice& device);
 /// That of load_cuda_module, which throws.

@@ -86,8 +86,9 @@ ChosenBackend make_backend(TrainingProblem problem, const DeviceOptions& device)
   try {
     return {make_cuda_backend(problem, table), "a GPU was found"};
   } catch (const Error& error) {
-    // What the GPU cannot do, the CPU can; a GPU that fails is no reason to go on without it.
-    if (error.code() != ExitCode::usage && error.code() != ExitCode::out_of_memory) throw;
+    // What the GPU cannot do, or not without a library, the CPU can; a GPU that fails is no reason
+    // to go on without it.
+    if (error.code() == ExitCode::internal) throw;
     // The problem was made for a GPU; like this it is that of --device cpu, to the byte.
     const auto items = static_cast<std::int32_t>(problem.by_item.rows());
     problem.by_item = transpose(problem.by_user, items);

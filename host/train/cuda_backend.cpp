@@ -357,6 +357,20 @@ class CudaBackend final : public Backend {
 
 }  // namespace
 
+namespace {
+
+/// Exact solves of als beyond our own kernels need libraries that the driver does not bring.
+std::optional<Error> vendor_refusal(const AlsatianCudaTable& table, std::int32_t rank) {
+  const auto missing = vendor_libraries_missing(table);
+  if (!missing) return std::nullopt;
+  return Error(ExitCode::device_unavailable, fmt::format("--k {}", rank),
+               fmt::format("exact row solves beyond k {} need cuBLAS and cuSOLVER on a GPU: {}",
+                           table.largest_rank[ALSATIAN_CUDA_ALS], *missing),
+               "install the libraries of CUDA's toolkit, or use --solver cg or --device cpu");
+}
+
+}  // namespace
+
 std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpec& spec) {
   const auto* als = std::get_if<Als>(&spec.algorithm);
   const bool iterative = als != nullptr && als->solver == Solver::conjugate_gradient;
@@ -373,13 +387,15 @@ std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpe
                  "is of sums that --solver cg does not make: it forms no row's matrix",
                  "leave out --precision, or --solver");
   }
+  const bool by_libraries =
+      als != nullptr && spec.rank > most && spec.rank <= table.largest_vendor_rank;
+  if (by_libraries) return vendor_refusal(table, spec.rank);
   if (spec.rank > most) {
-    const bool goes_on = als != nullptr && spec.rank <= table.largest_iterative_rank;
+    const std::int32_t largest = als == nullptr ? most : table.largest_vendor_rank;
     return Error(ExitCode::usage, fmt::format("--k {}", spec.rank),
                  fmt::format("--model {} takes a k from 0 to {} on a GPU",
-                             algorithm_name(spec.algorithm), most),
-                 goes_on ? "use --solver cg or --device cpu"
-                         : fmt::format("try --k {}, or --device cpu", most));
+                             algorithm_name(spec.algorithm), largest),
+                 fmt::format("try --k {}, or --device cpu", largest));
   }
   return std::nullopt;
 }

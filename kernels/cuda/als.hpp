@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cuda/als_bins.hpp"
+#include "kernels/cuda/row_solver.hpp"
 #include "kernels/cuda/tables.hpp"
 
 #include <memory>
@@ -10,20 +11,18 @@
 namespace alsatian::cuda {
 
 /// One side's half-sweep: its bins on the device, and workspace.
-class AlsSide {
+class AlsSide : public RowSolver {
  public:
   /// offsets [rows + 1], on the host; opposite_rows: those of the table that is held fixed.
   /// Allocates once, for all half-sweeps. limits' own most_short_ratings are an upper bound. Throws
   /// DeviceError.
   AlsSide(const Context& context, View<const std::int64_t> offsets, std::int64_t opposite_rows,
           int rank, Halves halves, const BinLimits& limits);
-  ~AlsSide();
-  AlsSide(const AlsSide&) = delete;
-  AlsSide& operator=(const AlsSide&) = delete;
+  ~AlsSide() override;
 
   /// Enqueues solving every row with ratings; others are left as they are. task.rank is that of
   /// the constructor, task.opposite has its opposite rows, task.split is made here.
-  void half_sweep(const AlsTask& task);
+  void half_sweep(const AlsTask& task) override;
 
   /// Bytes of device memory that the constructor allocates, beside what `context` has.
   static std::int64_t bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank,

@@ -8,19 +8,6 @@
 namespace alsatian::cuda {
 namespace {
 
-/// Rows by falling length, ties by index; rows without ratings are left out.
-std::vector<std::int64_t> longest_first(View<const std::int64_t> offsets) {
-  const auto length = [&](std::int64_t row) { return offsets[row + 1] - offsets[row]; };
-  std::vector<std::int64_t> rows(
-      static_cast<std::size_t>(std::max<std::int64_t>(offsets.size() - 1, 0)));
-  std::iota(rows.begin(), rows.end(), std::int64_t{0});
-  std::erase_if(rows, [&](std::int64_t row) { return length(row) == 0; });
-  std::stable_sort(rows.begin(), rows.end(), [&](std::int64_t left, std::int64_t right) {
-    return length(left) > length(right);
-  });
-  return rows;
-}
-
 void split(AlsBins& bins, std::int64_t row, std::int64_t first, std::int64_t end,
            std::int64_t part_ratings, std::int64_t most_parts) {
   const std::int64_t count = end - first;
@@ -42,6 +29,18 @@ void split(AlsBins& bins, std::int64_t row, std::int64_t first, std::int64_t end
 }
 
 }  // namespace
+
+std::vector<std::int64_t> longest_first(View<const std::int64_t> offsets) {
+  const auto length = [&](std::int64_t row) { return offsets[row + 1] - offsets[row]; };
+  std::vector<std::int64_t> rows(
+      static_cast<std::size_t>(std::max<std::int64_t>(offsets.size() - 1, 0)));
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  std::erase_if(rows, [&](std::int64_t row) { return length(row) == 0; });
+  std::stable_sort(rows.begin(), rows.end(), [&](std::int64_t left, std::int64_t right) {
+    return length(left) > length(right);
+  });
+  return rows;
+}
 
 std::int64_t AlsBins::most_parts_of_a_batch() const {
   std::int64_t most = 0;

@@ -60,6 +60,9 @@ struct AlsBins {
   std::int64_t most_rows_of_a_bin() const;
 };
 
+/// Rows by falling length, ties by index; rows without ratings are left out.
+std::vector<std::int64_t> longest_first(View<const std::int64_t> offsets);
+
 /// Every row with ratings in exactly one bin; a row of more than part_ratings · (what the workspace
 /// holds) gets longer parts. part_floats: floats of one part's sums.
 AlsBins make_bins(View<const std::int64_t> offsets, std::int64_t part_floats,

@@ -2,6 +2,7 @@
 // Its rows, its state and its verbs have files of their own (engine_*.cpp).
 #include "kernels/cuda/engine.hpp"
 
+#include "kernels/cuda/als.hpp"
 #include "kernels/cuda/engine_rows.hpp"
 
 #include <algorithm>
@@ -15,10 +16,16 @@ bool is_iterative(const EngineSpec& spec) {
 }
 
 void check_rank(const EngineSpec& spec) {
-  const std::int32_t most =
-      is_iterative(spec) ? Engine::largest_iterative_rank : Engine::largest_rank(spec.algorithm);
+  const bool is_als = spec.algorithm == Algorithm::als;
+  const std::int32_t most = is_iterative(spec) ? Engine::largest_iterative_rank
+                            : is_als           ? Engine::largest_vendor_rank
+                                               : Engine::largest_rank(spec.algorithm);
   require(spec.rank >= 0 && spec.rank <= most,
           "there are no kernels for the algorithm at this rank");
+}
+
+bool is_fused(const EngineSpec& spec) {
+  return spec.rank > 0 && spec.rank <= largest_fused_rank && !is_iterative(spec);
 }
 
 LeastSquaresOptions least_squares_options(const EngineSpec& spec) {
@@ -162,7 +169,7 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
   };
   const auto first_parts = static_cast<std::ptrdiff_t>(parts.size());
   if (spec.algorithm == Algorithm::als) {
-    if (spec.rank > 0 && !is_iterative(spec)) {
+    if (is_fused(spec)) {
       require_shared_memory(context, spec.rank);
     }
     parts.push_back(

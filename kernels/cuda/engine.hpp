@@ -2,8 +2,8 @@
 // What the module's table hands out; everything it computes is in the headers beside it.
 #pragma once
 
-#include "kernels/cuda/als.hpp"
-#include "kernels/cuda/als_iterative.hpp"
+#include "kernels/cuda/als_batched.hpp"
+#include "kernels/cuda/als_bins.hpp"
 #include "kernels/cuda/errors.hpp"
 #include "kernels/cuda/least_squares.hpp"
 #include "kernels/cuda/planned_memory.hpp"
@@ -74,6 +74,7 @@ struct EngineShape {
 struct EngineLimits {
   BinLimits bins;                      // its most_short_ratings is not used
   std::int32_t segment_ratings = 512;  // IterativeOptions::part_ratings
+  BatchedOptions batches;
   TranspositionLimits transposition;
   std::int64_t staging_bytes = std::int64_t{8} << 20;  // of either half
 };
@@ -101,11 +102,12 @@ struct StateArray {
 /// std::invalid_argument for what the caller got wrong.
 class Engine {
  public:
-  /// Of the kernels for this algorithm, for als those that solve rows exactly; −1 where there are
-  /// none.
+  /// Of our own kernels for this algorithm, for als of those that solve rows exactly; −1 where
+  /// there are none.
   static std::int32_t largest_rank(Algorithm algorithm);
-  /// Of als by conjugate gradients.
+  /// Of als by conjugate gradients, and exact by the vendors' libraries where they are there.
   static constexpr std::int32_t largest_iterative_rank = 1024;
+  static constexpr std::int32_t largest_vendor_rank = 1024;
 
   /// Uploads the problem. Throws NotEnoughMemory before the first allocation where the plan does
   /// not fit.

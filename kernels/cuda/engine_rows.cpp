@@ -2,6 +2,9 @@
 // Everything that decides how rows are solved is here.
 #include "kernels/cuda/engine_rows.hpp"
 
+#include "kernels/cuda/als.hpp"
+#include "kernels/cuda/als_batched.hpp"
+#include "kernels/cuda/als_iterative.hpp"
 #include "kernels/cuda/bias_rows.hpp"
 
 #include <algorithm>
@@ -23,6 +26,16 @@ std::vector<RowRidge> ridges_of(View<const std::int64_t> offsets,
 
 IterativeOptions iterative_options(const EngineSpec& spec, const EngineLimits& limits) {
   return {.steps = spec.solver_steps, .part_ratings = limits.segment_ratings};
+}
+
+/// How the rows of a side are solved, decided in one place for memory and for work.
+template <typename Fused, typename Iterative, typename Batched>
+auto with_solver(const EngineSpec& spec, const Fused& fused, const Iterative& iterative,
+                 const Batched& batched) {
+  if (spec.solver_steps > 0) {
+    return iterative();
+  }
+  return spec.rank <= largest_fused_rank ? fused() : batched();
 }
 
 }  // namespace
@@ -49,12 +62,19 @@ std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> of
   if (spec.rank == 0) {
     return ridges;
   }
-  if (spec.solver_steps > 0) {
-    return ridges + AlsIterativeSide::bytes(offsets, spec.rank, iterative_options(spec, limits));
-  }
-  const BinLimits cuts = limits_at(context, spec.rank, bins_of(limits.bins, spec.regularization));
-  return ridges + AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts), opposite_rows,
-                                 spec.rank, spec.halves);
+  return ridges +
+         with_solver(
+             spec,
+             [&] {
+               const BinLimits cuts =
+                   limits_at(context, spec.rank, bins_of(limits.bins, spec.regularization));
+               return AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts),
+                                     opposite_rows, spec.rank, spec.halves);
+             },
+             [&] {
+               return AlsIterativeSide::bytes(offsets, spec.rank, iterative_options(spec, limits));
+             },
+             [&] { return AlsBatchedSide::bytes(offsets, spec.rank, limits.batches); });
 }
 
 void Engine::Rows::prepare_solving(const Context& context, Staging& staging,
@@ -65,18 +85,23 @@ void Engine::Rows::prepare_solving(const Context& context, Staging& staging,
   }
   const std::vector<RowRidge> all = ridges_of(host(), spec.regularization);
   staging.send(View<const RowRidge>(all), ridges.span());
-  if (spec.rank == 0) {
+  if (spec.rank == 0 || solve) {
     return;
   }
-  if (spec.solver_steps > 0) {
-    if (!iterate) {
-      iterate = std::make_unique<AlsIterativeSide>(context, host(), spec.rank,
-                                                   iterative_options(spec, limits));
-    }
-  } else if (!solve) {
-    solve = std::make_unique<AlsSide>(context, host(), opposite_rows, spec.rank, spec.halves,
-                                      bins_of(limits.bins, spec.regularization));
-  }
+  using Solver = std::unique_ptr<RowSolver>;
+  solve = with_solver(
+      spec,
+      [&]() -> Solver {
+        return std::make_unique<AlsSide>(context, host(), opposite_rows, spec.rank, spec.halves,
+                                         bins_of(limits.bins, spec.regularization));
+      },
+      [&]() -> Solver {
+        return std::make_unique<AlsIterativeSide>(context, host(), spec.rank,
+                                                  iterative_options(spec, limits));
+      },
+      [&]() -> Solver {
+        return std::make_unique<AlsBatchedSide>(context, host(), spec.rank, limits.batches);
+      });
 }
 
 void Engine::Rows::half_sweep(const Context& context, const EngineSpec& spec,
@@ -96,8 +121,6 @@ void Engine::Rows::half_sweep(const Context& context, const EngineSpec& spec,
                      .biases = spec.biases};
   if (solve) {
     solve->half_sweep(task);
-  } else if (iterate) {
-    iterate->half_sweep(task);
   } else if (spec.biases) {
     solve_biases(context, task);
   }

@@ -4,6 +4,7 @@
 
 #include "kernels/cuda/engine.hpp"
 #include "kernels/cuda/require.hpp"
+#include "kernels/cuda/row_solver.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -29,9 +30,8 @@ struct Engine::Rows {
   DeviceBuffer<std::int32_t> columns;
   DeviceBuffer<float> values;
   DeviceTableBuffer parameters;
-  DeviceBuffer<RowRidge> ridges;              // als
-  std::unique_ptr<AlsSide> solve;             // als, but for rank 0
-  std::unique_ptr<AlsIterativeSide> iterate;  // in its place, by conjugate gradients
+  DeviceBuffer<RowRidge> ridges;     // als
+  std::unique_ptr<RowSolver> solve;  // als, but for rank 0
 
   /// `observations`: how many are kept on the device; mle needs no ratings of the items.
   Rows(View<const std::int64_t> row_offsets, std::int64_t observations, std::int32_t rank)

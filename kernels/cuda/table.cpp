@@ -5,6 +5,7 @@
 #include "kernels/cuda/engine.hpp"
 #include "kernels/cuda/require.hpp"
 #include "kernels/cuda/top_n_engine.hpp"
+#include "kernels/cuda/vendor/libraries.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -214,6 +215,14 @@ std::int32_t devices(AlsatianCudaDevices* found, Status* status) {
   });
 }
 
+std::int32_t vendor_libraries(Status* status) {
+  return guarded(status, [] {
+    if (const auto what = vendor::missing()) {
+      throw UnsupportedByDevice(*what);
+    }
+  });
+}
+
 std::int32_t plan(const AlsatianCudaShape* shape, AlsatianCudaPlan* plan, Status* status) {
   return guarded(status, [&] {
     const Context context(0);
@@ -390,9 +399,11 @@ const AlsatianCudaTable* alsatian_cuda_table(std::int32_t version) {
                        cuda::Engine::largest_rank(cuda::Algorithm::mle),
                        cuda::Engine::largest_rank(cuda::Algorithm::ls)},
       .largest_iterative_rank = cuda::Engine::largest_iterative_rank,
+      .largest_vendor_rank = cuda::Engine::largest_vendor_rank,
       .top_items_largest_rank = cuda::TopItemsEngine::largest_rank,
       .top_items_most_count = cuda::TopItems::most_count,
       .devices = cuda::entries::devices,
+      .vendor_libraries = cuda::entries::vendor_libraries,
       .plan = cuda::entries::plan,
       .create = cuda::entries::create,
       .destroy = cuda::entries::destroy,

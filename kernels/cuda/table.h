@@ -221,11 +221,16 @@ typedef struct AlsatianCudaTable {
   int32_t runtime_version; /* of CUDA, as driver_version: the oldest driver that will do */
   int32_t largest_rank[3]; /* by AlsatianCudaAlgorithm; -1 where there are no kernels for it */
   int32_t largest_iterative_rank; /* als with solver_steps */
+  int32_t largest_vendor_rank;    /* als, exact, where vendor_libraries finds them */
   int32_t top_items_largest_rank;
   int32_t top_items_most_count;
 
   /* NO_DEVICE with a count above 0: the module has no code for the first device. */
   int32_t (*devices)(AlsatianCudaDevices* devices, AlsatianCudaStatus* status);
+
+  /* Loads cuBLAS and cuSOLVER, which als needs above its largest_rank; UNSUPPORTED where one is
+     not there. */
+  int32_t (*vendor_libraries)(AlsatianCudaStatus* status);
 
   /* What create would allocate for a problem of this shape. */
   int32_t (*plan)(const AlsatianCudaShape* shape, AlsatianCudaPlan* plan,

@@ -138,7 +138,20 @@ TEST_F(CudaBackend, SweepsWithoutBiasesLikeTheReference) {
   }
 }
 
-TEST_F(CudaBackend, SweepsRanksBeyondTheExactKernelsByConjugateGradients) {
+TEST_F(CudaBackend, SweepsRanksBeyondTheFusedKernelsByTheVendorsLibraries) {
+  for (const int rank : {257, 300}) {
+    if (const auto error =
+            testing::error_of([&] { cuda_backend(problem_of(spec_of(Als{}, rank))); })) {
+      GTEST_SKIP() << error->what();
+    }
+    BackendPair pair = pair_of(spec_of(Als{}, rank));
+    expect_equal_half_sweeps(pair, Side::users);
+    expect_equal_half_sweeps(pair, Side::items);
+    expect_equal_figures(pair);
+  }
+}
+
+TEST_F(CudaBackend, SweepsRanksBeyondTheFusedKernelsByConjugateGradients) {
   for (const int rank : {257, 600}) {
     BackendPair pair = pair_of(spec_of(by_conjugate_gradients, rank));
     expect_equal_half_sweeps(pair, Side::users, by_conjugate_gradients.solver_steps);
@@ -397,8 +410,8 @@ TEST_F(CudaBackend, RefusesWhatItHasNoKernelsFor) {
     const auto error = testing::error_of([&] { cuda_backend(problem_of(spec)); });
     return error ? error->place() + ": " + error->what() : "no error";
   };
-  EXPECT_EQ(refusal_of(spec_of(Als{}, 257)),
-            "--k 257: --model als takes a k from 0 to 256 on a GPU");
+  EXPECT_EQ(refusal_of(spec_of(Als{}, 1025)),
+            "--k 1025: --model als takes a k from 0 to 1024 on a GPU");
   EXPECT_EQ(refusal_of(spec_of(by_conjugate_gradients, 1025)),
             "--k 1025: --model als takes a k from 0 to 1024 on a GPU");
   Als fast = by_conjugate_gradients;

@@ -162,20 +162,48 @@ TEST(Cuda, PlansTheHalvesBesideTheFloats) {
   EXPECT_EQ(bytes("half") - bytes("float"), 16 * 2 * (211 + 157));
 }
 
-TEST(Cuda, RefusesWhatItHasNoKernelsForBeforeReadingAndAutoSaysWhyItTakesTheCpu) {
+/// The stand-in's libraries are taken away as long as it lives.
+struct WithoutLibraries {
+  WithoutLibraries() { ::setenv("ALSATIAN_SIMT_WITHOUT_LIBRARIES", "1", 1); }
+  ~WithoutLibraries() { ::unsetenv("ALSATIAN_SIMT_WITHOUT_LIBRARIES"); }
+};
+
+TEST(Cuda, RefusesWhatItMissesLibrariesForBeforeReadingAndAutoSaysWhyItTakesTheCpu) {
+  const WithoutLibraries without_libraries;
+  const std::string reason =
+      "--k 300: exact row solves beyond k 256 need cuBLAS and cuSOLVER on a GPU: libcublas.so.13: "
+      "no such library";
   const RunResult refused =
       run_with_module({"train", "--data", "/absent", "--k", "300", "--device", "cuda"});
-  expect_refusal(refused, 64, "--k 300: --model als takes a k from 0 to 256 on a GPU",
-                 "try --k 256, or --device cpu");
+  expect_refusal(refused, 69, reason,
+                 "install the libraries of CUDA's toolkit, or use --solver cg or --device cpu");
+  EXPECT_THAT(run_with_module({"--version"}).output, HasSubstr("not found: libcublas.so.13"));
   const RunResult automatic = run_with_module({"train", "--data", ProblemFolder::shared().ratings(),
                                                "--k", "300", "--epochs", "1", "--holdout", "0.1"});
   EXPECT_EQ(automatic.code, 0) << automatic.error;
-  EXPECT_THAT(automatic.error,
-              HasSubstr("not on the GPU: --k 300: --model als takes a k from 0 to 256 on a GPU"));
+  EXPECT_THAT(automatic.error, HasSubstr("not on the GPU: " + reason));
+}
+
+TEST(Cuda, TrainsBeyondItsOwnKernelsByLibrariesAndByConjugateGradients) {
+  EXPECT_THAT(run_with_module({"--version"}).output, HasSubstr("cuBLAS and cuSOLVER"));
+  std::vector<std::string> arguments{"train", "--data",    ProblemFolder::shared().ratings(),
+                                     "--k",   "260",       "--epochs",
+                                     "1",     "--holdout", "0.1"};
+  const auto error_on = [&](const char* device, const std::vector<std::string>& more) {
+    const RunResult result = run_with_module(with(with(arguments, {"--device", device}), more));
+    EXPECT_EQ(result.code, 0) << result.error;
+    return Tsv(result.output).number(1, "rmse");
+  };
+  for (const std::vector<std::string>& solver :
+       {std::vector<std::string>{}, std::vector<std::string>{"--solver", "cg"}}) {
+    const double on_cpu = error_on("cpu", solver);
+    EXPECT_NEAR(error_on("cuda", solver), on_cpu, 1e-4 * on_cpu);
+  }
 }
 
 TEST(Cuda, LeavesToTheCpuAProblemMadeForAGpuWithTheBytesOfOneMadeForTheCpu) {
-  const ModelSpec spec = spec_of(Als{}, 300);  // more than the GPU's kernels take
+  const WithoutLibraries without_libraries;
+  const ModelSpec spec = spec_of(Als{}, 300);  // more than the GPU's own kernels take
   const auto swept = [&](TrainingProblem problem, DeviceOptions::Kind kind) {
     const ChosenBackend chosen = make_backend(std::move(problem), {.kind = kind, .isa = {}});
     EXPECT_THAT(chosen.backend->description(), HasSubstr("cpu"));

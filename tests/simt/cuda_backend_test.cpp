@@ -113,6 +113,21 @@ TEST(CudaTable, SaysWhyThereIsNoDevice) {
   }
 }
 
+/// Fits into what it used, and not into a byte less.
+void expect_exact_plan(const ModelSpec& spec) {
+  SCOPED_TRACE(std::string(algorithm_name(spec.algorithm)) + " " + std::to_string(spec.rank));
+  simt::reset_device();
+  const TrainingProblem problem = problem_of(spec);
+  auto backend = cuda_backend(problem);
+  const auto in_use = static_cast<std::size_t>(simt::most_device_bytes_used());
+  backend.reset();
+  simt::reset_device({.memory_bytes = in_use});
+  EXPECT_NO_THROW(cuda_backend(problem));
+  simt::reset_device({.memory_bytes = in_use - 1});
+  EXPECT_THROW(cuda_backend(problem), Error);
+  EXPECT_EQ(simt::most_device_bytes_used(), 0) << "refused before the first allocation";
+}
+
 TEST(CudaTable, PlansExactlyWhatItAllocates) {
   std::vector<Algorithm> every_choice = algorithms();
   every_choice.emplace_back(Als{.precision = Precision::fast});
@@ -120,20 +135,9 @@ TEST(CudaTable, PlansExactlyWhatItAllocates) {
   every_choice.emplace_back(Mle{.updates = Updates::hogwild});
   every_choice.emplace_back(Mle{.storage = FactorStorage::halves});
   for (const Algorithm& algorithm : every_choice) {
-    for (const int rank : {0, 7, 64}) {
-      SCOPED_TRACE(std::string(algorithm_name(algorithm)) + " " + std::to_string(rank));
-      simt::reset_device();
-      const TrainingProblem problem = problem_of(spec_of(algorithm, rank));
-      auto backend = cuda_backend(problem);
-      const auto in_use = static_cast<std::size_t>(simt::most_device_bytes_used());
-      backend.reset();
-      simt::reset_device({.memory_bytes = in_use});
-      EXPECT_NO_THROW(cuda_backend(problem));
-      simt::reset_device({.memory_bytes = in_use - 1});
-      EXPECT_THROW(cuda_backend(problem), Error);
-      EXPECT_EQ(simt::most_device_bytes_used(), 0) << "refused before the first allocation";
-    }
+    for (const int rank : {0, 7, 64}) expect_exact_plan(spec_of(algorithm, rank));
   }
+  expect_exact_plan(spec_of(Als{}, 257));
 }
 
 TEST(CudaTable, RefusesAProblemThatDoesNotFitWithBothSizes) {
@@ -147,6 +151,20 @@ TEST(CudaTable, RefusesAProblemThatDoesNotFitWithBothSizes) {
                            "the largest k that fits is [0-9]+"));
   EXPECT_THAT(error->help(), HasSubstr("--device cpu"));
   EXPECT_EQ(simt::leaks(), "");
+}
+
+TEST(CudaTable, NamesTheLibraryThatExactSolvesOfLargeRanksMiss) {
+  simt::reset_device();
+  simt::set_vendor_libraries(false);
+  const auto error = error_of([] { cuda_backend(tiny_problem(spec_of(Als{}, 257))); });
+  EXPECT_FALSE(error_of([] { cuda_backend(tiny_problem(spec_of(Als{}, 256))); }));
+  simt::set_vendor_libraries(true);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ExitCode::device_unavailable);
+  EXPECT_EQ(error->place(), "--k 257");
+  EXPECT_THAT(error->what(), HasSubstr("libcublas.so.13: no such library"));
+  EXPECT_THAT(error->help(), HasSubstr("--solver cg"));
+  EXPECT_FALSE(error_of([] { cuda_backend(tiny_problem(spec_of(Als{}, 257))); }));
 }
 
 TEST(CudaTable, RefusesARankThatABlocksSharedMemoryDoesNotHold) {

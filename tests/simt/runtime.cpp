@@ -280,11 +280,14 @@ std::string leaks() {
   add(static_cast<std::ptrdiff_t>(it.allocations.size()) - on_device, "pinned allocations");
   add(it.streams.size(), "streams");
   add(it.events.size(), "events");
+  add(vendor_handles(), "library handles");
   if (!it.unseen.empty()) {
     text += fmt::format("{}a fault that nobody saw: {}", text.empty() ? "" : ", ", it.unseen);
   }
   return text;
 }
+
+cudaError_t count_call(const char* call) { return count(call); }
 
 cudaError_t enqueue(const char* call, cudaStream_t stream, std::function<void()> work) {
   Device& it = device();

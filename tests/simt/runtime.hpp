@@ -130,6 +130,13 @@ std::size_t most_device_bytes_used();
 /// Allocations made since reset_device.
 std::int64_t allocations_made();
 
+/// Counts a call as one of the runtime's, for fail_call; what it is to return.
+cudaError_t count_call(const char* call);
+
+/// Whether cuBLAS and cuSOLVER are found, and their handles that have not been destroyed.
+void set_vendor_libraries(bool are_there);
+int vendor_handles();
+
 /// Enqueues work that runs on the device: may read and write device memory.
 cudaError_t enqueue(const char* call, cudaStream_t stream, std::function<void()> work);
 /// Shared memory above 48 KiB must have been asked for with cudaFuncSetAttribute.
