@@ -101,6 +101,7 @@ class TrainCommand {
     }
     table.row({"device_total_bytes", device.total_bytes});
     table.row({"device_free_bytes", device.free_bytes});
+    if (device.host_bytes > 0) table.row({"ratings_read_from_host_bytes", device.host_bytes});
   }
 
   Dataset make_dataset(RawRatings ratings, const SplitRule& split) const {

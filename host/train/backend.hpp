@@ -162,6 +162,7 @@ struct DevicePlan {
   std::vector<Part> parts;
   std::int64_t total_bytes = 0;
   std::int64_t free_bytes = 0;
+  std::int64_t host_bytes = 0;  // of ratings that the device reads from host memory
 };
 /// Throws Error 69 as make_cuda_backend.
 DevicePlan plan_cuda(const Dataset& dataset, const ModelSpec& spec);

@@ -96,10 +96,10 @@ std::string on_the_cpu(const AlsatianCudaSpec& spec) {
   return only_gpu ? fmt::format("--device cpu without {}", choices) : "--device cpu";
 }
 
-/// Throws Error 71 with both sizes and the largest k that fits.
-void check_device_memory(const AlsatianCudaTable& table, AlsatianCudaShape shape) {
+/// The plan of a problem that fits. Throws Error 71 with both sizes and the largest k that does.
+AlsatianCudaPlan fitting_plan(const AlsatianCudaTable& table, AlsatianCudaShape shape) {
   const AlsatianCudaPlan plan = plan_of(table, shape);
-  if (plan.total_bytes <= plan.free_bytes) return;
+  if (plan.total_bytes <= plan.free_bytes) return plan;
   const std::int32_t rank = shape.spec.rank;
   std::int32_t fits = -1;
   std::int32_t too_large = rank;
@@ -112,9 +112,17 @@ void check_device_memory(const AlsatianCudaTable& table, AlsatianCudaShape shape
               fmt::format("training needs {} of the GPU's memory, {} are free there; {}",
                           human_bytes(plan.total_bytes), human_bytes(plan.free_bytes),
                           fits >= 0 ? fmt::format("the largest k that fits is {}", fits)
-                                    : "no k fits, the ratings alone are too many"),
+                                    : "no k fits, not even beside ratings in host memory"),
               fits > 0 ? fmt::format("try --k {}, or {}", fits, on_the_cpu(shape.spec))
                        : "use " + on_the_cpu(shape.spec));
+}
+
+std::string host_ratings_text(const AlsatianCudaPlan& plan) {
+  return plan.host_bytes == 0 ? std::string()
+                              : fmt::format(
+                                    "; its memory is too small for the ratings: {} are "
+                                    "read from the host's",
+                                    human_bytes(plan.host_bytes));
 }
 
 AlsatianCudaShape shape_of(const TrainingProblem& problem) {
@@ -156,9 +164,10 @@ EnginePointer create_engine(const AlsatianCudaTable& table, const TrainingProble
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(const TrainingProblem& problem, const CudaModule& module)
+  CudaBackend(const TrainingProblem& problem, const CudaModule& module,
+              const AlsatianCudaPlan& plan)
       : table_(*module.table),
-        device_(device_text(module.device)),
+        device_(device_text(module.device) + host_ratings_text(plan)),
         spec_(problem.spec),
         users_(problem.by_user.rows()),
         items_(problem.by_item.rows()),
@@ -404,8 +413,8 @@ std::unique_ptr<Backend> make_cuda_backend(const TrainingProblem& problem,
                                            const AlsatianCudaTable& table) {
   if (auto refusal = cuda_refusal(table, problem.spec)) throw *refusal;
   const CudaModule module = open_cuda_table(table);
-  check_device_memory(table, shape_of(problem));
-  return std::make_unique<CudaBackend>(problem, module);
+  const AlsatianCudaPlan plan = fitting_plan(table, shape_of(problem));
+  return std::make_unique<CudaBackend>(problem, module, plan);
 }
 
 std::unique_ptr<Backend> make_cuda_backend(TrainingProblem problem, const DeviceOptions&) {
@@ -444,7 +453,10 @@ DevicePlan plan_cuda(const Dataset& dataset, const ModelSpec& spec) {
                           .grid = is_hogwild(spec.algorithm) ? 1 : largest_grid};
   for (const TestSet& test : dataset.tests) shape.held_out += test.ratings.size();
   const AlsatianCudaPlan plan = plan_of(*load_cuda_module().table, shape);
-  DevicePlan result{.parts = {}, .total_bytes = plan.total_bytes, .free_bytes = plan.free_bytes};
+  DevicePlan result{.parts = {},
+                    .total_bytes = plan.total_bytes,
+                    .free_bytes = plan.free_bytes,
+                    .host_bytes = plan.host_bytes};
   for (std::int32_t index = 0; index < plan.count; ++index) {
     result.parts.push_back({plan.parts[index].name, plan.parts[index].bytes});
   }

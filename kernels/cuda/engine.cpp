@@ -53,6 +53,28 @@ void check_offsets(const CsrView<float>& ratings, std::int64_t columns) {
           "a column is out of range");
 }
 
+/// Of all copies of a rating: by user, and by item or in the visiting order.
+std::int64_t bytes_of_a_rating(const EngineSpec& spec) {
+  constexpr std::int64_t with_column = sizeof(std::int32_t) + sizeof(float);
+  constexpr std::int64_t with_row_and_column = 2 * sizeof(std::int32_t) + sizeof(float);
+  return with_column + (needs_both_orientations(spec) ? with_column : with_row_and_column);
+}
+
+/// The ratings by item, those of an item in the order of their users: by the host, where it keeps
+/// them. rows, values [observations]
+void transpose(const CsrView<float>& by_user, View<const std::int64_t> item_offsets,
+               std::span<std::int32_t> rows, std::span<float> values) {
+  std::vector<std::int64_t> next(item_offsets.begin(), item_offsets.end() - 1);
+  for (std::int64_t user = 0; user < by_user.rows(); ++user) {
+    for (std::int64_t o = by_user.offsets[user]; o < by_user.offsets[user + 1]; ++o) {
+      const auto place =
+          static_cast<std::size_t>(next[static_cast<std::size_t>(by_user.columns[o])]++);
+      rows[place] = static_cast<std::int32_t>(user);
+      values[place] = by_user.values[o];
+    }
+  }
+}
+
 /// A wrong one would leave rows of the device's second orientation with ratings of others.
 void check_item_offsets(const CsrView<float>& by_user, View<const std::int64_t> item_offsets) {
   const std::int64_t items = item_offsets.size() - 1;
@@ -91,18 +113,21 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
   for (const RatingList& set : problem.held_out) {
     held_out += set.ratings.size();
   }
-  planned_ = total_of(
+  const EnginePlan planned =
       plan(context_,
            {spec_, problem.by_user.offsets, problem.item_offsets, held_out, problem.schedule.grid},
-           limits_));
+           limits_);
+  planned_ = total_of(planned.parts);
   free_at_start_ = static_cast<std::int64_t>(context_.memory().free);
   require_free(planned_, free_at_start_);
   with_sizes(planned_, free_at_start_, [&] {
     staging_ = std::make_unique<Staging>(context_, limits_.staging_bytes);
     const std::int64_t observations = problem.by_user.observations();
     const bool both = needs_both_orientations(spec_);
-    users_ = std::make_unique<Rows>(problem.by_user.offsets, observations, spec_.rank);
-    items_ = std::make_unique<Rows>(problem.item_offsets, both ? observations : 0, spec_.rank);
+    users_ =
+        std::make_unique<Rows>(problem.by_user.offsets, observations, spec_.rank, planned.ratings);
+    items_ = std::make_unique<Rows>(problem.item_offsets, both ? observations : 0, spec_.rank,
+                                    planned.ratings);
     held_out_ = std::make_unique<Lists>(problem.held_out);
     errors_ = std::make_unique<Errors>(context_);
     upload(problem);
@@ -114,9 +139,10 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
       staging_->finish();
     }
     if (spec_.algorithm == Algorithm::mle) {
-      sgd_ = std::make_unique<SgdEpochs>(context_, problem.schedule, users_->host(), items_->host(),
-                                         spec_.regularization.scaling, spec_.rank,
-                                         SgdOptions{.storage = spec_.storage, .seed = spec_.seed});
+      sgd_ = std::make_unique<SgdEpochs>(
+          context_, problem.schedule, users_->host(), items_->host(), spec_.regularization.scaling,
+          spec_.rank,
+          SgdOptions{.storage = spec_.storage, .ratings = planned.ratings, .seed = spec_.seed});
     }
     if (spec_.algorithm == Algorithm::ls) {
       least_squares_ = std::make_unique<LeastSquares>(
@@ -129,11 +155,12 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
 
 void Engine::upload(const EngineProblem& problem) {
   staging_->send(problem.by_user.offsets, users_->offsets.span());
-  staging_->send(problem.by_user.columns, users_->columns.span());
-  staging_->send(problem.by_user.values, users_->values.span());
+  users_->send_ratings(*staging_, problem.by_user);
   staging_->send(problem.item_offsets, items_->offsets.span());
   std::unique_ptr<Transposition> transposition;
-  if (needs_both_orientations(spec_)) {
+  if (needs_both_orientations(spec_) && items_->columns.place() == Place::host) {
+    transpose(problem.by_user, problem.item_offsets, items_->columns.host(), items_->values.host());
+  } else if (needs_both_orientations(spec_)) {
     transposition =
         std::make_unique<Transposition>(context_, problem.by_user.observations(),
                                         problem.item_offsets.size() - 1, limits_.transposition);
@@ -150,8 +177,18 @@ void Engine::upload(const EngineProblem& problem) {
 
 Engine::~Engine() { context_.compute().wait(); }
 
-std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& shape,
-                                   const EngineLimits& limits) {
+EnginePlan Engine::plan(const Context& context, const EngineShape& shape,
+                        const EngineLimits& limits) {
+  EnginePlan on_device = plan_with(context, shape, limits, Place::device);
+  const auto free = static_cast<std::int64_t>(context.memory().free);
+  if (total_of(on_device.parts) <= free) {
+    return on_device;
+  }
+  return plan_with(context, shape, limits, Place::host);
+}
+
+EnginePlan Engine::plan_with(const Context& context, const EngineShape& shape,
+                             const EngineLimits& limits, Place ratings) {
   const EngineSpec& spec = shape.spec;
   check_rank(spec);
   require(shape.user_offsets.size() > 0 && shape.item_offsets.size() > 0,
@@ -160,9 +197,11 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
   const std::int64_t items = shape.item_offsets.size() - 1;
   const std::int64_t observations = observations_of(shape.user_offsets);
   const bool both = needs_both_orientations(spec);
+  const bool is_device = ratings == Place::device;
+  const std::int64_t on_device = is_device ? observations : 0;
   std::vector<PlanPart> parts{
-      {"ratings_by_user", ratings_bytes(users, observations)},
-      {"ratings_by_item", ratings_bytes(items, both ? observations : 0)},
+      {"ratings_by_user", ratings_bytes(users, on_device)},
+      {"ratings_by_item", ratings_bytes(items, both ? on_device : 0)},
       {"held_out_ratings", shape.held_out * std::int64_t{2 * sizeof(std::int32_t) + sizeof(float)}},
       {"factors", table_bytes(users, spec.rank) + table_bytes(items, spec.rank)},
       {"sums", Errors::bytes()},
@@ -180,20 +219,20 @@ std::vector<PlanPart> Engine::plan(const Context& context, const EngineShape& sh
              std::int64_t{sizeof(unsigned long long)}});
   }
   if (spec.algorithm == Algorithm::mle) {
-    parts.push_back({"visiting_order", SgdEpochs::bytes(users, items, observations, shape.grid,
+    parts.push_back({"visiting_order", SgdEpochs::bytes(users, items, on_device, shape.grid,
                                                         spec.rank, spec.storage)});
   }
   if (spec.algorithm == Algorithm::ls) {
     parts.push_back({"least_squares", LeastSquares::bytes(shape.user_offsets, shape.item_offsets,
                                                           spec.rank, least_squares_options(spec))});
   }
-  if (both) {
+  if (both && is_device) {
     // What is listed behind the sums is allocated when the transposition's memory is free again.
     const std::int64_t later = total_of({parts.begin() + first_parts, parts.end()});
     const std::int64_t needed = Transposition::bytes(observations, items, limits.transposition);
     parts.push_back({"transposition", std::max<std::int64_t>(needed - later, 0)});
   }
-  return parts;
+  return {std::move(parts), ratings, is_device ? 0 : observations * bytes_of_a_rating(spec)};
 }
 
 Engine::Rows& Engine::rows_of(Side side) { return side == Side::users ? *users_ : *items_; }

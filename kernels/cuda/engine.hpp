@@ -7,6 +7,7 @@
 #include "kernels/cuda/errors.hpp"
 #include "kernels/cuda/least_squares.hpp"
 #include "kernels/cuda/planned_memory.hpp"
+#include "kernels/cuda/ratings_buffer.hpp"
 #include "kernels/cuda/sgd.hpp"
 #include "kernels/cuda/staging.hpp"
 #include "kernels/cuda/transposition.hpp"
@@ -70,6 +71,14 @@ struct EngineShape {
   std::int32_t grid = 0;
 };
 
+/// What a problem takes: of the device, and of page-locked host memory where ratings are kept that
+/// do not fit beside the rest.
+struct EnginePlan {
+  std::vector<PlanPart> parts;
+  Place ratings = Place::device;
+  std::int64_t host_bytes = 0;
+};
+
 /// Sizes that do not change results; small in tests.
 struct EngineLimits {
   BinLimits bins;                      // its most_short_ratings is not used
@@ -116,9 +125,10 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Bytes of device memory that the constructor allocates, by what for.
-  static std::vector<PlanPart> plan(const Context& context, const EngineShape& shape,
-                                    const EngineLimits& limits = {});
+  /// What the constructor allocates, but for what staging takes. Ratings go to the host where the
+  /// device has too little free memory for them.
+  static EnginePlan plan(const Context& context, const EngineShape& shape,
+                         const EngineLimits& limits = {});
 
   std::int32_t rank() const { return spec_.rank; }
 
@@ -156,6 +166,8 @@ class Engine {
   Rows& rows_of(Side side);
   const Rows& opposite_of(Side side) const;
   ScoreTask score_task() const;
+  static EnginePlan plan_with(const Context& context, const EngineShape& shape,
+                              const EngineLimits& limits, Place ratings);
   /// Sends all of the problem but the visiting order; the ratings once.
   void upload(const EngineProblem& problem);
   void send_table(const DeviceTable<float>& table, const SideView<const float>& from,

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "kernels/cuda/engine.hpp"
+#include "kernels/cuda/ratings_buffer.hpp"
 #include "kernels/cuda/require.hpp"
 #include "kernels/cuda/row_solver.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -27,23 +29,36 @@ std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> of
 struct Engine::Rows {
   std::vector<std::int64_t> host_offsets;
   DeviceBuffer<std::int64_t> offsets;
-  DeviceBuffer<std::int32_t> columns;
-  DeviceBuffer<float> values;
+  RatingsBuffer<std::int32_t> columns;
+  RatingsBuffer<float> values;
   DeviceTableBuffer parameters;
   DeviceBuffer<RowRidge> ridges;     // als
   std::unique_ptr<RowSolver> solve;  // als, but for rank 0
 
-  /// `observations`: how many are kept on the device; mle needs no ratings of the items.
-  Rows(View<const std::int64_t> row_offsets, std::int64_t observations, std::int32_t rank)
+  /// `observations`: how many are kept; mle needs no ratings of the items.
+  Rows(View<const std::int64_t> row_offsets, std::int64_t observations, std::int32_t rank,
+       Place place = Place::device)
       : host_offsets(row_offsets.begin(), row_offsets.end()),
         offsets(row_offsets.size()),
-        columns(observations),
-        values(observations),
+        columns(observations, place),
+        values(observations, place),
         parameters(row_offsets.size() - 1, rank) {}
 
   View<const std::int64_t> host() const { return host_offsets; }
   std::int64_t rows() const { return offsets.size() - 1; }
   DeviceRatings ratings() const { return {offsets.span(), columns.span(), values.span()}; }
+  /// Sends ratings by row, to wherever they are kept.
+  void send_ratings(Staging& staging, const CsrView<float>& from) {
+    if (columns.place() == Place::host) {
+      require(from.columns.size() == columns.size() && from.values.size() == values.size(),
+              "ratings are not as many as there is memory for");
+      std::copy(from.columns.begin(), from.columns.end(), columns.host().begin());
+      std::copy(from.values.begin(), from.values.end(), values.host().begin());
+    } else {
+      staging.send(from.columns, columns.span());
+      staging.send(from.values, values.span());
+    }
+  }
   DeviceTable<const float> table() const { return std::as_const(parameters).table(); }
 
   /// Enqueues sending the ridges; what solves the rows is made where there is none.

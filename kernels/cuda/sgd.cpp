@@ -84,6 +84,17 @@ DeviceBuffer<T> uploaded(const Stream& stream, View<const T> from) {
   return buffer;
 }
 
+template <typename T>
+RatingsBuffer<T> placed(const Stream& stream, View<const T> from, Place place) {
+  RatingsBuffer<T> buffer(from.size(), place);
+  if (place == Place::host) {
+    std::copy(from.begin(), from.end(), buffer.host().begin());
+  } else {
+    upload_in_pieces(stream, from, buffer.span());
+  }
+  return buffer;
+}
+
 void check_schedule(const SgdScheduleView& schedule, View<const std::int64_t> user_offsets,
                     View<const std::int64_t> item_offsets, std::int32_t rank) {
   const std::int64_t grid = schedule.grid;
@@ -197,9 +208,9 @@ struct SgdEpochs::State {
   std::int32_t grid;
   std::int64_t hogwild_warps;
   DeviceBuffer<std::int64_t> block_offsets;
-  DeviceBuffer<std::int32_t> user_ids;
-  DeviceBuffer<std::int32_t> item_ids;
-  DeviceBuffer<float> ratings;
+  RatingsBuffer<std::int32_t> user_ids;
+  RatingsBuffer<std::int32_t> item_ids;
+  RatingsBuffer<float> ratings;
   Side users;
   Side items;
 
@@ -214,9 +225,9 @@ struct SgdEpochs::State {
                                 warps_without_crowding(item_offsets, how.most_meetings),
                                 std::int64_t{device.processors()} * how.warps_per_processor})),
         block_offsets(uploaded(device.compute(), schedule.block_offsets)),
-        user_ids(uploaded(device.compute(), schedule.users)),
-        item_ids(uploaded(device.compute(), schedule.items)),
-        ratings(uploaded(device.compute(), schedule.ratings)),
+        user_ids(placed(device.compute(), schedule.users, how.ratings)),
+        item_ids(placed(device.compute(), schedule.items, how.ratings)),
+        ratings(placed(device.compute(), schedule.ratings, how.ratings)),
         users(device, user_offsets, factors, how.storage),
         items(device, item_offsets, factors, how.storage) {}
 

@@ -2,6 +2,7 @@
 // uploaded once, then an epoch is a few launches, or one a stage.
 #pragma once
 
+#include "kernels/cuda/ratings_buffer.hpp"
 #include "kernels/cuda/tables.hpp"
 #include "kernels/math/likelihood.hpp"
 #include "kernels/math/views.hpp"
@@ -19,6 +20,7 @@ enum class SgdStorage { floats, halves };
 /// What holds for all epochs.
 struct SgdOptions {
   SgdStorage storage = SgdStorage::floats;
+  Place ratings = Place::device;
   std::uint64_t seed = 0;  // of Hogwild's order and of the rounding to halves
   /// Hogwild: ratings that a warp visits in a row.
   std::int32_t chunk_ratings = 128;
@@ -90,7 +92,7 @@ class SgdEpochs {
   /// Warps that hogwild_epoch runs on.
   std::int64_t hogwild_warps() const;
 
-  /// Bytes of device memory that the constructor allocates.
+  /// Bytes of device memory that the constructor allocates for so many ratings on the device.
   static std::int64_t bytes(std::int64_t users, std::int64_t items, std::int64_t observations,
                             std::int32_t grid, std::int32_t rank, SgdStorage storage);
 

@@ -226,12 +226,13 @@ std::int32_t vendor_libraries(Status* status) {
 std::int32_t plan(const AlsatianCudaShape* shape, AlsatianCudaPlan* plan, Status* status) {
   return guarded(status, [&] {
     const Context context(0);
-    *plan = to_plan(Engine::plan(context, {.spec = to_spec(shape->spec),
-                                           .user_offsets = view_of(shape->user_offsets),
-                                           .item_offsets = view_of(shape->item_offsets),
-                                           .held_out = shape->held_out,
-                                           .grid = shape->grid}),
-                    context);
+    const EnginePlan planned = Engine::plan(context, {.spec = to_spec(shape->spec),
+                                                      .user_offsets = view_of(shape->user_offsets),
+                                                      .item_offsets = view_of(shape->item_offsets),
+                                                      .held_out = shape->held_out,
+                                                      .grid = shape->grid});
+    *plan = to_plan(planned.parts, context);
+    plan->host_bytes = planned.host_bytes;
   });
 }
 

@@ -151,6 +151,7 @@ typedef struct AlsatianCudaPlan {
   AlsatianCudaPlanPart parts[ALSATIAN_CUDA_MOST_PARTS];
   int64_t total_bytes;
   int64_t free_bytes;
+  int64_t host_bytes; /* page-locked, of ratings that do not fit the device beside the rest */
 } AlsatianCudaPlan;
 
 typedef struct AlsatianCudaErrorSums {

@@ -113,17 +113,31 @@ TEST(CudaTable, SaysWhyThereIsNoDevice) {
   }
 }
 
-/// Fits into what it used, and not into a byte less.
+bool reads_ratings_from_the_host(const Backend& backend) {
+  return backend.description().find("read from the host's") != std::string::npos;
+}
+
+/// Fits into what it used. With a byte less ratings are read from the host; with a byte less than
+/// that takes it is refused.
 void expect_exact_plan(const ModelSpec& spec) {
   SCOPED_TRACE(std::string(algorithm_name(spec.algorithm)) + " " + std::to_string(spec.rank));
   simt::reset_device();
   const TrainingProblem problem = problem_of(spec);
   auto backend = cuda_backend(problem);
-  const auto in_use = static_cast<std::size_t>(simt::most_device_bytes_used());
+  EXPECT_FALSE(reads_ratings_from_the_host(*backend));
+  const std::size_t in_use = simt::most_device_bytes_used();
+  for (const std::size_t too_little : {in_use, in_use - 1}) {
+    backend.reset();
+    simt::reset_device({.memory_bytes = too_little});
+    backend = cuda_backend(problem);
+    EXPECT_EQ(reads_ratings_from_the_host(*backend), too_little < in_use);
+  }
+  const std::size_t without_ratings = simt::most_device_bytes_used();
+  EXPECT_LT(without_ratings, in_use);
   backend.reset();
-  simt::reset_device({.memory_bytes = in_use});
+  simt::reset_device({.memory_bytes = without_ratings});
   EXPECT_NO_THROW(cuda_backend(problem));
-  simt::reset_device({.memory_bytes = in_use - 1});
+  simt::reset_device({.memory_bytes = without_ratings - 1});
   EXPECT_THROW(cuda_backend(problem), Error);
   EXPECT_EQ(simt::most_device_bytes_used(), 0) << "refused before the first allocation";
 }
@@ -140,14 +154,42 @@ TEST(CudaTable, PlansExactlyWhatItAllocates) {
   expect_exact_plan(spec_of(Als{}, 257));
 }
 
+TEST(CudaTable, TrainsOnRatingsInHostMemoryToTheBytesOfThoseOnTheDevice) {
+  std::vector<Algorithm> every_choice = algorithms();
+  every_choice.emplace_back(Als{.solver = Solver::conjugate_gradient});
+  for (const Algorithm& algorithm : every_choice) {
+    SCOPED_TRACE(algorithm_name(algorithm));
+    const TrainingProblem problem = problem_of(spec_of(algorithm, 33));
+    const auto trained = [&](std::size_t memory_bytes) {
+      simt::reset_device({.memory_bytes = memory_bytes});
+      const auto backend = cuda_backend(problem);
+      for (int epoch = 0; epoch < 2; ++epoch) train_once(*backend, algorithm);
+      const SideFactors row = backend->solve_rows(Side::users, {{0, 2}, {1, 3}, {1.5F, -0.5F}});
+      return std::make_tuple(reads_ratings_from_the_host(*backend), backend->state(), row.factors,
+                             backend->objective().value);
+    };
+    const auto on_device = trained(std::size_t{1} << 30);
+    // Two bytes short of what it takes, but for what folding in needs.
+    simt::reset_device();
+    cuda_backend(problem);
+    const auto on_host = trained(simt::most_device_bytes_used() - 2);
+    EXPECT_FALSE(std::get<0>(on_device));
+    EXPECT_TRUE(std::get<0>(on_host));
+    EXPECT_EQ(std::get<1>(on_host), std::get<1>(on_device));
+    EXPECT_EQ(std::get<2>(on_host), std::get<2>(on_device));
+    EXPECT_EQ(std::get<3>(on_host), std::get<3>(on_device));
+    EXPECT_EQ(simt::leaks(), "");
+  }
+}
+
 TEST(CudaTable, RefusesAProblemThatDoesNotFitWithBothSizes) {
-  simt::reset_device({.memory_bytes = 130'000});
+  simt::reset_device({.memory_bytes = 125'000});
   const auto error = error_of([] { cuda_backend(problem_of(spec_of(Als{}, 64))); });
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code(), ExitCode::out_of_memory);
   EXPECT_EQ(error->place(), "--k 64");
   EXPECT_THAT(error->what(),
-              MatchesRegex("training needs .* KiB of the GPU's memory, 127.0 KiB are free there; "
+              MatchesRegex("training needs .* KiB of the GPU's memory, 122.1 KiB are free there; "
                            "the largest k that fits is [0-9]+"));
   EXPECT_THAT(error->help(), HasSubstr("--device cpu"));
   EXPECT_EQ(simt::leaks(), "");
@@ -224,14 +266,17 @@ void expect_every_failure_told(const Algorithm& algorithm, cudaError_t failure, 
   EXPECT_GT(number, 50);
 }
 
+/// All calls are made once or twice in a step: more of them would be the same over again.
+std::vector<Algorithm> short_trainings() { return {Als{}, Mle{}, LeastSquares{.inner_steps = 2}}; }
+
 TEST(CudaTable, TellsEveryFailedCallWithItsPlace) {
-  for (const Algorithm& algorithm : algorithms()) {
+  for (const Algorithm& algorithm : short_trainings()) {
     expect_every_failure_told(algorithm, cudaErrorIllegalAddress, ExitCode::internal);
   }
 }
 
 TEST(CudaTable, TellsEveryFailedAllocationWithItsPlace) {
-  for (const Algorithm& algorithm : algorithms()) {
+  for (const Algorithm& algorithm : short_trainings()) {
     expect_every_failure_told(algorithm, cudaErrorMemoryAllocation, ExitCode::out_of_memory);
   }
 }

@@ -101,6 +101,7 @@ class Grid {
   void run_block(void (*body)(void*), void* argument);
   void begin_block();
   void end_block();
+  void check_behind_shared_memory(std::size_t bytes);
   bool run_warp(unsigned warp, void (*body)(void*), void* argument);
   void resume(Thread& thread, void (*body)(void*), void* argument);
   bool release_barrier();
@@ -191,6 +192,7 @@ void Grid::run(Index3 grid, Index3 block, std::size_t shared_bytes, void (*body)
     threads_.push_back(std::make_unique<Thread>());
   }
   running = this;
+  std::fill(shared() + shared_bytes_, shared() + most_shared_bytes, canary);
   try {
     const std::uint64_t first = std::min(schedule.first_block, blocks);
     for (const unsigned place : order(static_cast<unsigned>(blocks - first))) {
@@ -198,6 +200,7 @@ void Grid::run(Index3 grid, Index3 block, std::size_t shared_bytes, void (*body)
       block_index = {number % grid.x, number / grid.x % grid.y, number / (grid.x * grid.y)};
       run_block(body, argument);
     }
+    check_behind_shared_memory(most_shared_bytes);
   } catch (...) {
     ASAN_UNPOISON_MEMORY_REGION(shared(), most_shared_bytes);
     for (auto& thread : block_threads()) {
@@ -211,7 +214,6 @@ void Grid::run(Index3 grid, Index3 block, std::size_t shared_bytes, void (*body)
 
 void Grid::begin_block() {
   std::fill_n(shared(), shared_bytes_, nan_byte);
-  std::fill(shared() + shared_bytes_, shared() + most_shared_bytes, canary);
   ASAN_POISON_MEMORY_REGION(shared() + shared_bytes_, most_shared_bytes - shared_bytes_);
   for (unsigned i = 0; i < thread_count_; ++i) {
     Thread& thread = *threads_[i];
@@ -224,16 +226,21 @@ void Grid::begin_block() {
   }
 }
 
-void Grid::end_block() {
+void Grid::check_behind_shared_memory(std::size_t bytes) {
   ASAN_UNPOISON_MEMORY_REGION(shared(), most_shared_bytes);
   const std::byte* const behind = shared() + shared_bytes_;
+  const std::byte* const end = behind + std::min(bytes, most_shared_bytes - shared_bytes_);
   const std::byte* const touched =
-      std::find_if(behind, static_cast<const std::byte*>(shared() + most_shared_bytes),
-                   [](std::byte byte) { return byte != canary; });
-  if (touched != shared() + most_shared_bytes) {
+      std::find_if(behind, end, [](std::byte byte) { return byte != canary; });
+  if (touched != end) {
     throw Fault(fmt::format("block {} wrote {} bytes behind its {} bytes of shared memory",
                             describe(block_index), touched - behind, shared_bytes_));
   }
+}
+
+void Grid::end_block() {
+  // What lies further behind is looked at once the grid has run: most of a block's time otherwise.
+  check_behind_shared_memory(4096);
   for (auto& thread : block_threads()) {
     if (!thread->open_copies.empty() || !thread->committed_copies.empty()) {
       thread->open_copies.clear();

@@ -1,0 +1,47 @@
+// Ratings where kernels read them: in the device's memory, or in page-locked host memory that it
+// reads across the bus while it computes, where they are too many for its own.
+// Every pass reads them once and in order, so that nothing is gained by copying them first.
+#pragma once
+
+#include "kernels/cuda/memory.hpp"
+
+#include <cstdint>
+#include <span>
+
+namespace alsatian::cuda {
+
+enum class Place { device, host };
+
+/// `size` elements. The addresses of page-locked memory are the same on the device.
+template <typename T>
+class RatingsBuffer {
+ public:
+  RatingsBuffer() = default;
+  RatingsBuffer(std::int64_t size, Place place)
+      : place_(place),
+        on_device_(place == Place::device ? size : 0),
+        on_host_(place == Place::host ? size : 0) {}
+
+  Place place() const { return place_; }
+  std::int64_t size() const {
+    return place_ == Place::device ? on_device_.size() : on_host_.size();
+  }
+  /// What kernels read, wherever it lies.
+  DeviceSpan<T> span() {
+    return place_ == Place::device ? on_device_.span()
+                                   : DeviceSpan<T>(on_host_.span().data(), on_host_.size());
+  }
+  DeviceSpan<const T> span() const {
+    return place_ == Place::device ? on_device_.span()
+                                   : DeviceSpan<const T>(on_host_.span().data(), on_host_.size());
+  }
+  /// What the host writes; empty unless place() is host.
+  std::span<T> host() { return on_host_.span(); }
+
+ private:
+  Place place_ = Place::device;
+  DeviceBuffer<T> on_device_;
+  PinnedBuffer<T> on_host_;
+};
+
+}  // namespace alsatian::cuda
