@@ -9,6 +9,7 @@ namespace alsatian {
 void train_command(Arguments arguments);
 void evaluate_command(Arguments arguments);
 void predict_command(Arguments arguments);
+void explain_command(Arguments arguments);
 void recommend_command(Arguments arguments);
 void similar_command(Arguments arguments);
 void inspect_command(Arguments arguments);

@@ -20,11 +20,12 @@ struct Command {
   std::string_view summary;
 };
 
-constexpr std::array<Command, 7> commands{{
+constexpr std::array<Command, 8> commands{{
     {"train", train_command, "train a model on ratings, test it, save it"},
     {"evaluate", evaluate_command, "measure a model on test ratings"},
     {"predict", predict_command, "predict ratings for pairs of users and items"},
     {"recommend", recommend_command, "the best items for users"},
+    {"explain", explain_command, "which ratings a recommendation comes from"},
     {"similar", similar_command, "the items or users most like one"},
     {"inspect", inspect_command, "what a model is and how it was trained"},
     {"generate", generate_command, "make ratings of a known structure"},

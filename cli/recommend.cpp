@@ -3,6 +3,7 @@
 #include "cli/allow_list.hpp"
 #include "cli/commands.hpp"
 #include "cli/device_options.hpp"
+#include "cli/own_ratings.hpp"
 #include "cli/seen_items.hpp"
 #include "cli/table.hpp"
 #include "cli/titles.hpp"
@@ -10,6 +11,7 @@
 #include "host/evaluate/scorer.hpp"
 #include "host/evaluate/top_items_backend.hpp"
 #include "host/model/model_file.hpp"
+#include "host/train/fold_in.hpp"
 
 #include <fmt/format.h>
 
@@ -24,6 +26,7 @@ struct RecommendOptions {
   std::string model;
   std::vector<std::string> users;
   bool all_users = false;
+  std::string ratings;
   std::string data;
   bool include_seen = false;
   std::int32_t top = 10;
@@ -47,6 +50,9 @@ void declare_options(CommandLine& line, RecommendOptions& options) {
       "Users by id; one with a comma in quotes as in CSV: '\"a,b\",c'; may be given several times "
       "[default none]");
   line.flag("--all-users", options.all_users, "Every user of the model");
+  line.text("--ratings", "FILE", options.ratings,
+            "Somebody who is no user of the model, by their own ratings: lines `item,rating`, the "
+            "item by id or title; what they rated is left out [default none]");
   line.group("What");
   line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},
              "Items per user, best first; fewer where fewer are left [1 to 1000000, default 10]");
@@ -70,12 +76,28 @@ void declare_options(CommandLine& line, RecommendOptions& options) {
   add_reading_options(line, options.reading);
   line.examples(
       "Example:\n"
-      "  alsatian recommend model.safetensors --users 1,2 --data ml-latest-small\n");
+      "  alsatian recommend model.safetensors --users 1,2 --data ml-latest-small\n"
+      "  alsatian recommend model.safetensors --ratings mine.csv\n");
+}
+
+/// One person is answered at once, on the CPU, from nothing but what they rated.
+void check_own_ratings(const RecommendOptions& options) {
+  const auto refuse = [](bool given, const char* option) {
+    if (given) throw Error(ExitCode::usage, option, "contradicts --ratings", "give one of them");
+  };
+  refuse(!options.users.empty(), "--users");
+  refuse(options.all_users, "--all-users");
+  refuse(!options.data.empty(), "--data");
+  refuse(options.device.kind == DeviceOptions::Kind::cuda, "--device cuda");
+  refuse_second_stdin("--ratings", {options.ratings}, "--movies", {options.movies});
+  refuse_reading_options(options.reading, "leave it out: --ratings has a layout of its own");
 }
 
 void check_options(const RecommendOptions& options) {
+  if (!options.ratings.empty()) return check_own_ratings(options);
   if (options.users.empty() && !options.all_users) {
-    throw Error(ExitCode::usage, "--users", "is missing", "give --users ID,... or --all-users");
+    throw Error(ExitCode::usage, "--users", "is missing",
+                "give --users ID,..., --all-users or --ratings mine.csv");
   }
   if (!options.users.empty() && options.all_users) {
     throw Error(ExitCode::usage, "--all-users", "contradicts --users", "give one of them");
@@ -128,6 +150,36 @@ void add_user(const Table::AddRow& add, const Model& model, const TitleLookup& t
     cells.emplace_back(item.score);
     add(cells);
   }
+}
+
+/// What somebody has rated is left out, unless nothing is to be.
+void recommend_to_newcomer(const RecommendOptions& options) {
+  const Log log(options.quiet);
+  Output output;
+  const Model model = load_model(options.model);
+  const TitleLookup titles(model, options.movies, log);
+  std::optional<std::vector<std::int32_t>> allowed;
+  if (!options.items.empty()) allowed = read_allow_list(options.items, model.items, log);
+  const FoldIn newcomer(model, read_own_ratings(options.ratings, model, titles, log));
+  const Model own = newcomer.model_of_user();
+  const CompressedMatrix rated = newcomer.rated_items();
+  const std::vector<std::int32_t> user{0};
+  const auto items = Scorer(own, {.clip = options.clip})
+                         .recommend(user, options.top, options.include_seen ? nullptr : &rated,
+                                    allowed ? &*allowed : nullptr)
+                         .front();
+  std::vector<std::string> columns{"rank", "item", "title", "prediction"};
+  if (!titles.present()) columns.erase(columns.begin() + 2);
+  Table table(output, options.format, columns);
+  std::int64_t rank = 0;
+  for (const ScoredItem& item : items) {
+    std::vector<Cell> cells{++rank, id_cell(model.items, item.index)};
+    if (titles.present()) cells.emplace_back(std::string(titles.title(item.index)));
+    cells.emplace_back(item.score);
+    table.row(cells);
+  }
+  table.finish();
+  output.flush();
 }
 
 void refuse_device(const TopItemsRequest& request, const DeviceOptions& device) {
@@ -186,6 +238,7 @@ void recommend_command(Arguments arguments) {
   declare_options(line, options);
   if (!line.parse(arguments)) return;
   check_options(options);
+  if (!options.ratings.empty()) return recommend_to_newcomer(options);
   if (options.device.kind == DeviceOptions::Kind::cuda) load_cuda_module();
   recommend(options);
 }

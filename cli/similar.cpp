@@ -15,8 +15,6 @@
 namespace alsatian {
 namespace {
 
-constexpr std::size_t candidates_shown = 10;
-
 struct SimilarOptions {
   std::string model;
   std::string item;
@@ -31,7 +29,7 @@ bool parse_options(Arguments arguments, SimilarOptions& options) {
   CommandLine line("similar", "Lists the items or users most like one.");
   line.positional("MODEL", options.model, "A model saved by alsatian train");
   line.text("--item", "ID|TITLE", options.item,
-            "An item by id, or by a part of its title that no other title contains [default none]");
+            "An item by id or title, or by a part of it that no other title has [default none]");
   line.text("--user", "ID", options.user, "A user by id [default none]");
   line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},
              "How many, best first [1 to 1000000, default 10]");
@@ -52,33 +50,6 @@ bool parse_options(Arguments arguments, SimilarOptions& options) {
   return true;
 }
 
-std::int32_t find_item(const Model& model, const TitleLookup& titles, const std::string& text) {
-  if (const auto item = model.items.find(text)) return *item;
-  if (!titles.present()) {
-    throw Error(
-        ExitCode::usage, "--item",
-        fmt::format("{} is no item id, and there are no titles to look it up in", quoted(text)),
-        "give the item's id, or --movies movies.csv");
-  }
-  const std::vector<std::int32_t> items = titles.containing(text);
-  if (items.size() == 1) return items.front();
-  if (items.empty()) {
-    throw Error(ExitCode::usage, "--item",
-                fmt::format("{} is no item id and in no title", quoted(text)),
-                "give the item's id or a part of its title");
-  }
-  std::string listed;
-  for (std::size_t n = 0; n < std::min(items.size(), candidates_shown); ++n) {
-    listed += fmt::format("{}{} {}", n == 0 ? "" : "; ", model.items.text(items[n]),
-                          quoted(titles.title(items[n])));
-  }
-  throw Error(
-      ExitCode::usage, "--item",
-      fmt::format("{} is in {} titles: {}{}", quoted(text), items.size(), listed,
-                  items.size() > candidates_shown ? "; ..." : ""),
-      fmt::format("give more of the title, or the id: --item {}", model.items.text(items.front())));
-}
-
 std::int32_t find_user(const Model& model, const std::string& id) {
   if (const auto user = model.users.find(id)) return *user;
   throw Error(ExitCode::usage, "--user", fmt::format("user {} is not in the model", quoted(id)),
@@ -93,7 +64,8 @@ void require_factors(const Model& model) {
 
 void print_items(Output& output, const SimilarOptions& options, const Model& model) {
   const TitleLookup titles(model, options.movies, Log());
-  const std::int32_t item = find_item(model, titles, options.item);
+  const std::int32_t item =
+      find_item(model, titles, options.item, {"--item", ExitCode::usage, "--item "});
   const auto similar = Scorer(model, {}).similar_items(item, options.top);
   std::vector<std::string> columns{"rank", "item", "title", "similarity"};
   if (!titles.present()) columns.erase(columns.begin() + 2);

@@ -5,9 +5,13 @@
 #include "cli/memory_plan.hpp"
 #include "host/error.hpp"
 #include "host/ratings/file_kind.hpp"
+#include "host/ratings/values.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -16,18 +20,63 @@
 namespace alsatian {
 namespace {
 
-/// Text as it is compared: letters of every script without case, accents composed. What is no UTF-8
-/// stays as it is. Throws std::bad_alloc where memory runs out.
+/// Text as it is compared: letters of every script without case and accents. What is no UTF-8 stays
+/// as it is. Throws std::bad_alloc where memory runs out.
 std::string folded(std::string_view text) {
+  constexpr auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE |
+                                                          UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK);
   utf8proc_uint8_t* mapped = nullptr;
-  const utf8proc_ssize_t length = utf8proc_map(
-      reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-      static_cast<utf8proc_ssize_t>(text.size()), &mapped,
-      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD));
+  const utf8proc_ssize_t length =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &mapped, options);
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
   if (length == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
   if (length < 0) return std::string(text);
   return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(length)};
+}
+
+bool is_of_a_word(char byte) {
+  const auto value = static_cast<unsigned char>(byte);
+  return value >= 0x80 || std::isalnum(value) != 0;
+}
+
+/// The words of a folded text in alphabetical order, so that "Matrix, The" is "the matrix".
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = static_cast<std::size_t>(
+        std::find_if_not(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_of_a_word) -
+        text.begin());
+    if (end > at) words.emplace_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  std::ranges::sort(words);
+  return words;
+}
+
+/// A folded title without the year that MovieLens writes behind it: "toy story (1995)".
+std::string_view without_year(std::string_view title) {
+  constexpr std::size_t length = 7;  // " (1995)"
+  if (title.size() <= length) return title;
+  const std::string_view end = title.substr(title.size() - length);
+  const bool is_year = end.starts_with(" (") && end.ends_with(')') &&
+                       std::ranges::all_of(end.substr(2, 4),
+                                           [](char digit) { return digit >= '0' && digit <= '9'; });
+  return is_year ? title.substr(0, title.size() - length) : title;
+}
+
+/// How well a title fits what somebody wrote, best first.
+enum class Fit { whole, without_year, words, part, none };
+
+Fit fit_of(const std::string& title, const std::string& text,
+           const std::vector<std::string>& text_words) {
+  const std::vector<std::string> words = words_of(title);
+  if (words == text_words) return (title == text || !words.empty()) ? Fit::whole : Fit::none;
+  if (!text_words.empty()) {
+    if (words_of(without_year(title)) == text_words) return Fit::without_year;
+    if (std::ranges::includes(words, text_words)) return Fit::words;
+  }
+  return title.find(text) == std::string::npos ? Fit::none : Fit::part;
 }
 
 /// The titles of a file that the user named: it must know an item.
@@ -73,17 +122,50 @@ std::string_view TitleLookup::title(std::int32_t item) const {
   return present() ? titles_[item] : std::string_view();
 }
 
-std::vector<std::int32_t> TitleLookup::containing(std::string_view text) const {
+std::vector<std::int32_t> TitleLookup::matching(std::string_view text) const {
   const std::string wanted = folded(text);
+  const std::vector<std::string> words = words_of(wanted);
   std::vector<std::int32_t> items;
-  std::vector<std::int32_t> whole;
+  // A number is an id or a whole title, as 300; not a part of every title with a year.
+  Fit best = is_number(text) ? Fit::without_year : Fit::part;
   for (std::int64_t item = 0; item < titles_.size(); ++item) {
-    const std::string title = folded(titles_[item]);
-    if (title.find(wanted) == std::string::npos) continue;
+    if (titles_[item].empty()) continue;
+    const Fit fit = fit_of(folded(titles_[item]), wanted, words);
+    if (fit > best) continue;
+    if (fit < best) items.clear();
+    best = fit;
     items.push_back(static_cast<std::int32_t>(item));
-    if (title == wanted) whole.push_back(static_cast<std::int32_t>(item));
   }
-  return whole.size() == 1 ? whole : items;
+  return items;
+}
+
+std::int32_t find_item(const Model& model, const TitleLookup& titles, const std::string& text,
+                       const ItemPlace& place) {
+  if (const auto item = model.items.find(text)) return *item;
+  if (!titles.present()) {
+    throw Error(
+        place.code, place.text,
+        fmt::format("{} is no item id, and there are no titles to look it up in", quoted(text)),
+        "give the item's id, or --movies movies.csv");
+  }
+  const std::vector<std::int32_t> items = titles.matching(text);
+  if (items.size() == 1) return items.front();
+  if (items.empty()) {
+    throw Error(place.code, place.text,
+                fmt::format("{} is no item id and in no title", quoted(text)),
+                "give the item's id or a part of its title");
+  }
+  constexpr std::size_t candidates_shown = 10;
+  std::string listed;
+  for (std::size_t n = 0; n < std::min(items.size(), candidates_shown); ++n) {
+    listed += fmt::format("{}{} {}", n == 0 ? "" : "; ", model.items.text(items[n]),
+                          quoted(titles.title(items[n])));
+  }
+  throw Error(place.code, place.text,
+              fmt::format("{} is in {} titles: {}{}", quoted(text), items.size(), listed,
+                          items.size() > candidates_shown ? "; ..." : ""),
+              fmt::format("give more of the title, or the id: {}{}", place.id_option,
+                          model.items.text(items.front())));
 }
 
 }  // namespace alsatian

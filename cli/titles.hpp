@@ -1,8 +1,9 @@
 // Titles of items: from the model, or from a movies file given beside it.
-// A title finds an item where it is the only one that contains the text.
+// People write titles from memory: a title finds its item where no other fits as well.
 #pragma once
 
 #include "cli/log.hpp"
+#include "host/error.hpp"
 #include "host/model/model.hpp"
 #include "host/ratings/reader.hpp"
 
@@ -26,12 +27,25 @@ class TitleLookup {
   bool present() const { return titles_.size() > 0; }
   /// "" where the item has none.
   std::string_view title(std::int32_t item) const;
-  /// Items whose title contains the text, letters compared without case in every script; one
-  /// whose whole title is the text wins over the others.
-  std::vector<std::int32_t> containing(std::string_view text) const;
+  /// Items whose title is what somebody wrote, or else whose title without its year is, or has all
+  /// of its words, or contains it: those of the first kind that there are. Case, accents and the
+  /// order of words do not count; a number is compared with whole titles alone.
+  std::vector<std::int32_t> matching(std::string_view text) const;
 
  private:
   StringTable titles_;
 };
+
+/// Where somebody named an item, for errors.
+struct ItemPlace {
+  std::string text;  // "--item", or file and line
+  ExitCode code;
+  std::string id_option;  // what stands before an id there: "--item "
+};
+
+/// The item by its id, or by what `matching` finds where that is one. Throws Error at `place`,
+/// with the candidates where there are several.
+std::int32_t find_item(const Model& model, const TitleLookup& titles, const std::string& text,
+                       const ItemPlace& place);
 
 }  // namespace alsatian

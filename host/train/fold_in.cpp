@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -15,7 +16,7 @@ namespace alsatian {
 namespace {
 
 /// The rows of the items that were rated, one after the other, in standardised units.
-reference::SideParameters rated_items(const Model& model, const std::vector<OwnRating>& ratings) {
+reference::SideParameters rows_of_items(const Model& model, const std::vector<OwnRating>& ratings) {
   const SideFactors& items = model.factors.items;
   reference::SideParameters rows(static_cast<std::int64_t>(ratings.size()), items.rank);
   for (std::int64_t j = 0; j < rows.rows(); ++j) {
@@ -58,7 +59,7 @@ FoldIn::FoldIn(const Model& model, std::vector<OwnRating> ratings)
   for (const OwnRating& own : ratings_) {
     values.push_back(model.scale.standardise(own.rating));
   }
-  equations_->items = rated_items(model, ratings_);
+  equations_->items = rows_of_items(model, ratings_);
   reference::RowEquations equations = reference::row_equations(
       {offsets, columns, values}, 0, equations_->items,
       {model.spec.regularization, model.scale.score_mean, model.spec.biases});
@@ -72,6 +73,17 @@ FoldIn::FoldIn(const Model& model, std::vector<OwnRating> ratings)
 }
 
 FoldIn::~FoldIn() = default;
+
+CompressedMatrix FoldIn::rated_items() const {
+  CompressedMatrix row{{0, static_cast<std::int64_t>(ratings_.size())}, {}, {}};
+  std::vector<OwnRating> sorted = ratings_;
+  std::ranges::sort(sorted, {}, &OwnRating::item);
+  for (const OwnRating& own : sorted) {
+    row.columns.push_back(own.item);
+    row.values.push_back(own.rating);
+  }
+  return row;
+}
 
 Model FoldIn::model_of_user() const {
   Model model = model_;
@@ -94,7 +106,7 @@ double FoldIn::Explanation::prediction() const {
 }
 
 FoldIn::Explanation FoldIn::explain(std::int32_t item) const {
-  const reference::SideParameters explained = rated_items(model_, {{item, 0.0F}});
+  const reference::SideParameters explained = rows_of_items(model_, {{item, 0.0F}});
   const reference::Vector z = unknowns_of(explained, 0, model_.spec);
   const reference::Vector weights =
       reference::solve_by_cholesky({equations_->matrix, z}).row;  // A⁻¹z, A being symmetric

@@ -27,6 +27,9 @@ class FoldIn {
 
   const std::vector<OwnRating>& ratings() const { return ratings_; }
 
+  /// What was rated, as one row: for leaving it out of recommendations.
+  CompressedMatrix rated_items() const;
+
   /// The same model with this user alone, whose index is 0.
   Model model_of_user() const;
 

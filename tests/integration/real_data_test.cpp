@@ -11,6 +11,7 @@ namespace alsatian::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class RealData : public ::testing::TestWithParam<std::string> {};
 
@@ -61,7 +62,13 @@ TEST(RealTitles, FindSimilarFilms) {
   const RunResult similar = run({"similar", out, "--item", "toy story (1995)"});
   ASSERT_EQ(similar.code, 0) << similar.error;
   EXPECT_THAT(similar.output, HasSubstr("Toy Story 3 (2010)"));
-  EXPECT_EQ(run({"similar", out, "--item", "toy story"}).code, 64);
+  for (const char* title : {"toy story", "Story, Toy", "TOY  STORY!"}) {
+    EXPECT_EQ(run({"similar", out, "--item", title}).output, similar.output) << title;
+  }
+  const RunResult several = run({"similar", out, "--item", "lord of the rings"});
+  EXPECT_EQ(several.code, 64);
+  EXPECT_THAT(several.error, HasSubstr("Fellowship of the Ring"));
+  EXPECT_THAT(run({"similar", out, "--item", "Amelie"}).error, Not(HasSubstr("in no title")));
 }
 
 }  // namespace
