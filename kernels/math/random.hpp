@@ -28,6 +28,15 @@ enum class RandomStream : std::uint32_t {
   generate_title = 13,
   chunk_order = 14,
   rounding = 15,
+  gibbs_user_rows = 16,
+  gibbs_item_rows = 17,
+  gibbs_user_prior = 18,
+  gibbs_item_prior = 19,
+  gibbs_user_targets = 20,
+  gibbs_item_targets = 21,
+  gibbs_user_weights = 22,
+  gibbs_item_weights = 23,
+  gibbs_noise = 24,
 };
 
 struct Random4 {

@@ -1,0 +1,72 @@
+// What Gibbs sampling assumes before it sees a rating, and which random numbers each draw takes.
+// Every backend draws from the same numbers, so that their first sweeps can be compared.
+#pragma once
+
+#include "kernels/math/host_device.hpp"
+#include "kernels/math/random.hpp"
+
+#include <cmath>
+#include <cstdint>
+
+namespace alsatian {
+
+/// In units of standardised ratings. A side's rows are w = [p; b] ~ N(μ + Bᵀf, Λ⁻¹), with f the
+/// row's features; `order` is the length of w. Ratings are score + N(0, 1/α).
+///   Λ ~ Wishart(scatter⁻¹·I, order degrees of freedom),  μ | Λ ~ N(0, (mean_weight·Λ)⁻¹)
+///   B | Λ, λ_B: matrix normal, rows' precision λ_B·Λ;  λ_B, α ~ Gamma(shape 1, rate 1)
+/// Salakhutdinov and Mnih (2008); Simm et al. (2017), "Macau", for B.
+struct GibbsPrior {
+  static constexpr double mean_weight = 2;
+  static constexpr double scatter = 1;
+  static constexpr double weight_shape = 1;
+  static constexpr double weight_rate = 1;
+  static constexpr double noise_shape = 1;
+  static constexpr double noise_rate = 1;
+};
+
+/// The streams of one side's draws.
+struct GibbsStreams {
+  RandomStream rows;     // ε of each row, index = row
+  RandomStream prior;    // Λ and μ (row 0), λ_B (row 1)
+  RandomStream targets;  // E₁ of each row of the side, for B
+  RandomStream weights;  // E₂ of each row of B
+};
+inline constexpr GibbsStreams gibbs_user_streams{
+    RandomStream::gibbs_user_rows, RandomStream::gibbs_user_prior, RandomStream::gibbs_user_targets,
+    RandomStream::gibbs_user_weights};
+inline constexpr GibbsStreams gibbs_item_streams{
+    RandomStream::gibbs_item_rows, RandomStream::gibbs_item_prior, RandomStream::gibbs_item_targets,
+    RandomStream::gibbs_item_weights};
+
+/// The words of one row's draw in one sweep: (seed, sweep, side, row) and nothing else decide them.
+/// row is below 2^32, as is sweep.
+struct GibbsKey {
+  std::uint64_t seed = 0;
+  std::uint32_t sweep = 0;
+
+  ALSATIAN_HD RandomWords words(RandomStream stream, std::int64_t row) const {
+    return {seed, stream, (std::uint64_t{sweep} << 32) | static_cast<std::uint64_t>(row)};
+  }
+};
+
+/// A draw from Gamma(shape, rate 1), shape at least 1. Marsaglia and Tsang (2000).
+ALSATIAN_HD inline double gamma_draw(double shape, RandomWords& words) {
+  const double d = shape - 1.0 / 3.0;
+  const double c = 1.0 / std::sqrt(9.0 * d);
+  for (;;) {
+    const std::uint32_t first = words();
+    const double x = normal(first, words()).value[0];
+    const double u = uniform(words());
+    const double root = 1.0 + c * x;
+    if (root <= 0) continue;
+    const double v = root * root * root;
+    if (std::log(u) < 0.5 * x * x + d - d * v + d * std::log(v)) return d * v;
+  }
+}
+
+/// A draw from χ² with at least 2 degrees of freedom.
+ALSATIAN_HD inline double chi_squared_draw(double degrees, RandomWords& words) {
+  return 2.0 * gamma_draw(0.5 * degrees, words);
+}
+
+}  // namespace alsatian

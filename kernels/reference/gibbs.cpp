@@ -1,0 +1,212 @@
+// Gibbs sampling with Eigen's own decompositions: every formula as its paper has it.
+// Nothing is shared with the fast sweeps but the model's constants and the random numbers.
+#include "kernels/reference/gibbs.hpp"
+
+#include "kernels/reference/als.hpp"
+#include "kernels/reference/objective.hpp"
+
+#include <Eigen/Cholesky>
+
+#include <algorithm>
+#include <cmath>
+
+namespace alsatian::reference {
+
+namespace {
+
+/// Standard normal, row by row, each row from its own words.
+Matrix normal_rows(Eigen::Index rows, Eigen::Index order, RandomStream stream,
+                   const GibbsKey& key) {
+  Matrix draws(rows, order);
+  for (Eigen::Index row = 0; row < rows; ++row) {
+    RandomWords words = key.words(stream, row);
+    NormalDraws normal_draw(words);
+    for (Eigen::Index j = 0; j < order; ++j) draws(row, j) = normal_draw();
+  }
+  return draws;
+}
+
+Matrix cholesky_of(const Matrix& matrix) { return matrix.llt().matrixL(); }
+
+/// Rows ~ N(0, Λ⁻¹): N·L⁻¹.
+Matrix prior_noise(Eigen::Index rows, const Matrix& precision, RandomStream stream,
+                   const GibbsKey& key) {
+  const Matrix lower = cholesky_of(precision);
+  const Matrix draws = normal_rows(rows, precision.rows(), stream, key);
+  return lower.transpose().triangularView<Eigen::Upper>().solve(draws.transpose()).transpose();
+}
+
+Matrix dense(const Features& features, Eigen::Index columns) {
+  Matrix result = Matrix::Zero(features.rows(), columns);
+  for (std::int64_t row = 0; row < features.rows(); ++row) {
+    const auto indices = features.row_columns(row);
+    const auto values = features.row_values(row);
+    for (std::int64_t o = 0; o < indices.size(); ++o) result(row, indices[o]) += values[o];
+  }
+  return result;
+}
+
+/// Λ ~ Wishart(S⁻¹, degrees): Λ = (C⁻ᵀA)(C⁻ᵀA)ᵀ with S = CCᵀ, A lower triangular with χ on its
+/// diagonal and normal draws below. Bartlett (1933).
+Matrix wishart(const Matrix& inverse_scale, double degrees, RandomWords& words) {
+  const Eigen::Index order = inverse_scale.rows();
+  Matrix factor = Matrix::Zero(order, order);
+  for (Eigen::Index row = 0; row < order; ++row) {
+    factor(row, row) = std::sqrt(chi_squared_draw(degrees - static_cast<double>(row), words));
+    NormalDraws normal_draw(words);
+    for (Eigen::Index column = 0; column < row; ++column) factor(row, column) = normal_draw();
+  }
+  const Matrix upper = cholesky_of(inverse_scale).transpose();
+  const Matrix root = upper.triangularView<Eigen::Upper>().solve(factor);
+  return root * root.transpose();
+}
+
+double squared_error(const Problem& problem, const Parameters& parameters) {
+  return loss_sums(problem, parameters).squared_error;
+}
+
+GibbsSide start_side(const SideParameters& side, Eigen::Index order, std::int64_t weights) {
+  const Matrix rows = rows_of(side, order);
+  GibbsSide start;
+  start.mean = rows.colwise().mean().transpose();
+  const Matrix centered = rows.rowwise() - start.mean.transpose();
+  const Matrix covariance =
+      centered.transpose() * centered / static_cast<double>(std::max<Eigen::Index>(rows.rows(), 1));
+  start.precision = (covariance + 1e-3 * Matrix::Identity(order, order))
+                        .llt()
+                        .solve(Matrix::Identity(order, order));
+  start.weights = Matrix::Zero(weights, order);
+  start.weight_precision = 10;
+  return start;
+}
+
+}  // namespace
+
+Matrix rows_of(const SideParameters& side, Eigen::Index order) {
+  Matrix rows(side.rows(), order);
+  rows.leftCols(side.rank()) = side.factors;
+  if (order > side.rank()) rows.col(side.rank()) = side.biases;
+  return rows;
+}
+
+void assign_rows(const Matrix& rows, SideParameters& side) {
+  side.factors = rows.leftCols(side.rank());
+  if (rows.cols() > side.rank()) side.biases = rows.col(side.rank());
+}
+
+Matrix feature_means(const Features& features, const Matrix& weights) {
+  return dense(features, weights.rows()) * weights;
+}
+
+Matrix draw_weights(const Matrix& rows, const Features& features, const GibbsSide& side,
+                    const GibbsStreams& streams, const GibbsKey& key) {
+  const Eigen::Index count = side.weights.rows();
+  const Matrix table = dense(features, count);
+  const Matrix targets = rows.rowwise() - side.mean.transpose();
+  const Matrix right_side =
+      table.transpose() *
+          (targets + prior_noise(rows.rows(), side.precision, streams.targets, key)) +
+      std::sqrt(side.weight_precision) * prior_noise(count, side.precision, streams.weights, key);
+  const Matrix equations =
+      table.transpose() * table + side.weight_precision * Matrix::Identity(count, count);
+  return equations.llt().solve(right_side);
+}
+
+double draw_weight_precision(const GibbsSide& side, const GibbsStreams& streams,
+                             const GibbsKey& key) {
+  const double size = (side.weights * side.precision).cwiseProduct(side.weights).sum();
+  RandomWords words = key.words(streams.prior, 1);
+  const double shape = GibbsPrior::weight_shape + 0.5 * static_cast<double>(side.weights.size());
+  return gamma_draw(shape, words) / (GibbsPrior::weight_rate + 0.5 * size);
+}
+
+void draw_prior(const Matrix& rows, const Features& features, const GibbsStreams& streams,
+                const GibbsKey& key, GibbsSide& side) {
+  const Eigen::Index order = side.order();
+  const auto count = static_cast<double>(rows.rows());
+  Matrix residuals = rows;
+  if (side.weights.rows() > 0) residuals -= feature_means(features, side.weights);
+  const Vector average = residuals.colwise().mean().transpose();
+  const Matrix centered = residuals.rowwise() - average.transpose();
+  const double weight = GibbsPrior::mean_weight;
+  const Matrix inverse_scale = GibbsPrior::scatter * Matrix::Identity(order, order) +
+                               centered.transpose() * centered +
+                               side.weight_precision * side.weights.transpose() * side.weights +
+                               weight * count / (weight + count) * average * average.transpose();
+  const double degrees =
+      static_cast<double>(order) + count + static_cast<double>(side.weights.rows());
+  RandomWords words = key.words(streams.prior, 0);
+  side.precision = wishart(inverse_scale, degrees, words);
+  Vector draws(order);
+  NormalDraws normal_draw(words);
+  for (Eigen::Index j = 0; j < order; ++j) draws[j] = normal_draw();
+  const Matrix lower = cholesky_of((weight + count) * side.precision);
+  side.mean = count / (weight + count) * average +
+              lower.transpose().triangularView<Eigen::Upper>().solve(draws);
+}
+
+void draw_rows(const CsrView<double>& ratings, const SideParameters& opposite,
+               const Problem& problem, const Features& features, const GibbsSide& side,
+               double noise_precision, const GibbsStreams& streams, const GibbsKey& key,
+               SideParameters& solved) {
+  const Eigen::Index order = side.order();
+  Matrix means = side.mean.transpose().replicate(ratings.rows(), 1);
+  if (side.weights.rows() > 0) means += feature_means(features, side.weights);
+  const Matrix draws = normal_rows(ratings.rows(), order, streams.rows, key);
+  Matrix rows(ratings.rows(), order);
+  const RowObjective objective{{.factors = 0, .biases = 0}, problem.mean, problem.biases};
+  for (std::int64_t row = 0; row < ratings.rows(); ++row) {
+    const RowEquations equations = row_equations(ratings, row, opposite, objective);
+    const Matrix precision = noise_precision * equations.matrix + side.precision;
+    const Vector right_side =
+        noise_precision * equations.right_side + side.precision * means.row(row).transpose();
+    const Matrix lower = cholesky_of(precision);
+    const Vector forward = lower.triangularView<Eigen::Lower>().solve(right_side);
+    rows.row(row) = lower.transpose()
+                        .triangularView<Eigen::Upper>()
+                        .solve(forward + draws.row(row).transpose())
+                        .transpose();
+  }
+  assign_rows(rows, solved);
+}
+
+double draw_noise_precision(const Problem& problem, const Parameters& parameters,
+                            const GibbsKey& key) {
+  const auto count = static_cast<double>(problem.by_user.observations());
+  RandomWords words = key.words(RandomStream::gibbs_noise, 0);
+  return gamma_draw(GibbsPrior::noise_shape + 0.5 * count, words) /
+         (GibbsPrior::noise_rate + 0.5 * squared_error(problem, parameters));
+}
+
+GibbsState start_gibbs(const Problem& problem, std::int64_t user_weights, std::int64_t item_weights,
+                       const Parameters& parameters) {
+  const Eigen::Index order = parameters.rank() + (problem.biases ? 1 : 0);
+  const auto count = static_cast<double>(problem.by_user.observations());
+  return {start_side(parameters.users, order, user_weights),
+          start_side(parameters.items, order, item_weights),
+          (2 * GibbsPrior::noise_shape + count) /
+              (2 * GibbsPrior::noise_rate + squared_error(problem, parameters))};
+}
+
+void gibbs_sweep(const Problem& problem, const Features& user_features,
+                 const Features& item_features, const GibbsKey& key, GibbsState& state,
+                 Parameters& parameters) {
+  const auto draw_side = [&](const CsrView<double>& ratings, const Features& features,
+                             const GibbsStreams& streams, const SideParameters& opposite,
+                             GibbsSide& side, SideParameters& own) {
+    const Matrix rows = rows_of(own, side.order());
+    if (side.weights.rows() > 0) {
+      side.weights = draw_weights(rows, features, side, streams, key);
+      side.weight_precision = draw_weight_precision(side, streams, key);
+    }
+    draw_prior(rows, features, streams, key, side);
+    draw_rows(ratings, opposite, problem, features, side, state.noise_precision, streams, key, own);
+  };
+  draw_side(problem.by_user, user_features, gibbs_user_streams, parameters.items, state.users,
+            parameters.users);
+  draw_side(problem.by_item, item_features, gibbs_item_streams, parameters.users, state.items,
+            parameters.items);
+  state.noise_precision = draw_noise_precision(problem, parameters, key);
+}
+
+}  // namespace alsatian::reference
