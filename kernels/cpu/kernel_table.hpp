@@ -24,6 +24,9 @@ struct AlsPrior {
   SideView<const float> precision;  // P but for its last row: [rank, rank], and the bias's column
   float bias_precision = 0;         // P's last entry
   SideView<const float> means;      // m, a row for each row of `solved`; no rows: all 0
+  /// ε: with A = UᵀU the matrix of a row's equations, U⁻¹ε is added to its solution, which makes it
+  /// a draw. On cache lines, as rows of FactorTable are; no rows: none.
+  SideView<const float> noise = {};
 };
 
 /// One half-sweep of alternating least squares: rows of `solved` given `opposite`.
@@ -80,6 +83,15 @@ struct GradientTask {
   bool biases = true;
 };
 
+/// One row of a product with a matrix whose entries are those of a pattern: the sum of the table's
+/// rows, times the scale of the row that they are summed for.
+struct RowSumTask {
+  CsrView<float> pattern;  // its values do not count
+  SideView<const float> table;
+  SideView<float> sums;           // overwritten; of the rank and stride of the table
+  View<const float> scales = {};  // [rows]; nothing: 1
+};
+
 struct KernelTable {
   Isa isa;
 
@@ -95,6 +107,8 @@ struct KernelTable {
 
   void (*jacobian_row)(const JacobianTask&, std::int64_t row);
   void (*gradient_row)(const GradientTask&, std::int64_t row);
+
+  void (*row_sum)(const RowSumTask&, std::int64_t row);
 
   /// dots[j] = ⟨users[j], items[j]⟩; an index of -1 gives 0.
   void (*pair_dots)(SideView<const float> users, SideView<const float> items,

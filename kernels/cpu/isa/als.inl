@@ -112,8 +112,14 @@ ALSATIAN_INLINE void write_row(const AlsTask& task, std::int64_t row, const floa
   task.solved.biases[row] = bias;
 }
 
+/// Whether rows are to be drawn around their solutions.
+ALSATIAN_INLINE bool is_draw(const AlsTask& task) {
+  return task.prior != nullptr && task.prior->noise.rows > 0;
+}
+
 /// Solves with the factored Gram matrix U and the border [sums; corner] of the bias:
 ///   l = U⁻ᵀ sums, y = U⁻ᵀ products, b = (total − l·y) / (corner − l·l), p = U⁻¹ (y − b l).
+/// The border's own factor is [l; √pivot]: a draw adds ε_b/√pivot to b, and ε_p to y.
 /// Returns false where the bias's pivot is at most least_pivot.
 bool solve_bordered(const AlsTask& task, std::int64_t row, float corner, float total,
                     float least_pivot, const AlsScratch& scratch) {
@@ -126,8 +132,10 @@ bool solve_bordered(const AlsTask& task, std::int64_t row, float corner, float t
     const float pivot = corner - dot_from(scratch.sums, scratch.sums, 0, rank);
     if (!(pivot > least_pivot)) return false;
     bias = (total - dot_from(scratch.sums, scratch.products, 0, rank)) / pivot;
+    if (is_draw(task)) bias += task.prior->noise.biases[row] / __builtin_sqrtf(pivot);
     subtract_scaled(bias, scratch.sums, 0, rank, scratch.products);
   }
+  if (is_draw(task)) subtract_scaled(-1, task.prior->noise.row(row), 0, rank, scratch.products);
   solve_upper(scratch.gram, stride, rank, scratch.inverse_diagonal, scratch.products, scratch.work);
   write_row(task, row, scratch.products, bias);
   return true;
@@ -263,7 +271,7 @@ void write_row_without_ratings(const AlsTask& task, std::int64_t row) {
 /// Solves one row of a half-sweep.
 std::int64_t als_row(const AlsTask& task, std::int64_t row, float* memory) {
   const std::int64_t count = task.ratings.row_size(row);
-  if (count == 0) {
+  if (count == 0 && !is_draw(task)) {
     write_row_without_ratings(task, row);
     return 0;
   }

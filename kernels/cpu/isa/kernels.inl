@@ -4,6 +4,7 @@
 #include "kernels/cpu/isa/als.inl"
 #include "kernels/cpu/isa/least_squares.inl"
 #include "kernels/cpu/isa/pair_dots.inl"
+#include "kernels/cpu/isa/row_sum.inl"
 #include "kernels/cpu/isa/sgd.inl"
 #include "kernels/cpu/kernel_table.hpp"
 #include "kernels/math/likelihood.hpp"
@@ -25,6 +26,7 @@ const KernelTable ALSATIAN_JOIN(kernels_, ALSATIAN_ISA) = {
                   {sgd_block<Bernoulli, false>, sgd_block<Bernoulli, true>}},
     .jacobian_row = jacobian_row,
     .gradient_row = gradient_row,
+    .row_sum = row_sum,
     .pair_dots = pair_dots,
 };
 

@@ -1,0 +1,140 @@
+// The order of a sweep's draws, which is that of kernels/reference/gibbs.cpp.
+// What is drawn small is in gibbs_prior.cpp, B in feature_weights.cpp, rows in als' own kernel.
+#include "kernels/cpu/gibbs.hpp"
+
+#include "kernels/cpu/als.hpp"
+#include "kernels/cpu/chunked_sum.hpp"
+#include "kernels/cpu/errors.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace alsatian::cpu {
+
+GibbsSide::GibbsSide(const KernelTable& kernels, CsrView<float> own, CsrView<float> opposite,
+                     const GibbsStreams& streams, const GibbsOptions& options)
+    : kernels_(kernels),
+      ratings_(own),
+      order_(longest_first(own)),
+      streams_(streams),
+      options_(options),
+      means_(own.rows(), options.rank),
+      noise_(own.rows(), options.rank) {
+  const std::int32_t order = options.rank + (options.biases ? 1 : 0);
+  prior_.mean.resize(static_cast<std::size_t>(order));
+  prior_.precision = SquareMatrix(order);
+  if (options.implicit_features) features_.emplace(kernels, own, opposite, order);
+}
+
+void GibbsSide::start(SideView<const float> rows) {
+  prior_ = start_prior(row_moments({rows, options_.biases}, {}));
+  if (features_) std::ranges::fill(features_->weights().flat(), 0.0F);
+}
+
+int GibbsSide::draw(const GibbsKey& key, double noise_precision, SideView<const float> opposite,
+                    SideView<float> rows) {
+  const int steps = features_ ? draw_weights(key, rows) : 0;
+  draw_around(key, rows);
+  draw_rows(key, noise_precision, opposite, rows);
+  return steps;
+}
+
+/// (FᵀF + λ_B I) B = Fᵀ(W − μ + E₁) + √λ_B E₂, and λ_B.
+int GibbsSide::draw_weights(const GibbsKey& key, SideView<const float> rows) {
+  const SquareMatrix inverse_root = inverse_of_lower(cholesky_of(prior_.precision));
+  const SideView<float> targets = features_->targets();
+  for_each_chunk(targets.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    std::vector<double> values(static_cast<std::size_t>(targets.rank));
+    for (std::int64_t row = first; row < last; ++row) {
+      RowsView{rows, options_.biases}.copy_row(row, values.data());
+      for (std::size_t j = 0; j < values.size(); ++j) {
+        targets.row(row)[j] = static_cast<float>(values[j] - prior_.mean[j]);
+      }
+    }
+  });
+  add_prior_noise(streams_.targets, key, inverse_root, 1, targets);
+  add_prior_noise(streams_.weights, key, inverse_root, std::sqrt(prior_.weight_precision),
+                  features_->right_side());
+  const int steps = features_->solve(prior_.weight_precision);
+  const RowMoments weights = row_moments({std::as_const(*features_).weights().view()}, {});
+  prior_.weight_precision = draw_weight_precision(weights, prior_, streams_, key);
+  return steps;
+}
+
+/// μ and Λ, and from them and B the mean of each row.
+void GibbsSide::draw_around(const GibbsKey& key, SideView<const float> rows) {
+  SideView<const float> feature_means;
+  RowMoments weights(prior_.precision.order());
+  if (features_) {
+    feature_means = features_->means();
+    weights = row_moments({std::as_const(*features_).weights().view()}, {});
+  }
+  draw_prior(row_moments({rows, options_.biases}, feature_means), weights, streams_, key, prior_);
+  set_means(feature_means);
+}
+
+void GibbsSide::set_means(SideView<const float> feature_means) {
+  const SideView<float> means = means_.view();
+  const auto rank = static_cast<std::size_t>(means.rank);
+  for_each_chunk(means.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) {
+      const float* known = feature_means.rows > 0 ? feature_means.row(row) : nullptr;
+      const auto mean_of = [&](std::size_t j) {
+        return static_cast<float>(prior_.mean[j] + (known != nullptr ? known[j] : 0.0F));
+      };
+      for (std::size_t j = 0; j < rank; ++j) means.row(row)[j] = mean_of(j);
+      if (options_.biases) means.biases[row] = mean_of(rank);
+    }
+  });
+}
+
+/// als' own row solve in units of the noise: (Σ z zᵀ + Λ/α) w = Σ z (r − c) + Λ/α·m, to which the
+/// factor of that matrix adds U⁻¹ε/√α.
+void GibbsSide::draw_rows(const GibbsKey& key, double noise_precision,
+                          SideView<const float> opposite, SideView<float> rows) {
+  SquareMatrix precision = prior_.precision;
+  precision *= 1 / noise_precision;
+  const PaddedPrior padded(options_.rank, options_.biases, precision.entries(), {});
+  draw_noise(streams_.rows, key, options_.biases, 1 / std::sqrt(noise_precision), noise_.view());
+  AlsPrior prior = padded.view();
+  prior.means = std::as_const(means_).view();
+  prior.noise = std::as_const(noise_).view();
+  als_half_sweep(kernels_,
+                 {.ratings = ratings_,
+                  .opposite = opposite,
+                  .solved = rows,
+                  .regularization = {.factors = 0, .biases = 0, .scaling = 0},
+                  .biases = options_.biases,
+                  .prior = &prior},
+                 order_);
+}
+
+GibbsSampler::GibbsSampler(const KernelTable& kernels, CsrView<float> by_user,
+                           CsrView<float> by_item, const GibbsOptions& options)
+    : kernels_(kernels),
+      by_user_(by_user),
+      users_(kernels, by_user, by_item, gibbs_user_streams, options),
+      items_(kernels, by_item, by_user, gibbs_item_streams, options) {}
+
+double GibbsSampler::squared_error(SideView<const float> users, SideView<const float> items) const {
+  return training_errors(kernels_, {users, items, 0, Gaussian{}}, by_user_).squared_error;
+}
+
+void GibbsSampler::start(SideView<const float> users, SideView<const float> items) {
+  users_.start(users);
+  items_.start(items);
+  noise_precision_ = (2 * GibbsPrior::noise_shape + static_cast<double>(by_user_.observations())) /
+                     (2 * GibbsPrior::noise_rate + squared_error(users, items));
+}
+
+GibbsReport GibbsSampler::sweep(const GibbsKey& key, SideView<float> users, SideView<float> items) {
+  GibbsReport report;
+  report.user_weight_steps = users_.draw(key, noise_precision_, items, users);
+  report.item_weight_steps = items_.draw(key, noise_precision_, users, items);
+  noise_precision_ =
+      draw_noise_precision(by_user_.observations(), squared_error(users, items), key);
+  return report;
+}
+
+}  // namespace alsatian::cpu

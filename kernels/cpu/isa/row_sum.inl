@@ -1,0 +1,44 @@
+// Sums of the rows of a table that a sparse pattern names: products with implicit features.
+// Sums stay in registers while the rows go by; rows wider than they are go by again.
+#pragma once
+
+#include "kernels/cpu/isa/vector.inl"
+#include "kernels/cpu/kernel_table.hpp"
+
+namespace alsatian::cpu {
+namespace {
+
+/// The part of a sum that `Vectors` registers hold, from column `first` on.
+template <std::int32_t Vectors>
+ALSATIAN_INLINE void sum_columns(const RowSumTask& task, View<const std::int32_t> columns,
+                                 float scale, std::int32_t first, float* sums) {
+  constexpr std::int64_t ahead = 8;  // rows between a prefetch and its use
+  Vector totals[Vectors]{};
+  for (std::int64_t j = 0; j < columns.size(); ++j) {
+    if (j + ahead < columns.size()) {
+      prefetch_row(task.table.row(columns[j + ahead]) + first, Vectors * width);
+    }
+    const float* row = task.table.row(columns[j]) + first;
+#pragma GCC unroll 4
+    for (std::int32_t v = 0; v < Vectors; ++v) totals[v] += load(row + v * width);
+  }
+#pragma GCC unroll 4
+  for (std::int32_t v = 0; v < Vectors; ++v) {
+    store(sums + first + v * width, broadcast(scale) * totals[v]);
+  }
+}
+
+[[gnu::flatten]] void row_sum(const RowSumTask& task, std::int64_t row) {
+  const View<const std::int32_t> columns = task.pattern.row_columns(row);
+  const float scale = task.scales.empty() ? 1.0F : task.scales[row];
+  float* sums = task.sums.row(row);
+  std::int32_t first = 0;
+  for (; first + 4 * width <= task.table.stride; first += 4 * width) {
+    sum_columns<4>(task, columns, scale, first, sums);
+  }
+  // What is left is padding where the rank ends before it; its sums are 0 from the start.
+  for (; first < task.table.rank; first += width) sum_columns<1>(task, columns, scale, first, sums);
+}
+
+}  // namespace
+}  // namespace alsatian::cpu

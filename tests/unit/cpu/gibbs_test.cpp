@@ -1,0 +1,173 @@
+// Claims about Gibbs sampling in float: the reference's first sweeps, the model's joint
+// distribution, the same bytes on any number of threads.
+#include "kernels/cpu/gibbs.hpp"
+
+#include "kernels/reference/gibbs.hpp"
+#include "tests/support/cpu_tables.hpp"
+#include "tests/support/gibbs_joint.hpp"
+#include "tests/support/problems.hpp"
+#include "tests/support/reference_problems.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <tuple>
+#include <utility>
+
+namespace alsatian::cpu {
+namespace {
+
+using ::alsatian::testing::available_isas;
+using ::alsatian::testing::Compressed;
+using ::alsatian::testing::convert;
+using ::alsatian::testing::from_table;
+using ::alsatian::testing::Joint;
+using ::alsatian::testing::planted_problem;
+using ::alsatian::testing::PlantedProblem;
+using ::alsatian::testing::same_bytes;
+using ::alsatian::testing::ThreadsInScope;
+using ::alsatian::testing::to_table;
+
+/// 1/√n at every rating of a row.
+Compressed<double> implicit_features(Compressed<double> ratings) {
+  for (std::int64_t row = 0; row < ratings.rows(); ++row) {
+    const auto first = static_cast<std::size_t>(ratings.offsets[static_cast<std::size_t>(row)]);
+    const auto last = static_cast<std::size_t>(ratings.offsets[static_cast<std::size_t>(row) + 1]);
+    for (std::size_t o = first; o < last; ++o) {
+      ratings.values[o] = 1 / std::sqrt(static_cast<double>(last - first));
+    }
+  }
+  return ratings;
+}
+
+PlantedProblem awkward_problem(std::int32_t rank) {
+  return planted_problem({.users = 71,
+                          .items = 53,
+                          .rank = rank,
+                          .density = 0.3,
+                          .heavy_users = 2,
+                          .single_users = 2,
+                          .empty_users = 2});
+}
+
+class GibbsSweepOf : public ::testing::TestWithParam<std::tuple<Isa, int, bool, bool>> {};
+
+TEST_P(GibbsSweepOf, IsThatOfTheReferenceThreeTimes) {
+  const auto [isa, rank, biases, with_features] = GetParam();
+  const PlantedProblem planted = awkward_problem(rank);
+  const auto features = implicit_features(planted.by_user);
+  const auto item_features = implicit_features(planted.by_item);
+  reference::Problem problem = testing::reference_problem(planted, {}, biases);
+  reference::Parameters exact = testing::planted_parameters(planted);
+  FactorTable users = to_table(exact.users);
+  FactorTable items = to_table(exact.items);
+  if (!biases) {
+    exact.users.biases.setZero();
+    exact.items.biases.setZero();
+    users = to_table(exact.users);
+    items = to_table(exact.items);
+  }
+  exact = {from_table(users), from_table(items)};
+
+  GibbsSampler sampler(kernels(isa), planted.by_user_float.view(), planted.by_item_float.view(),
+                       {rank, biases, with_features});
+  sampler.start(users.view(), items.view());
+  reference::GibbsState state = reference::start_gibbs(problem, with_features ? items.rows() : 0,
+                                                       with_features ? users.rows() : 0, exact);
+  // B is exact to 1e-4 of its right side, whose columns are some √rows deviations long, over the
+  // smallest eigenvalue λ_B of its matrix; rows follow B. Without B there are float's roundings of
+  // a few hundred products, and the condition of the rows' equations, below 100.
+  const double tolerance = with_features ? 2e-2 : 2e-3;
+  for (std::uint32_t sweep = 0; sweep < 3; ++sweep) {
+    const GibbsKey key{17, sweep};
+    sampler.sweep(key, users.view(), items.view());
+    reference::gibbs_sweep(problem, features.view(), item_features.view(), key, state, exact);
+    EXPECT_LE(testing::largest_difference(from_table(users), exact.users), tolerance);
+    EXPECT_LE(testing::largest_difference(from_table(items), exact.items), tolerance);
+    EXPECT_NEAR(sampler.noise_precision(), state.noise_precision,
+                tolerance * state.noise_precision);
+    EXPECT_NEAR(sampler.users().prior().weight_precision, state.users.weight_precision,
+                tolerance * state.users.weight_precision);
+  }
+  EXPECT_TRUE(testing::padding_is_zero(users));
+  EXPECT_TRUE(testing::padding_is_zero(items));
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryInstructionSetAndRank, GibbsSweepOf,
+                         ::testing::Combine(::testing::ValuesIn(available_isas()),
+                                            ::testing::Values(1, 5, 16, 33), ::testing::Bool(),
+                                            ::testing::Bool()),
+                         [](const auto& parameters) {
+                           return std::string(isa_name(std::get<0>(parameters.param))) + "_rank_" +
+                                  std::to_string(std::get<1>(parameters.param)) +
+                                  (std::get<2>(parameters.param) ? "" : "_without_biases") +
+                                  (std::get<3>(parameters.param) ? "" : "_without_features");
+                         });
+
+/// Takes the joint draw into the sampler's tables, makes a sweep and puts it back.
+void sweep_in_float(Joint& joint, const GibbsKey& key) {
+  const Compressed<float> by_user = convert<float>(joint.by_user());
+  const Compressed<float> by_item = convert<float>(joint.by_item());
+  GibbsSampler sampler(kernels(best_isa()), by_user.view(), by_item.view(), {1, true, true});
+  FactorTable users = to_table(joint.parameters.users);
+  FactorTable items = to_table(joint.parameters.items);
+  const auto copy = [](GibbsSide& to, const reference::GibbsSide& from) {
+    to.prior().mean.assign(from.mean.begin(), from.mean.end());
+    std::copy_n(from.precision.data(), from.precision.size(),
+                to.prior().precision.entries().begin());
+    to.prior().weight_precision = from.weight_precision;
+  };
+  copy(sampler.users(), joint.state.users);
+  copy(sampler.items(), joint.state.items);
+  sampler.noise_precision() = joint.state.noise_precision;
+  sampler.sweep(key, users.view(), items.view());
+  const auto copy_back = [](reference::GibbsSide& to, GibbsSide& from) {
+    std::copy_n(from.prior().mean.begin(), to.mean.size(), to.mean.data());
+    std::copy_n(from.prior().precision.entries().begin(), to.precision.size(), to.precision.data());
+    to.weight_precision = from.prior().weight_precision;
+    const SideView<const float> weights = std::as_const(*from.weights()).view();
+    for (Eigen::Index row = 0; row < to.weights.rows(); ++row) {
+      for (Eigen::Index j = 0; j < to.weights.cols(); ++j) to.weights(row, j) = weights.row(row)[j];
+    }
+  };
+  copy_back(joint.state.users, sampler.users());
+  copy_back(joint.state.items, sampler.items());
+  joint.state.noise_precision = sampler.noise_precision();
+  joint.parameters = {from_table(users), from_table(items)};
+}
+
+TEST(GibbsSampler, HasTheJointDistributionOfTheModel) {
+  const ThreadsInScope one(1);
+  const Joint pattern({}, {}, 0, 0);
+  const Joint joint(implicit_features(pattern.by_user()), implicit_features(pattern.by_item()),
+                    Joint::items, Joint::users);
+  EXPECT_LE(testing::largest_deviation(testing::moments_of_the_prior(joint),
+                                       testing::moments_of_the_chain(joint, sweep_in_float)),
+            testing::largest_right_deviation);
+}
+
+TEST(GibbsSampler, GivesTheSameBytesOnAnyNumberOfThreads) {
+  const PlantedProblem planted = planted_problem({.users = 4211, .items = 61, .rank = 9});
+  const auto sweeps_on = [&](int threads) {
+    const ThreadsInScope scope(threads);
+    std::pair tables{to_table(testing::to_parameters(planted.users)),
+                     to_table(testing::to_parameters(planted.items))};
+    GibbsSampler sampler(kernels(best_isa()), planted.by_user_float.view(),
+                         planted.by_item_float.view(), {9, true, true});
+    sampler.start(tables.first.view(), tables.second.view());
+    for (std::uint32_t sweep = 0; sweep < 2; ++sweep) {
+      sampler.sweep({5, sweep}, tables.first.view(), tables.second.view());
+    }
+    return tables;
+  };
+  const auto one = sweeps_on(1);
+  for (const int threads : {2, 3}) {
+    const auto other = sweeps_on(threads);
+    EXPECT_TRUE(same_bytes(one.first, other.first)) << threads << " threads";
+    EXPECT_TRUE(same_bytes(one.second, other.second)) << threads << " threads";
+  }
+}
+
+}  // namespace
+}  // namespace alsatian::cpu
