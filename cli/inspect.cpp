@@ -74,6 +74,13 @@ void add_algorithm(Facts& facts, const LeastSquares& least_squares) {
   facts.count("inner_steps", least_squares.inner_steps);
 }
 
+void add_algorithm(Facts& facts, const Bayes& bayes) {
+  facts.count("burn_in", bayes.burn_in);
+  facts.count("keep", bayes.keep);
+  facts.text("features", bayes.features == Features::implicit ? "implicit" : "none");
+  facts.count("start_epochs", bayes.start_epochs);
+}
+
 void add_spec(Facts& facts, const Model& model) {
   const ModelSpec& spec = model.spec;
   facts.text("model", algorithm_name(spec.algorithm));
@@ -90,6 +97,7 @@ void add_spec(Facts& facts, const Model& model) {
   facts.real("reg_in_rating_units", raw.factors);
   facts.real("reg_bias_in_rating_units", raw.biases);
   std::visit([&](const auto& algorithm) { add_algorithm(facts, algorithm); }, spec.algorithm);
+  if (is_bayes(spec)) facts.count("draws", model.draws);
   facts.real("start_deviation", spec.start_deviation);
   facts.count("seed", static_cast<std::int64_t>(spec.seed));
   facts.text("reproducible", is_reproducible(spec) ? "yes" : "no");

@@ -3,6 +3,7 @@
 #include "cli/memory_plan.hpp"
 
 #include "host/error.hpp"
+#include "kernels/cpu/gibbs_prior.hpp"
 #include "kernels/cpu/kernel_table.hpp"
 #include "kernels/cpu/parallel.hpp"
 
@@ -102,6 +103,34 @@ std::int64_t row_scratch_bytes(std::int64_t longest_row, const ModelSpec& spec,
   return times(plus(longest_row, 2 * order), order * 8);
 }
 
+/// What sampling holds beside rows. The reference writes features and their equations out.
+void add_bayes_parts(const TrainingSizes& sizes, const ModelSpec& spec, WorkingPrecision precision,
+                     MemoryPlan& plan) {
+  const auto& bayes = std::get<Bayes>(spec.algorithm);
+  const std::int64_t rows = sizes.users + sizes.items;
+  const std::int32_t order = spec.rank + 1;
+  const bool has_features = bayes.features != Features::none;
+  const bool doubled = precision == WorkingPrecision::in_double;
+  const std::int64_t row_bytes =
+      doubled ? std::int64_t{order} * 8 : (std::int64_t{cpu::padded(spec.rank)} + 1) * 4;
+  // Means and noise, and the draw on its way to the sums.
+  plan.parts.push_back(
+      {"draw_of_rows", plus(times(rows, 2 * row_bytes), times(rows, std::int64_t{order} * 8))});
+  const std::int64_t moments = times(cpu::most_moment_parts, times(order, times(order, 8)));
+  plan.parts.push_back({"moments_of_rows", moments});
+  if (has_features) {
+    const std::int64_t longer = std::max(sizes.users, sizes.items);
+    const std::int64_t dense =
+        plus(times(times(sizes.users, sizes.items), 8), times(times(longer, longer), 2 * 8));
+    const std::int64_t sparse = times(rows, 5 * (std::int64_t{cpu::padded(order)} + 4) * 4);
+    plan.parts.push_back({"feature_weights", doubled ? dense : sparse});
+  }
+  // As summed, as the model's, and in rating units.
+  plan.parts.push_back(
+      {"kept_draws", times(rows, times(std::int64_t{spec.rank} * bayes.keep, 3 * 4))});
+  plan.parts.push_back({"sums_of_predictions", times(sizes.held_out, 16)});
+}
+
 /// The largest rank whose plan fits; -1 where not even rank 0 does.
 std::int32_t largest_fitting_rank(const TrainingSizes& sizes, ModelSpec spec,
                                   WorkingPrecision precision, std::int64_t available_bytes) {
@@ -147,10 +176,11 @@ MemoryPlan plan_memory(const TrainingSizes& sizes, const ModelSpec& spec,
       {"factors", times(parameters, 3 * 4)},
       {"factors_of_backend", times(working_parameters, working_bytes)},
   };
-  if (std::holds_alternative<Als>(spec.algorithm)) {
+  if (std::holds_alternative<Als>(spec.algorithm) || is_bayes(spec)) {
     const std::int64_t longest_row = std::min(train, std::max(users, items));
     plan.parts.push_back({"scratch_of_threads", row_scratch_bytes(longest_row, spec, precision)});
   }
+  if (is_bayes(spec)) add_bayes_parts(sizes, spec, precision, plan);
   if (std::holds_alternative<Mle>(spec.algorithm)) {
     plan.parts.push_back({"visiting_order", times(train, 12)});
     plan.parts.push_back({"slope_accumulators", times(users + items, 2 * working_bytes)});

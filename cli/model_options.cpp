@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace alsatian {
@@ -17,20 +18,24 @@ constexpr double plain_learning_rate = 0.05;  // without AdaGrad
 
 void add_objective_options(CommandLine& line, ModelOptions& options) {
   line.group("Model");
-  line.choice("--model", options.model, {{"als", "als"}, {"mle", "mle"}, {"ls", "ls"}},
-              "als: alternating least squares; mle: maximum likelihood by stochastic gradient "
-              "descent; ls: least squares over all parameters at once [default als]");
+  line.choice(
+      "--model", options.model, {{"als", "als"}, {"mle", "mle"}, {"ls", "ls"}, {"bayes", "bayes"}},
+      "als: alternating least squares; mle: maximum likelihood by stochastic gradient "
+      "descent; ls: least squares over all parameters at once; bayes: the mean over draws of the "
+      "posterior, sampled by Gibbs: the most accurate, and by far the slowest [default als]");
   line.whole("--k,--factors,--rank", options.rank,
              {.lowest = 0, .highest = largest_rank, .example = "64"},
-             "Factors per user and item; 0 leaves biases alone [0 to 1024, default 64]");
+             "Factors per user and item; 0 leaves biases alone [0 to 1024, default 64, bayes 16]");
   line.whole("--epochs,--iterations,--iters", options.epochs,
              {.lowest = 1, .highest = 1'000'000, .example = "15"},
-             "Epochs: passes of als and mle, accepted steps of ls [1 to 1000000, default als 15, "
-             "mle 20, ls 30]");
-  line.real("--reg,--lambda", options.reg, {.lowest = 0, .highest = 1e12, .example = "1.2"},
-            "λ: multiplies half the squared length of every user's and item's factors, times "
-            "s(n) = n^α of its n ratings, in units of ratings divided by their deviation [0 to "
-            "1e12, default 1.2; 14·140^(-α) where only --reg-scaling is given]");
+             "Epochs: passes of als and mle, accepted steps of ls, sweeps of bayes [1 to 1000000, "
+             "default als 15, mle 20, ls 30, bayes 300]");
+  line.real(
+      "--reg,--lambda", options.reg, {.lowest = 0, .highest = 1e12, .example = "1.2"},
+      "λ: multiplies half the squared length of every user's and item's factors, times "
+      "s(n) = n^α of its n ratings, in units of ratings divided by their deviation; of bayes it "
+      "decides the start alone [0 to "
+      "1e12, default 1.2; 14·140^(-α) where only --reg-scaling is given]");
   line.real("--reg-bias", options.reg_bias, {.lowest = 0, .highest = 1e12, .example = "0.9"},
             "The same for biases [0 to 1e12, default 0.9, 0.75 λ where λ is not the default]");
   line.real("--reg-scaling", options.reg_scaling, {.lowest = 0, .highest = 1, .example = "0.5"},
@@ -59,8 +64,8 @@ void add_algorithm_options(CommandLine& line, ModelOptions& options) {
                {"laplace", Laplace{}},
                {"poisson", Poisson{}},
                {"bernoulli", Bernoulli{}}},
-              "Distribution of a rating around its prediction [default gaussian; als and ls have "
-              "no other]");
+              "Distribution of a rating around its prediction [default gaussian; als, ls "
+              "and bayes have no other]");
   line.real("--positive", options.positive,
             {.lowest = -std::numeric_limits<double>::infinity(), .example = "4"},
             "With --likelihood bernoulli: a rating at or above X counts as 1, any other as 0, in "
@@ -97,6 +102,17 @@ void add_algorithm_options(CommandLine& line, ModelOptions& options) {
   line.whole("--inner-steps", options.inner_steps,
              {.lowest = 1, .highest = 1'000'000, .example = "50"},
              "Most conjugate gradient steps inside one step [1 to 1000000, default 50]");
+  line.group("bayes alone");
+  line.whole("--burn-in", options.burn_in, {.lowest = 0, .highest = 1'000'000, .example = "50"},
+             "Sweeps whose draws do not count, because they are on the way from the start [0 to "
+             "one less than --epochs, default 50, a sixth of --epochs where that is given]");
+  line.whole("--keep", options.keep, {.lowest = 1, .highest = largest_keep, .example = "64"},
+             "Draws that the model keeps, in halves: it predicts their mean [1 to 256, default 64, "
+             "at most one a sweep after --burn-in]");
+  line.choice("--features", options.features,
+              {{"implicit", Features::implicit}, {"none", Features::none}},
+              "What rows are expected to be from: which items a user rated and which users rated "
+              "an item, or nothing [default implicit]");
 }
 
 void refuse_unless(bool applies, bool given, const std::string& option, const std::string& owner,
@@ -133,6 +149,13 @@ void refuse_foreign_options(const ModelOptions& options, Validation validation) 
                 "training with --validation", leave("--patience", "--validation 0.05"));
   refuse_unless(options.model == "ls", options.inner_steps.has_value(), "--inner-steps",
                 "--model ls", leave("--inner-steps", "--model ls"));
+  const bool bayes = options.model == "bayes";
+  const auto for_bayes = [&](bool given, const std::string& option) {
+    refuse_unless(bayes, given, option, "--model bayes", leave(option, "--model bayes"));
+  };
+  for_bayes(options.burn_in.has_value(), "--burn-in");
+  for_bayes(options.keep.has_value(), "--keep");
+  for_bayes(options.features.has_value(), "--features");
   const bool bernoulli =
       options.likelihood && std::holds_alternative<Bernoulli>(*options.likelihood);
   refuse_unless(bernoulli, options.positive.has_value(), "--positive", "--likelihood bernoulli",
@@ -175,6 +198,20 @@ Mle make_mle(const ModelOptions& options) {
   return mle;
 }
 
+Bayes make_bayes(const ModelOptions& options) {
+  Bayes bayes;
+  const int sweeps = options.epochs.value_or(Bayes::default_epochs);
+  bayes.burn_in = options.burn_in.value_or(sweeps / 6);
+  if (bayes.burn_in >= sweeps) {
+    refuse_value("--burn-in", fmt::format("{}", bayes.burn_in),
+                 fmt::format("less than the {} sweeps of --epochs", sweeps),
+                 fmt::format("try --burn-in {}", sweeps / 6));
+  }
+  bayes.keep = std::min(options.keep.value_or(bayes.keep), sweeps - bayes.burn_in);
+  if (options.features) bayes.features = *options.features;
+  return bayes;
+}
+
 Algorithm make_algorithm(const ModelOptions& options) {
   if (options.model == "mle") return make_mle(options);
   if (options.model == "ls") {
@@ -182,6 +219,7 @@ Algorithm make_algorithm(const ModelOptions& options) {
     if (options.inner_steps) least_squares.inner_steps = *options.inner_steps;
     return least_squares;
   }
+  if (options.model == "bayes") return make_bayes(options);
   Als als;
   if (options.solver) als.solver = *options.solver;
   if (options.solver_steps) als.solver_steps = *options.solver_steps;
@@ -224,6 +262,7 @@ ChosenSpec make_spec(const ModelOptions& options, Validation validation) {
   ModelSpec& spec = chosen.spec;
   spec.algorithm = make_algorithm(options);
   if (options.likelihood) spec.likelihood = *options.likelihood;
+  if (is_bayes(spec)) spec.rank = Bayes::default_rank;
   if (options.rank) spec.rank = *options.rank;
   spec.biases = !options.no_biases;
   spec.regularization = make_regularization(options, chosen.notes);

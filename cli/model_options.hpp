@@ -33,6 +33,9 @@ struct ModelOptions {
   std::optional<Updates> updates;
   std::optional<FactorStorage> storage;
   std::optional<int> inner_steps;
+  std::optional<int> burn_in;
+  std::optional<int> keep;
+  std::optional<Features> features;
   std::uint64_t seed = 42;
 };
 

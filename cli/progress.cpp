@@ -38,6 +38,11 @@ std::string epoch_text(const EpochStats& stats, const std::vector<std::string>& 
         fmt::format("  {} RMSE {:.4f}", named ? test_names[test] : "test", stats.test_rmse[test]);
   }
   if (stats.train_nll) text += fmt::format("  train NLL {:.4f}", *stats.train_nll);
+  if (stats.sigma) text += fmt::format("  sigma {:.4f}", *stats.sigma);
+  if (stats.user_weight_precision && stats.item_weight_precision) {
+    text += fmt::format("  weight precision {:.3g} {:.3g}", *stats.user_weight_precision,
+                        *stats.item_weight_precision);
+  }
   if (stats.learning_rate > 0) text += fmt::format("  lr {:.4g}", stats.learning_rate);
   text += fmt::format("  {:.3g} s", stats.training_seconds);
   if (stats.evaluation_seconds > 0) text += fmt::format(" + {:.3g} s", stats.evaluation_seconds);

@@ -344,7 +344,9 @@ class TrainCommand {
                                      counted(statistics.repaired_pivots, "pivot")));
     }
     if (options_.out.empty()) log_.field("note", "the model is not saved: there was no --out");
-    if (is_standardised(result.model.spec.likelihood) && statistics.dispersion > 0) {
+    if (is_bayes(result.model.spec)) {
+      say_what_draws_gave(dataset, result);
+    } else if (is_standardised(result.model.spec.likelihood) && statistics.dispersion > 0) {
       log_.field("note", fmt::format("NLL uses the dispersion of the {}",
                                      statistics.dispersion_from_validation
                                          ? "validation share"
@@ -358,6 +360,16 @@ class TrainCommand {
     rusage usage{};
     if (::getrusage(RUSAGE_SELF, &usage) == 0) {
       log_.field("memory", fmt::format("peak {}", human_bytes(usage.ru_maxrss * 1024)));
+    }
+  }
+
+  void say_what_draws_gave(const Dataset& dataset, const TrainingResult& result) const {
+    log_.field("note", fmt::format("the model keeps {} of {}, whose mean it predicts",
+                                   result.model.draws, counted(result.last.draws, "draw")));
+    const std::vector<std::string> names = test_names(dataset);
+    for (std::size_t test = 0; test < result.last.test_covered_90.size(); ++test) {
+      log_.field("note", fmt::format("central 90 % intervals hold {:.1f} % of the ratings of {}",
+                                     100 * result.last.test_covered_90[test], names[test]));
     }
   }
 

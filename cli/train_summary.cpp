@@ -40,6 +40,24 @@ void add_rows(std::vector<SummaryRow>& rows, const std::string& predictor, const
   }
 }
 
+/// What the chain itself predicted: the mean over every draw, of which the model keeps a few.
+void add_rows_of_every_draw(std::vector<SummaryRow>& rows, const Dataset& dataset,
+                            const TrainingResult& result) {
+  const EpochStats& last = result.last;
+  for (std::size_t test = 0; test < last.test_covered_90.size(); ++test) {
+    rows.push_back({.predictor = "bayes, every draw",
+                    .part = dataset.tests[test].name,
+                    .ratings = dataset.tests[test].ratings.size(),
+                    .rmse = last.test_rmse[test],
+                    .rmse_clipped = not_measured,
+                    .rmse_known = not_measured,
+                    .mae = not_measured,
+                    .nll = last.test_nll[test],
+                    .r_squared = not_measured,
+                    .training_seconds = last.total_seconds});
+  }
+}
+
 /// Biases alone by the linear least-squares problem, or by the same likelihood where it is another.
 ModelSpec biases_spec(const ModelSpec& spec) {
   ModelSpec biases = spec;
@@ -64,6 +82,8 @@ Model mean_model(const Model& trained, const Dataset& dataset) {
   model.spec = trained.spec;
   model.spec.rank = 0;
   model.scale = trained.scale;
+  // Draws of bayes have a constant of their own, which is none of the mean's.
+  if (is_standardised(trained.spec.likelihood)) model.scale.score_mean = 0;
   model.users = trained.users;
   model.items = trained.items;
   model.user_counts = trained.user_counts;
@@ -95,6 +115,7 @@ std::vector<SummaryRow> compare(const Dataset& dataset, const TrainingResult& re
   }
   add_rows(rows, std::string(algorithm_name(spec.algorithm)), result.model, dataset, scoring,
            result.last.total_seconds);
+  add_rows_of_every_draw(rows, dataset, result);
   return rows;
 }
 

@@ -72,6 +72,10 @@ void start_from(const Model& model, const IdIndex& users, const IdIndex& items,
                             spec.rank),
                 fmt::format("pass --k {} or more", model.spec.rank));
   }
+  if (is_bayes(model.spec)) {
+    throw Error(ExitCode::usage, "--init", "the model is of --model bayes: it holds many draws",
+                "give a model of als, mle or ls, or leave out --init");
+  }
   if (model.spec.likelihood.index() != spec.likelihood.index()) {
     throw Error(
         ExitCode::usage, "--init",

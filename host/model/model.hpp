@@ -36,8 +36,9 @@ struct Model {
   IdIndex items;
   std::vector<std::int32_t> user_counts;  // training ratings per user
   std::vector<std::int32_t> item_counts;
-  Factors factors;
-  StringTable titles;  // [items], or empty
+  Factors factors;         // rank: that of the spec, times draws
+  std::int32_t draws = 1;  // of bayes, side by side: see Posterior::model_factors
+  StringTable titles;      // [items], or empty
   SplitRule split;
   CleaningOptions cleaning;
   std::optional<double> positive;  // --positive

@@ -14,6 +14,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <utility>
 
 namespace alsatian {
@@ -24,6 +25,7 @@ const std::string format_key = "alsatian.format";
 const std::string checksum_key = "alsatian.checksum";
 constexpr std::int64_t most_rows = std::numeric_limits<std::int32_t>::max() - 1;
 constexpr std::size_t longest_fingerprint = 64;
+constexpr std::int64_t most_draw_columns = std::int64_t{largest_rank} * largest_keep;
 
 // ---- both directions
 
@@ -79,9 +81,9 @@ void check_savable(const Model& model, const std::string& path) {
            side.factors.size() == rows * static_cast<std::size_t>(rank);
   };
   const bool titled = model.titles.size() == 0 || model.titles.size() == model.items.size();
-  if (!fits(model.factors.users, model.users, model.user_counts.size(), model.spec.rank) ||
-      !fits(model.factors.items, model.items, model.item_counts.size(), model.spec.rank) ||
-      !titled) {
+  const std::int32_t columns = model.spec.rank * model.draws;
+  if (!fits(model.factors.users, model.users, model.user_counts.size(), columns) ||
+      !fits(model.factors.items, model.items, model.item_counts.size(), columns) || !titled) {
     throw Error(ExitCode::internal, printable(path),
                 "ids, factors, counts and titles of the model "
                 "differ in size",
@@ -110,10 +112,22 @@ void add_strings(const std::string& bytes_name, const std::string& offsets_name,
       offsets_name, {static_cast<std::int64_t>(strings.offsets.size())}, strings.offsets));
 }
 
-void add_side(const std::string& side, const SideFactors& factors, const IdIndex& ids,
+/// Draws in halves, which they were rounded to: standardised, because halves end at 65504.
+std::vector<Half> standardised_halves(const SideFactors& side, const RatingScale& scale) {
+  std::vector<Half> halves(side.factors.size());
+  std::ranges::transform(side.factors, halves.begin(), [&](float factor) {
+    return to_half(static_cast<float>(factor / scale.factor_unit()));
+  });
+  return halves;
+}
+
+/// draws: of bayes, in place of factors; nothing elsewhere.
+void add_side(const std::string& side, const SideFactors& factors,
+              const std::optional<std::vector<Half>>& draws, const IdIndex& ids,
               const std::vector<std::int32_t>& counts, std::vector<TensorView>& tensors) {
-  tensors.push_back(
-      tensor_view<float>(side + "_factors", {factors.rows, factors.rank}, factors.factors));
+  const std::vector<std::int64_t> shape{factors.rows, factors.rank};
+  tensors.push_back(draws ? tensor_view<Half>(side + "_draws", shape, *draws)
+                          : tensor_view<float>(side + "_factors", shape, factors.factors));
   tensors.push_back(tensor_view<float>(side + "_biases", {factors.rows}, factors.biases));
   tensors.push_back(tensor_view<std::int32_t>(side + "_counts", {factors.rows}, counts));
   if (ids.kind() == IdKind::integer) {
@@ -135,8 +149,9 @@ class ModelReader {
   Model read() const {
     Model model;
     read_metadata(model);
-    read_side("user", model.spec.rank, model.factors.users, model.users, model.user_counts);
-    read_side("item", model.spec.rank, model.factors.items, model.items, model.item_counts);
+    model.draws = draws_of(model.spec);
+    read_side("user", model, model.factors.users, model.users, model.user_counts);
+    read_side("item", model, model.factors.items, model.items, model.item_counts);
     if (file_.has("item_titles")) {
       model.titles = read_strings("item_titles", "item_title_offsets");
       if (model.titles.size() != model.items.size()) {
@@ -173,6 +188,7 @@ class ModelReader {
   void check_scale(const Model& model) const {
     const RatingScale& scale = model.scale;
     const bool standardised = is_standardised(model.spec.likelihood);
+    if (is_bayes(model.spec) && standardised) return;
     if (standardised ? scale.score_mean == 0 : scale.mean == 0 && scale.deviation == 1) return;
     fail_model_content(
         place_, fmt::format("alsatian.scale: mean {}, deviation {} and score_mean {} are no scale "
@@ -247,12 +263,37 @@ class ModelReader {
     fail_model_content(place_, fmt::format("{} is not ascending at row {}", name, row));
   }
 
-  void read_side(const std::string& side, std::int32_t rank, SideFactors& factors, IdIndex& ids,
+  /// How many draws of bayes stand side by side; 1 elsewhere.
+  std::int32_t draws_of(const ModelSpec& spec) const {
+    if (!file_.has("user_draws") || !is_bayes(spec) || spec.rank == 0) return 1;
+    const std::vector<std::int64_t>& shape = file_.shape("user_draws");
+    const std::int64_t columns = shape.size() == 2 ? shape[1] : 0;
+    if (columns < spec.rank || columns % spec.rank != 0 || columns > most_draw_columns) {
+      fail_model_content(place_, fmt::format("tensor user_draws has {} columns, not a multiple of "
+                                             "the rank {} up to {}",
+                                             columns, spec.rank, most_draw_columns));
+    }
+    return static_cast<std::int32_t>(columns / spec.rank);
+  }
+
+  /// Draws are halves and standardised, factors floats in the ratings' units.
+  std::vector<float> read_factors(const std::string& side, const Model& model, std::int64_t rows,
+                                  std::int32_t columns) const {
+    if (!is_bayes(model.spec)) return file_.read<float>(side + "_factors", {rows, columns});
+    const std::vector<Half> halves = file_.read<Half>(side + "_draws", {rows, columns});
+    std::vector<float> factors(halves.size());
+    std::ranges::transform(halves, factors.begin(), [&](Half half) {
+      return static_cast<float>(to_float(half) * model.scale.factor_unit());
+    });
+    return factors;
+  }
+
+  void read_side(const std::string& side, const Model& model, SideFactors& factors, IdIndex& ids,
                  std::vector<std::int32_t>& counts) const {
     ids = read_ids(side);
     factors.rows = ids.size();
-    factors.rank = rank;
-    factors.factors = file_.read<float>(side + "_factors", {factors.rows, rank});
+    factors.rank = model.spec.rank * model.draws;
+    factors.factors = read_factors(side, model, factors.rows, factors.rank);
     factors.biases = file_.read<float>(side + "_biases", {factors.rows});
     counts = file_.read<std::int32_t>(side + "_counts", {factors.rows});
     const auto negative = std::ranges::find_if(counts, [](std::int32_t n) { return n < 0; });
@@ -304,8 +345,14 @@ void save_model(const Model& model, const std::string& path) {
   std::vector<TensorView> tensors;
   tensors.push_back(tensor_view<double>("mean", {1}, mean));
   tensors.push_back(tensor_view<double>("deviation", {1}, deviation));
-  add_side("user", model.factors.users, model.users, model.user_counts, tensors);
-  add_side("item", model.factors.items, model.items, model.item_counts, tensors);
+  std::optional<std::vector<Half>> user_draws;
+  std::optional<std::vector<Half>> item_draws;
+  if (is_bayes(model.spec)) {
+    user_draws = standardised_halves(model.factors.users, model.scale);
+    item_draws = standardised_halves(model.factors.items, model.scale);
+  }
+  add_side("user", model.factors.users, user_draws, model.users, model.user_counts, tensors);
+  add_side("item", model.factors.items, item_draws, model.items, model.item_counts, tensors);
   if (model.titles.size() > 0) {
     add_strings("item_titles", "item_title_offsets", model.titles, tensors);
   }

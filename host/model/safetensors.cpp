@@ -46,7 +46,7 @@ struct TypeName {
 constexpr std::array type_names{
     TypeName{TensorType::f64, "F64", 8}, TypeName{TensorType::i64, "I64", 8},
     TypeName{TensorType::f32, "F32", 4}, TypeName{TensorType::i32, "I32", 4},
-    TypeName{TensorType::u8, "U8", 1},
+    TypeName{TensorType::f16, "F16", 2}, TypeName{TensorType::u8, "U8", 1},
 };
 
 const TypeName& type_name(TensorType type) {

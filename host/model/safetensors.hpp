@@ -2,6 +2,8 @@
 // With a checksum in the metadata, since the format has none; nothing here knows models.
 #pragma once
 
+#include "host/model/half.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
@@ -16,7 +18,7 @@
 
 namespace alsatian {
 
-enum class TensorType { f64, i64, f32, i32, u8 };
+enum class TensorType { f64, i64, f32, i32, f16, u8 };
 
 template <typename T>
 constexpr TensorType tensor_type() {
@@ -24,6 +26,7 @@ constexpr TensorType tensor_type() {
   if constexpr (std::is_same_v<T, std::int64_t>) return TensorType::i64;
   if constexpr (std::is_same_v<T, float>) return TensorType::f32;
   if constexpr (std::is_same_v<T, std::int32_t>) return TensorType::i32;
+  if constexpr (std::is_same_v<T, Half>) return TensorType::f16;
   if constexpr (std::is_same_v<T, char>) return TensorType::u8;
 }
 

@@ -27,6 +27,8 @@ constexpr std::array<NamedValue<Updates>, 2> update_kinds{
     {{Updates::blocks, "blocks"}, {Updates::hogwild, "hogwild"}}};
 constexpr std::array<NamedValue<FactorStorage>, 2> storages{
     {{FactorStorage::floats, "float"}, {FactorStorage::halves, "half"}}};
+constexpr std::array<NamedValue<Features>, 2> feature_kinds{
+    {{Features::implicit, "implicit"}, {Features::none, "none"}}};
 constexpr std::array<NamedValue<DuplicateRule>, 3> duplicate_rules{
     {{DuplicateRule::last, "last"},
      {DuplicateRule::mean, "mean"},
@@ -81,6 +83,13 @@ void add_fields(ordered_json& fields, const LeastSquares& least_squares) {
   fields["inner_steps"] = least_squares.inner_steps;
 }
 
+void add_fields(ordered_json& fields, const Bayes& bayes) {
+  fields["burn_in"] = bayes.burn_in;
+  fields["keep"] = bayes.keep;
+  fields["features"] = name_of(bayes.features, feature_kinds);
+  fields["start_epochs"] = bayes.start_epochs;
+}
+
 void read_fields(const JsonFields& fields, Als& als) {
   als.solver = named(fields, "solver", solvers);
   als.solver_steps = static_cast<int>(fields.integer("solver_steps", 1, most));
@@ -99,6 +108,13 @@ void read_fields(const JsonFields& fields, Mle& mle) {
 
 void read_fields(const JsonFields& fields, LeastSquares& least_squares) {
   least_squares.inner_steps = static_cast<int>(fields.integer("inner_steps", 1, most));
+}
+
+void read_fields(const JsonFields& fields, Bayes& bayes) {
+  bayes.burn_in = static_cast<int>(fields.integer("burn_in", 0, most));
+  bayes.keep = static_cast<int>(fields.integer("keep", 1, largest_keep));
+  bayes.features = named(fields, "features", feature_kinds);
+  bayes.start_epochs = static_cast<int>(fields.integer("start_epochs", 0, most));
 }
 
 /// The alternative of a closed list of types whose static `name` is in the field.

@@ -63,6 +63,22 @@ struct LeastSquaresReport {
   double damping = 0;
 };
 
+/// What a sweep drew beside rows, and how.
+struct GibbsReport {
+  double noise_precision = 0;  // α, in units of standardised ratings
+  double user_weight_precision = 0;
+  double item_weight_precision = 0;
+  int user_weight_steps = 0;  // of conjugate gradients, 0 where B was solved otherwise
+  int item_weight_steps = 0;
+};
+
+/// One draw of the posterior: rows, and μ of each side [rank, and one more with biases].
+struct GibbsDraw {
+  Factors factors;
+  std::vector<double> user_mean;
+  std::vector<double> item_mean;
+};
+
 /// A row with a value that is not finite.
 struct BadRow {
   Side side;
@@ -95,6 +111,13 @@ class Backend {
   /// One Levenberg-Marquardt step that lowers F (retrying with more damping inside).
   virtual LeastSquaresReport least_squares_step() = 0;
 
+  /// Makes the factors as they are the start of Gibbs sampling.
+  virtual void start_gibbs() = 0;
+  /// Draws everything once, users first; `sweep` from 0 keys the random numbers.
+  virtual GibbsReport gibbs_sweep(int sweep) = 0;
+  /// The last draw. Rows without ratings are draws of their prior.
+  virtual GibbsDraw gibbs_draw() const = 0;
+
   virtual Objective objective() = 0;
   /// Errors over held_out[index] of the problem.
   virtual ErrorSums held_out_errors(std::size_t index) = 0;
@@ -116,9 +139,9 @@ class Backend {
   /// Replaces the factors (same shapes), such as by those of the best epoch.
   virtual void set_factors(const Factors& factors) = 0;
 
-  /// All that training goes on from, exactly: parameters, AdaGrad's sums (mle), damping (ls). What
-  /// the problem decides is not in it, nor is what the caller passes or sets: epoch, learning rate,
-  /// regularization.
+  /// All that training goes on from, exactly: parameters, AdaGrad's sums (mle), damping (ls), what
+  /// rows are drawn around (bayes). What the problem decides is not in it, nor is what the caller
+  /// passes or sets: epoch, learning rate, regularization.
   virtual BackendState state() = 0;
   /// Goes on from the state of a backend of the same kind and problem: every later result is that
   /// of the other one, byte for byte where the spec is reproducible. Throws Error 65, changing

@@ -5,6 +5,7 @@
 #include "kernels/cpu/als.hpp"
 #include "kernels/cpu/errors.hpp"
 #include "kernels/cpu/factor_table.hpp"
+#include "kernels/cpu/gibbs.hpp"
 #include "kernels/cpu/least_squares.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/sgd.hpp"
@@ -12,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <variant>
 
@@ -139,6 +141,24 @@ class CpuBackend final : public Backend {
             .damping = step.damping};
   }
 
+  void start_gibbs() override { sampler().start(users_.table.view(), items_.table.view()); }
+
+  GibbsReport gibbs_sweep(int sweep) override {
+    cpu::GibbsSampler& gibbs = sampler();
+    const cpu::GibbsReport steps = gibbs.sweep({spec_.seed, static_cast<std::uint32_t>(sweep)},
+                                               users_.table.view(), items_.table.view());
+    return {.noise_precision = gibbs.noise_precision(),
+            .user_weight_precision = gibbs.users().prior().weight_precision,
+            .item_weight_precision = gibbs.items().prior().weight_precision,
+            .user_weight_steps = steps.user_weight_steps,
+            .item_weight_steps = steps.item_weight_steps};
+  }
+
+  GibbsDraw gibbs_draw() const override {
+    if (!sampler_) return {factors(), {}, {}};
+    return {factors(), sampler_->users().prior().mean, sampler_->items().prior().mean};
+  }
+
   Objective objective() override {
     const cpu::ScoreTask task = score_task();
     const cpu::ErrorSums sums = cpu::training_errors(kernels_, task, view_of(users_.ratings));
@@ -221,6 +241,19 @@ class CpuBackend final : public Backend {
     return *least_squares_;
   }
 
+  cpu::GibbsSampler& sampler() {
+    if (!sampler_) {
+      const auto* bayes = std::get_if<Bayes>(&spec_.algorithm);
+      sampler_.emplace(
+          kernels_, view_of(users_.ratings), view_of(items_.ratings),
+          cpu::GibbsOptions{
+              .rank = spec_.rank,
+              .biases = spec_.biases,
+              .implicit_features = bayes == nullptr || bayes->features == Features::implicit});
+    }
+    return *sampler_;
+  }
+
   std::vector<StatePlace> state_places() {
     std::vector<StatePlace> places;
     const auto add_table = [&](std::string_view factors, std::string_view biases, CpuSide& side) {
@@ -245,7 +278,27 @@ class CpuBackend final : public Backend {
       places.push_back({"damping", &state.damping});
       places.push_back({"first_gradient", &state.first_gradient});
     }
+    if (is_bayes(spec_)) add_gibbs_places(places);
     return places;
+  }
+
+  void add_gibbs_places(std::vector<StatePlace>& places) {
+    cpu::GibbsSampler& gibbs = sampler();
+    const auto add_side = [&](const std::array<std::string_view, 4>& names, cpu::GibbsSide& side) {
+      cpu::SidePrior& prior = side.prior();
+      const auto order = static_cast<std::int64_t>(prior.mean.size());
+      places.push_back({names[0], prior.mean.data(), order});
+      places.push_back({names[1], prior.precision.entries().data(), order, order, order});
+      places.push_back({names[2], &prior.weight_precision});
+      if (side.weights() == nullptr) return;
+      const SideView<float> weights = side.weights()->view();
+      places.push_back({names[3], weights.factors, weights.rows, weights.rank, weights.stride});
+    };
+    add_side({"user_mean", "user_precision", "user_weight_precision", "user_weights"},
+             gibbs.users());
+    add_side({"item_mean", "item_precision", "item_weight_precision", "item_weights"},
+             gibbs.items());
+    places.push_back({"noise_precision", &gibbs.noise_precision()});
   }
 
   cpu::ScoreTask score_task() const {
@@ -260,6 +313,7 @@ class CpuBackend final : public Backend {
   CpuSide users_;
   CpuSide items_;
   std::optional<cpu::LeastSquares> least_squares_;
+  std::optional<cpu::GibbsSampler> sampler_;
 };
 
 }  // namespace

@@ -188,6 +188,10 @@ class CudaBackend final : public Backend {
          static_cast<std::int32_t>(epoch));
   }
 
+  void start_gibbs() override { refuse_gibbs(); }
+  GibbsReport gibbs_sweep(int) override { refuse_gibbs(); }
+  GibbsDraw gibbs_draw() const override { refuse_gibbs(); }
+
   LeastSquaresReport least_squares_step() override {
     AlsatianCudaStep step{};
     call(table_.least_squares_step, &step);
@@ -288,6 +292,12 @@ class CudaBackend final : public Backend {
   }
 
  private:
+  /// cuda_refusal() keeps such a spec from here.
+  [[noreturn]] static void refuse_gibbs() {
+    throw Error(ExitCode::internal, "--device cuda", "has no kernels for --model bayes",
+                "report this as a bug, with the command");
+  }
+
   template <typename Function, typename... Arguments>
   void call(Function* function, Arguments... arguments) const {
     call_cuda(table_, function, engine_.get(), arguments...);
@@ -364,10 +374,6 @@ class CudaBackend final : public Backend {
   EnginePointer engine_;
 };
 
-}  // namespace
-
-namespace {
-
 /// Exact solves of als beyond our own kernels need libraries that the driver does not bring.
 std::optional<Error> vendor_refusal(const AlsatianCudaTable& table, std::int32_t rank) {
   const auto missing = vendor_libraries_missing(table);
@@ -384,7 +390,9 @@ std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpe
   const auto* als = std::get_if<Als>(&spec.algorithm);
   const bool iterative = als != nullptr && als->solver == Solver::conjugate_gradient;
   const std::int32_t most =
-      iterative ? table.largest_iterative_rank : table.largest_rank[to_algorithm(spec.algorithm)];
+      is_bayes(spec) ? -1
+      : iterative    ? table.largest_iterative_rank
+                     : table.largest_rank[to_algorithm(spec.algorithm)];
   if (most < 0) {
     return Error(
         ExitCode::usage, "--device cuda",

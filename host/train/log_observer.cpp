@@ -45,6 +45,10 @@ Json to_json(const EpochStats& stats, const std::vector<std::string>& test_names
   line["epoch"] = stats.epoch;
   line["epochs"] = stats.epochs;
   if (stats.learning_rate > 0) line["learning_rate"] = stats.learning_rate;
+  put(line, "sigma", stats.sigma);
+  put(line, "user_weight_precision", stats.user_weight_precision);
+  put(line, "item_weight_precision", stats.item_weight_precision);
+  if (stats.sigma) line["draws"] = stats.draws;
   put(line, "objective", stats.objective);
   put(line, "train_rmse", stats.train_rmse);
   put(line, "train_nll", stats.train_nll);
@@ -52,6 +56,7 @@ Json to_json(const EpochStats& stats, const std::vector<std::string>& test_names
   put(line, "validation_nll", stats.validation_nll);
   put_tests(line, "test_rmse", stats.test_rmse, test_names);
   put_tests(line, "test_nll", stats.test_nll, test_names);
+  put_tests(line, "test_covered_90", stats.test_covered_90, test_names);
   line["training_seconds"] = stats.training_seconds;
   line["evaluation_seconds"] = stats.evaluation_seconds;
   line["total_seconds"] = stats.total_seconds;

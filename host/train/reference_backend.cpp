@@ -3,11 +3,13 @@
 #include "host/error.hpp"
 #include "host/train/backend.hpp"
 #include "kernels/reference/als.hpp"
+#include "kernels/reference/gibbs.hpp"
 #include "kernels/reference/least_squares.hpp"
 #include "kernels/reference/objective.hpp"
 #include "kernels/reference/sgd.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 #include <variant>
@@ -29,6 +31,17 @@ struct DoubleRatings {
 
   CsrView<double> view() const { return {offsets, columns, values}; }
 };
+
+/// 1/√n at each rating of a row with n of them.
+DoubleRatings implicit_features(const DoubleRatings& ratings) {
+  DoubleRatings features = ratings;
+  const CsrView<double> rows = ratings.view();
+  for (std::int64_t row = 0; row < rows.rows(); ++row) {
+    const auto first = features.values.begin() + rows.offsets[row];
+    std::fill_n(first, rows.row_size(row), 1 / std::sqrt(static_cast<double>(rows.row_size(row))));
+  }
+  return features;
+}
 
 reference::SideParameters to_double(const SideFactors& side) {
   reference::SideParameters result(side.rows, side.rank);
@@ -131,6 +144,29 @@ class ReferenceBackend final : public Backend {
             .damping = outcome.damping};
   }
 
+  void start_gibbs() override {
+    const auto* bayes = std::get_if<Bayes>(&spec_.algorithm);
+    const bool implicit = bayes == nullptr || bayes->features == Features::implicit;
+    gibbs_ = reference::start_gibbs(problem_, implicit ? parameters_.items.rows() : 0,
+                                    implicit ? parameters_.users.rows() : 0, parameters_);
+  }
+
+  GibbsReport gibbs_sweep(int sweep) override {
+    reference::gibbs_sweep(problem_, implicit_features(by_user_).view(),
+                           implicit_features(by_item_).view(),
+                           {spec_.seed, static_cast<std::uint32_t>(sweep)}, gibbs_, parameters_);
+    return {.noise_precision = gibbs_.noise_precision,
+            .user_weight_precision = gibbs_.users.weight_precision,
+            .item_weight_precision = gibbs_.items.weight_precision};
+  }
+
+  GibbsDraw gibbs_draw() const override {
+    const auto mean = [](const reference::GibbsSide& side) {
+      return std::vector<double>(side.mean.begin(), side.mean.end());
+    };
+    return {factors(), mean(gibbs_.users), mean(gibbs_.items)};
+  }
+
   Objective objective() override {
     const reference::LossSums sums = reference::loss_sums(problem_, parameters_);
     return {sums.loss + reference::penalty(problem_, parameters_), to_error_sums(sums)};
@@ -202,6 +238,21 @@ class ReferenceBackend final : public Backend {
       places.push_back({"damping", &damping_.damping});
       places.push_back({"damping_growth", &damping_.growth});
     }
+    if (is_bayes(spec_)) {
+      if (gibbs_.users.order() == 0) start_gibbs();  // so that there is room for a state
+      const auto add_side = [&](const std::array<std::string_view, 4>& names,
+                                reference::GibbsSide& side) {
+        add(names[0], side.mean);
+        add(names[1], side.precision);
+        places.push_back({names[2], &side.weight_precision});
+        add(names[3], side.weights);
+      };
+      add_side({"user_mean", "user_precision", "user_weight_precision", "user_weights"},
+               gibbs_.users);
+      add_side({"item_mean", "item_precision", "item_weight_precision", "item_weights"},
+               gibbs_.items);
+      places.push_back({"noise_precision", &gibbs_.noise_precision});
+    }
     return places;
   }
 
@@ -221,6 +272,7 @@ class ReferenceBackend final : public Backend {
   reference::Parameters parameters_;
   std::optional<reference::AdaGradSums> sums_;
   reference::DampingState damping_;
+  reference::GibbsState gibbs_;
 };
 
 }  // namespace

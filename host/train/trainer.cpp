@@ -3,6 +3,7 @@
 #include "host/train/trainer.hpp"
 
 #include "host/error.hpp"
+#include "host/train/posterior.hpp"
 
 #include <fmt/format.h>
 
@@ -105,6 +106,7 @@ class Run {
     chosen_ = make_backend(std::move(problem), options.device);
     train_constant_ = mean_constant(dataset.train, spec.likelihood);
     has_validation_ = dataset.validation.size() > 0;
+    if (is_bayes(spec)) posterior_.emplace(make_posterior());
     for (Observer* observer : options_.observers) {
       observer->on_start(fmt::format("{}: {}", chosen_.backend->description(), chosen_.reason),
                          spec_, dataset_.train.size());
@@ -194,10 +196,56 @@ class Run {
   }
   bool step(const LeastSquares&, int) { return chosen_.backend->least_squares_step().accepted; }
 
+  bool step(const Bayes& bayes, int epoch) {
+    Backend& backend = *chosen_.backend;
+    if (epoch == 1) start_chain(bayes);
+    const GibbsReport report = backend.gibbs_sweep(epoch - 1);
+    stats_.sigma = scale_.bias_unit() / std::sqrt(report.noise_precision);
+    if (bayes.features != Features::none) {
+      stats_.user_weight_precision = report.user_weight_precision;
+      stats_.item_weight_precision = report.item_weight_precision;
+    }
+    noise_precision_ = report.noise_precision;
+    if (epoch > bayes.burn_in) posterior_->add(last_draw(), noise_precision_);
+    stats_.draws = posterior_->draws();
+    return true;
+  }
+
+  /// A model to start from is a start already.
+  void start_chain(const Bayes& bayes) {
+    Backend& backend = *chosen_.backend;
+    const int epochs = options_.init == nullptr ? bayes.start_epochs : 0;
+    for (int epoch = 0; epoch < epochs; ++epoch) {
+      for (const Side side : {Side::users, Side::items}) {
+        result_.model.statistics.repaired_pivots += backend.als_half_sweep(side).repaired_pivots;
+      }
+    }
+    backend.start_gibbs();
+  }
+
+  CenteredDraw last_draw() const {
+    return center(chosen_.backend->gibbs_draw(), result_.model.user_counts,
+                  result_.model.item_counts);
+  }
+
+  Posterior make_posterior() const {
+    std::vector<const Triples*> held_out;
+    if (has_validation_) held_out.push_back(&dataset_.validation);
+    for (const TestSet& test : dataset_.tests) held_out.push_back(&test.ratings);
+    return {spec_, scale_, held_out,
+            std::max(spec_.epochs - std::get<Bayes>(spec_.algorithm).burn_in, 1)};
+  }
+
+  /// Of the mean over draws where there are any.
+  ErrorSums held_out_errors(std::size_t index) {
+    if (!posterior_ || posterior_->draws() == 0) return chosen_.backend->held_out_errors(index);
+    return posterior_->held_out_errors(index).errors;
+  }
+
   /// Fills the figures of this epoch; validation is always measured, it decides when to stop.
   void evaluate(bool everything) {
     const auto begin = Clock::now();
-    if (has_validation_) validation_ = chosen_.backend->held_out_errors(0);
+    if (has_validation_) validation_ = held_out_errors(0);
     if (everything) measure_all();
     if (has_validation_) {
       measure_validation();
@@ -211,12 +259,18 @@ class Run {
     const Figures figures(spec_.likelihood, scale_);
     const Objective objective = chosen_.backend->objective();
     check_finite(objective.value, stats_.epoch);
-    dispersion_ = figures.dispersion(has_validation_ ? validation_ : objective.train);
+    dispersion_ = posterior_ ? 1 / noise_precision_
+                             : figures.dispersion(has_validation_ ? validation_ : objective.train);
     stats_.objective = objective.value;
     stats_.train_rmse = figures.rmse(objective.train);
     stats_.train_nll = defined(figures.mean_nll(objective.train, dispersion_, train_constant_));
     for (std::size_t test = 0; test < dataset_.tests.size(); ++test) {
-      const ErrorSums sums = chosen_.backend->held_out_errors(test + (has_validation_ ? 1 : 0));
+      const std::size_t index = test + (has_validation_ ? 1 : 0);
+      if (posterior_ && posterior_->draws() > 0) {
+        add_posterior_figures(index);
+        continue;
+      }
+      const ErrorSums sums = chosen_.backend->held_out_errors(index);
       stats_.test_rmse.push_back(figures.rmse(sums));
       const double constant = mean_constant(dataset_.tests[test].ratings, spec_.likelihood);
       // Defined for all sets or for none: the dispersion is the same.
@@ -224,6 +278,13 @@ class Run {
         stats_.test_nll.push_back(*nll);
       }
     }
+  }
+
+  void add_posterior_figures(std::size_t index) {
+    const PosteriorErrors measured = posterior_->held_out_errors(index);
+    stats_.test_rmse.push_back(Figures(spec_.likelihood, scale_).rmse(measured.errors));
+    stats_.test_nll.push_back(measured.nll_sum / static_cast<double>(measured.errors.count));
+    stats_.test_covered_90.push_back(measured.covered_90);
   }
 
   void measure_validation() {
@@ -272,7 +333,7 @@ class Run {
       diverged(epoch, fmt::format("the objective is {}", objective));
     }
     // Far worse than the start and than the mean alone is no model, even where it is finite.
-    if (epoch > 0 && worst_objective_ > 0 && objective > worst_objective_) {
+    if (epoch > 0 && !posterior_ && worst_objective_ > 0 && objective > worst_objective_) {
       diverged(epoch, fmt::format("the objective rose to {:.6g}, above {:.6g}", objective,
                                   worst_objective_));
     }
@@ -289,7 +350,11 @@ class Run {
     model.scale = scale_;
     model.users = dataset_.users;
     model.items = dataset_.items;
-    model.factors = to_rating_units(chosen_.backend->factors(), scale_);
+    if (posterior_) {
+      take_draws(model);
+    } else {
+      model.factors = to_rating_units(chosen_.backend->factors(), scale_);
+    }
     model.split = dataset_.split;
     model.cleaning = dataset_.cleaning;
     model.account = dataset_.account;
@@ -301,9 +366,21 @@ class Run {
     statistics.train_rmse = *stats_.train_rmse;
     statistics.validation_rmse = stats_.validation_rmse;
     if (!stats_.test_rmse.empty()) statistics.test_rmse = stats_.test_rmse.front();
-    statistics.dispersion = dispersion_;
-    statistics.dispersion_from_validation = has_validation_;
+    statistics.dispersion =
+        posterior_ && posterior_->draws() > 0 ? posterior_->dispersion() : dispersion_;
+    statistics.dispersion_from_validation = has_validation_ && !posterior_;
     result_.last = stats_;
+  }
+
+  /// The draws that were kept; the last alone where training was stopped before the first of them.
+  void take_draws(Model& model) {
+    Posterior last(spec_, scale_, {}, 1);
+    if (posterior_->kept() == 0) last.add(last_draw(), noise_precision_);
+    const Posterior& kept = posterior_->kept() > 0 ? *posterior_ : last;
+    CenteredDraw mean = kept.model_factors();
+    model.factors = to_rating_units(std::move(mean.factors), scale_);
+    model.scale.score_mean = mean.constant;
+    model.draws = kept.kept();
   }
 
   const Dataset& dataset_;
@@ -315,6 +392,8 @@ class Run {
   double train_constant_ = 0;
   double dispersion_ = 1;
   double worst_objective_ = 0;
+  std::optional<Posterior> posterior_;  // bayes
+  double noise_precision_ = 1;
   ErrorSums validation_;
   double best_loss_ = std::numeric_limits<double>::infinity();
   std::optional<Factors> best_factors_;

@@ -20,6 +20,12 @@ struct EpochStats {
   int epoch = 0;             // from 1
   int epochs = 0;            // planned
   double learning_rate = 0;  // mle; 0 elsewhere
+  // bayes; train figures are those of the epoch's draw, held-out ones of the mean over `draws`.
+  std::optional<double> sigma;                  // 1/√α, in the rating's units
+  std::optional<double> user_weight_precision;  // λ_B, where there are features
+  std::optional<double> item_weight_precision;
+  std::int64_t draws = 0;               // after burn-in
+  std::vector<double> test_covered_90;  // share of test ratings inside central 90 % intervals
   std::optional<double> objective;
   std::optional<double> train_rmse;
   std::optional<double> train_nll;  // mean per rating, nats

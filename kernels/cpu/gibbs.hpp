@@ -74,7 +74,9 @@ class GibbsSampler {
   GibbsReport sweep(const GibbsKey& key, SideView<float> users, SideView<float> items);
 
   GibbsSide& users() { return users_; }
+  const GibbsSide& users() const { return users_; }
   GibbsSide& items() { return items_; }
+  const GibbsSide& items() const { return items_; }
   double& noise_precision() { return noise_precision_; }
 
  private:

@@ -13,7 +13,8 @@ namespace alsatian {
 
 /// How the ratings of the training part are mapped to what training works on:
 /// (r − mean)/deviation for likelihoods that are standardised, r itself (mean 0, deviation 1)
-/// for the others. score_mean is μ of the score in standardised units: 0, or link(mean rating).
+/// for the others. score_mean is μ of the score in standardised units: 0, or link(mean rating); in
+/// a model of bayes, what its draws have in place of 0.
 struct RatingScale {
   double mean = 0;
   double deviation = 1;

@@ -2,6 +2,7 @@
 // None is trained: tests of files and scores need shapes, not quality.
 #pragma once
 
+#include "host/model/half.hpp"
 #include "host/model/model.hpp"
 #include "kernels/math/random.hpp"
 
@@ -23,6 +24,7 @@ struct ModelShape {
   bool titles = false;
   Likelihood likelihood = Gaussian{};
   std::uint64_t seed = 17;
+  std::int32_t draws = 0;  // of bayes; 0: of als
 };
 
 /// Distinct ascending ids with gaps, some of them negative, or strings of 1 to 3 bytes and more.
@@ -60,12 +62,25 @@ inline Model sample_model(const ModelShape& shape) {
       values[i] = static_cast<float>(normal(draw.word[0], draw.word[1]).value[0]);
     }
   };
-  model.factors.users = SideFactors(shape.users, shape.rank);
-  model.factors.items = SideFactors(shape.items, shape.rank);
+  if (shape.draws > 0) {
+    model.spec.algorithm = Bayes{.burn_in = 7, .keep = shape.draws};
+    model.scale.score_mean = -0.125;
+    model.draws = shape.draws;
+  }
+  model.factors.users = SideFactors(shape.users, shape.rank * model.draws);
+  model.factors.items = SideFactors(shape.items, shape.rank * model.draws);
   fill(model.factors.users.factors, RandomStream::user_start);
   fill(model.factors.users.biases, RandomStream::user_order);
   fill(model.factors.items.factors, RandomStream::item_start);
   fill(model.factors.items.biases, RandomStream::item_order);
+  if (shape.draws > 0) {
+    // Draws are halves in standardised units.
+    for (SideFactors* side : {&model.factors.users, &model.factors.items}) {
+      for (float& factor : side->factors) {
+        factor = static_cast<float>(rounded_to_half(factor) * model.scale.factor_unit());
+      }
+    }
+  }
   for (std::int32_t i = 0; i < shape.users; ++i) model.user_counts.push_back(1 + i * i);
   for (std::int32_t i = 0; i < shape.items; ++i) model.item_counts.push_back(1 + 3 * i);
   if (shape.titles) {

@@ -178,7 +178,7 @@ TEST_F(DamagedModel, WithShapesThatLieIsRefusedBeforeAllocation) {
       },
       "list of integers from 0"));
   EXPECT_TRUE(refuses_change(
-      [](SafetensorsParts& parts) { parts.header["user_factors"]["dtype"] = "F16"; }, "dtype"));
+      [](SafetensorsParts& parts) { parts.header["user_factors"]["dtype"] = "F8_E4M3"; }, "dtype"));
   EXPECT_TRUE(
       refuses_change([](SafetensorsParts& parts) { parts.header["user_factors"]["dtype"] = "I32"; },
                      "must be F32 [3,2]"));

@@ -13,6 +13,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <string>
 #include <sys/stat.h>
@@ -45,6 +46,8 @@ void expect_same(const Model& left, const Model& right) {
   EXPECT_EQ(left.factors.items.rows, right.factors.items.rows);
   EXPECT_EQ(left.factors.items.factors, right.factors.items.factors);
   EXPECT_EQ(left.factors.items.biases, right.factors.items.biases);
+  EXPECT_EQ(left.draws, right.draws);
+  EXPECT_EQ(left.mean_score(), right.mean_score());
   EXPECT_EQ(left.titles.bytes, right.titles.bytes);
   EXPECT_EQ(left.titles.offsets, right.titles.offsets);
   EXPECT_EQ(left.fingerprint, right.fingerprint);
@@ -74,8 +77,33 @@ INSTANTIATE_TEST_SUITE_P(
                       ModelShape{.users = 0, .items = 0, .ids = IdKind::string},
                       ModelShape{.users = 37, .items = 29, .rank = 33, .titles = true},
                       ModelShape{.likelihood = Laplace{}}, ModelShape{.likelihood = Poisson{}},
-                      ModelShape{.likelihood = Bernoulli{}}),
+                      ModelShape{.likelihood = Bernoulli{}}, ModelShape{.draws = 1},
+                      ModelShape{.users = 37, .items = 29, .rank = 5, .draws = 9},
+                      ModelShape{.rank = 0, .draws = 1}),
     [](const auto& shape) { return "Shape" + std::to_string(shape.index); });
+
+TEST(ModelFile, KeepsTheOptionsOfBayes) {
+  const TemporaryFolder folder;
+  Model model = sample_model({.draws = 4});
+  model.spec.algorithm =
+      Bayes{.burn_in = 12, .keep = 5, .features = Features::none, .start_epochs = 3};
+  save_model(model, folder.file("model"));
+  const auto loaded = std::get<Bayes>(load_model(folder.file("model")).spec.algorithm);
+  EXPECT_EQ(loaded.burn_in, 12);
+  EXPECT_EQ(loaded.keep, 5);
+  EXPECT_EQ(loaded.features, Features::none);
+  EXPECT_EQ(loaded.start_epochs, 3);
+}
+
+TEST(ModelFile, OfDrawsThatAreNoMultipleOfTheRankIsRefused) {
+  const TemporaryFolder folder;
+  save_model(sample_model({.rank = 3, .draws = 4}), folder.file("model"));
+  testing::SafetensorsParts parts = take_apart(read_bytes(folder.file("model")));
+  testing::set_field(parts, "alsatian.spec", "/rank", 5);
+  std::ofstream(folder.file("other")) << testing::put_together(parts);
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "user_draws has 12 columns",
+                         [&] { load_model(folder.file("other")); }));
+}
 
 TEST(ModelFile, KeepsEveryOptionAndFigure) {
   const TemporaryFolder folder;

@@ -39,6 +39,9 @@ LeastSquaresReport run(Backend& backend, const ModelSpec& spec, int first, int l
     if (std::holds_alternative<Als>(spec.algorithm)) {
       backend.als_half_sweep(Side::users);
       backend.als_half_sweep(Side::items);
+    } else if (is_bayes(spec)) {
+      if (epoch == 0) backend.start_gibbs();
+      backend.gibbs_sweep(epoch);
     } else if (std::holds_alternative<Mle>(spec.algorithm)) {
       backend.sgd_epoch(0.05 / (1 + epoch), epoch);
     } else {
@@ -61,6 +64,8 @@ std::vector<Case> cases() {
       {"als_cg", spec_of(Als{.solver = Solver::conjugate_gradient, .solver_steps = 2}, 17)},
       {"mle_sgd", spec_of(Mle{.optimizer = Optimizer::sgd}, 17)},
       {"ls", spec_of(LeastSquares{}, 17)},
+      {"bayes", spec_of(Bayes{}, 17)},
+      {"bayes_without_features", spec_of(Bayes{.features = Features::none})},
       {"als_rank_0", spec_of(Als{}, 0)},
       {"mle_rank_0", spec_of(Mle{}, 0)},
       {"ls_rank_0", spec_of(LeastSquares{}, 0)},

@@ -1,0 +1,166 @@
+// Sums over draws, element by element: no result depends on threads.
+// Scores of held-out ratings are in double, as evaluation's are.
+#include "host/train/posterior.hpp"
+
+#include "host/model/half.hpp"
+#include "kernels/cpu/parallel.hpp"
+#include "kernels/math/score.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace alsatian {
+namespace {
+
+constexpr std::int64_t rows_per_task = 256;
+constexpr std::int64_t ratings_per_task = 4096;
+constexpr double deviations_of_90_percent = 1.6448536269514722;
+
+/// Makes one side's rows relative to its mean; `other` is the other side's mean.
+void center_side(const std::vector<double>& mean, const std::vector<double>& other,
+                 const std::vector<std::int32_t>& counts, SideFactors& side) {
+  const auto rank = static_cast<std::size_t>(side.rank);
+  const double bias = mean.size() > rank ? mean[rank] : 0.0;
+  parallel_for(
+      side.rows,
+      [&](std::int64_t row) {
+        float* factors = side.row(row);
+        const auto index = static_cast<std::size_t>(row);
+        if (counts[index] == 0) {
+          std::fill_n(factors, rank, 0.0F);
+          side.biases[index] = 0;
+          return;
+        }
+        double product = 0;
+        for (std::size_t j = 0; j < rank; ++j) {
+          const double centered = factors[j] - mean[j];
+          product += centered * other[j];
+          factors[j] = static_cast<float>(centered);
+        }
+        side.biases[index] = static_cast<float>(side.biases[index] - bias + product);
+      },
+      rows_per_task);
+}
+
+double score_of(const CenteredDraw& draw, std::int32_t user, std::int32_t item) {
+  const auto& [users, items] = draw.factors;
+  const double user_bias = user < 0 ? 0.0 : users.biases[static_cast<std::size_t>(user)];
+  const double item_bias = item < 0 ? 0.0 : items.biases[static_cast<std::size_t>(item)];
+  const double product =
+      user < 0 || item < 0 ? 0.0 : dot<double>(users.row(user), items.row(item), users.rank);
+  return score(draw.constant, user_bias, item_bias, product);
+}
+
+void add_to(std::vector<double>& sums, const std::vector<float>& values) {
+  sums.resize(values.size());
+  for (std::size_t j = 0; j < values.size(); ++j) sums[j] += values[j];
+}
+
+}  // namespace
+
+CenteredDraw center(GibbsDraw draw, const std::vector<std::int32_t>& user_counts,
+                    const std::vector<std::int32_t>& item_counts) {
+  const auto rank = static_cast<std::size_t>(draw.factors.users.rank);
+  CenteredDraw centered;
+  for (std::size_t j = 0; j < rank; ++j) {
+    centered.constant += draw.user_mean[j] * draw.item_mean[j];
+  }
+  if (draw.user_mean.size() > rank) {
+    centered.constant += draw.user_mean[rank] + draw.item_mean[rank];
+  }
+  centered.factors = std::move(draw.factors);
+  center_side(draw.user_mean, draw.item_mean, user_counts, centered.factors.users);
+  center_side(draw.item_mean, draw.user_mean, item_counts, centered.factors.items);
+  return centered;
+}
+
+Posterior::Posterior(const ModelSpec& spec, const RatingScale& scale,
+                     std::vector<const Triples*> held_out, std::int64_t sweeps)
+    : rank_(spec.rank),
+      keep_(std::min<std::int64_t>(std::get<Bayes>(spec.algorithm).keep, sweeps)),
+      sweeps_(sweeps),
+      scale_(scale) {
+  for (const Triples* ratings : held_out) {
+    const auto size = static_cast<std::size_t>(ratings->size());
+    held_out_.push_back({ratings, std::vector<double>(size), std::vector<double>(size)});
+  }
+}
+
+/// keep_ of sweeps_ draws, evenly apart, the last among them.
+bool Posterior::is_kept() const {
+  return draws_ * keep_ / sweeps_ > (draws_ - 1) * keep_ / sweeps_;
+}
+
+void Posterior::keep(const CenteredDraw& draw) {
+  const auto copy = [&](const SideFactors& from, SideFactors& to) {
+    if (to.rows == 0) to = SideFactors(from.rows, static_cast<std::int32_t>(rank_ * keep_));
+    for (std::int64_t row = 0; row < from.rows; ++row) {
+      std::copy_n(from.row(row), rank_, to.row(row) + std::int64_t{kept_} * rank_);
+    }
+  };
+  copy(draw.factors.users, users_.kept);
+  copy(draw.factors.items, items_.kept);
+  ++kept_;
+}
+
+void Posterior::add(const CenteredDraw& draw, double noise_precision) {
+  ++draws_;
+  for (HeldOutSums& set : held_out_) {
+    parallel_for(
+        set.ratings->size(),
+        [&](std::int64_t position) {
+          const auto index = static_cast<std::size_t>(position);
+          const double score = score_of(draw, set.ratings->users[index], set.ratings->items[index]);
+          set.scores[index] += score;
+          set.squares[index] += score * score;
+        },
+        ratings_per_task);
+  }
+  add_to(users_.biases, draw.factors.users.biases);
+  add_to(items_.biases, draw.factors.items.biases);
+  constant_sum_ += draw.constant;
+  dispersion_sum_ += 1 / noise_precision;
+  if (is_kept()) keep(draw);
+}
+
+PosteriorErrors Posterior::held_out_errors(std::size_t index) const {
+  const HeldOutSums& set = held_out_[index];
+  const auto draws = static_cast<double>(draws_);
+  PosteriorErrors result;
+  ErrorSums& sums = result.errors;
+  sums.count = set.ratings->size();
+  for (std::size_t rating = 0; rating < set.scores.size(); ++rating) {
+    const double mean = set.scores[rating] / draws;
+    const double error = mean - scale_.standardise(set.ratings->ratings[rating]);
+    const double variance = dispersion() + std::max(0.0, set.squares[rating] / draws - mean * mean);
+    sums.squared_error += error * error;
+    sums.absolute_error += std::abs(error);
+    sums.loss += Gaussian::loss_and_slope(error, 0.0).loss;
+    result.nll_sum += Gaussian::mean_nll(0.5 * error * error, variance, 0) + scale_.nll_offset();
+    if (std::abs(error) <= deviations_of_90_percent * std::sqrt(variance)) result.covered_90 += 1;
+  }
+  result.covered_90 /= static_cast<double>(std::max<std::int64_t>(sums.count, 1));
+  return result;
+}
+
+SideFactors Posterior::mean_of(const SideSums& sums) const {
+  const std::int32_t columns = rank_ * kept_;
+  const auto rows = static_cast<std::int64_t>(sums.biases.size());
+  SideFactors mean(rows, columns);
+  const double weight = 1 / std::sqrt(static_cast<double>(std::max(kept_, 1)));
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int32_t j = 0; j < columns; ++j) {
+      mean.row(row)[j] = rounded_to_half(static_cast<float>(weight * sums.kept.row(row)[j]));
+    }
+    const auto index = static_cast<std::size_t>(row);
+    mean.biases[index] = static_cast<float>(sums.biases[index] / static_cast<double>(draws_));
+  }
+  return mean;
+}
+
+CenteredDraw Posterior::model_factors() const {
+  return {{mean_of(users_), mean_of(items_)}, constant_sum_ / static_cast<double>(draws_)};
+}
+
+}  // namespace alsatian

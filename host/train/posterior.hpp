@@ -1,0 +1,85 @@
+// What a chain of draws says: predictions averaged over all of them, and the few a model keeps.
+// Draws come one after the other and are let go; nothing here grows with their number.
+#pragma once
+
+#include "host/model/model.hpp"
+#include "host/train/backend.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace alsatian {
+
+/// A draw whose rows are relative to μ of their side, so that an unknown row is one of zeros:
+///   η = constant + b_u + c_i + ⟨p_u, q_i⟩
+struct CenteredDraw {
+  Factors factors;
+  double constant = 0;
+};
+
+/// With p = p' + μ, q = q' + ν and the biases' β and γ
+///   constant = β + γ + ⟨μ, ν⟩,  b' = b − β + ⟨p', ν⟩,  c' = c − γ + ⟨q', μ⟩
+/// A row without ratings, whose count is 0, becomes one of zeros: the mean of its draws.
+CenteredDraw center(GibbsDraw draw, const std::vector<std::int32_t>& user_counts,
+                    const std::vector<std::int32_t>& item_counts);
+
+/// How well the mean over draws predicts held-out ratings.
+struct PosteriorErrors {
+  ErrorSums errors;       // of the mean, standardised units
+  double nll_sum = 0;     // −log of the normal density with the predictive variance
+  double covered_90 = 0;  // share of ratings within the central 90 % of that density
+};
+
+/// The mean of the draws added, for listed ratings and for a model.
+class Posterior {
+ public:
+  /// held_out: in the order of TrainingProblem's; their owners outlive this. sweeps: how many draws
+  /// will be added.
+  Posterior(const ModelSpec& spec, const RatingScale& scale, std::vector<const Triples*> held_out,
+            std::int64_t sweeps);
+
+  void add(const CenteredDraw& draw, double noise_precision);
+
+  std::int64_t draws() const { return draws_; }
+  std::int32_t kept() const { return kept_; }
+  /// Mean of 1/α over draws.
+  double dispersion() const { return dispersion_sum_ / static_cast<double>(draws_); }
+  /// Needs a draw.
+  PosteriorErrors held_out_errors(std::size_t index) const;
+
+  /// Factors in standardised units and the constant that go with them: the kept draws side by side,
+  /// each divided by √kept and rounded to halves, so that products of rows are means over draws;
+  /// biases and constant are means over every draw. Needs a draw that is kept.
+  CenteredDraw model_factors() const;
+
+ private:
+  /// Sums of scores, and of their squares, of each rating of a set.
+  struct HeldOutSums {
+    const Triples* ratings = nullptr;
+    std::vector<double> scores;
+    std::vector<double> squares;
+  };
+  struct SideSums {
+    SideFactors kept;  // [rows, rank·keep]
+    std::vector<double> biases;
+  };
+
+  bool is_kept() const;
+  void keep(const CenteredDraw& draw);
+  SideFactors mean_of(const SideSums& sums) const;
+
+  std::int32_t rank_;
+  std::int64_t keep_;
+  std::int64_t sweeps_;
+  RatingScale scale_;
+  std::vector<HeldOutSums> held_out_;
+  SideSums users_;
+  SideSums items_;
+  std::int64_t draws_ = 0;
+  std::int32_t kept_ = 0;
+  double constant_sum_ = 0;
+  double dispersion_sum_ = 0;
+};
+
+}  // namespace alsatian

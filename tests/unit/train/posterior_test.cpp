@@ -1,0 +1,175 @@
+// What draws say together: centered rows, means over every draw, the draws that a model keeps.
+// Small tables drawn at random, with every score written out.
+#include "host/train/posterior.hpp"
+
+#include "host/model/half.hpp"
+#include "kernels/math/random.hpp"
+#include "kernels/math/score.hpp"
+#include "tests/support/tolerance.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+namespace alsatian {
+namespace {
+
+constexpr std::int32_t rank = 3;
+const std::vector<std::int32_t> user_counts{4, 0, 2, 1, 7};
+const std::vector<std::int32_t> item_counts{1, 3, 0, 2};
+
+double number(std::uint64_t draw, std::uint32_t index) {
+  const Random4 words = philox(8, RandomStream::generate, draw, index);
+  return normal(words.word[0], words.word[1]).value[0];
+}
+
+/// Rows and means of about 1.
+GibbsDraw sample_draw(std::uint64_t seed) {
+  GibbsDraw draw;
+  draw.factors = {SideFactors(5, rank), SideFactors(4, rank)};
+  std::uint32_t index = 0;
+  for (SideFactors* side : {&draw.factors.users, &draw.factors.items}) {
+    for (float& value : side->factors) value = static_cast<float>(number(seed, index++));
+    for (float& value : side->biases) value = static_cast<float>(number(seed, index++));
+  }
+  for (std::vector<double>* mean : {&draw.user_mean, &draw.item_mean}) {
+    for (std::int32_t j = 0; j <= rank; ++j) mean->push_back(number(seed, index++));
+  }
+  return draw;
+}
+
+/// The score of a draw as it is, an index of -1 being a row at the mean of its side.
+double plain_score(const GibbsDraw& draw, std::int32_t user, std::int32_t item) {
+  const auto row_of = [](const SideFactors& side, const std::vector<double>& mean,
+                         std::int32_t row) {
+    std::vector<double> values = mean;
+    for (std::int32_t j = 0; row >= 0 && j < rank; ++j) {
+      values[static_cast<std::size_t>(j)] = side.row(row)[j];
+    }
+    if (row >= 0) values[rank] = side.biases[static_cast<std::size_t>(row)];
+    return values;
+  };
+  const std::vector<double> p = row_of(draw.factors.users, draw.user_mean, user);
+  const std::vector<double> q = row_of(draw.factors.items, draw.item_mean, item);
+  return score<double>(0, p[rank], q[rank], dot<double>(p.data(), q.data(), rank));
+}
+
+double centered_score(const CenteredDraw& draw, std::int32_t user, std::int32_t item) {
+  const auto& [users, items] = draw.factors;
+  double result = draw.constant;
+  if (user >= 0) result += users.biases[static_cast<std::size_t>(user)];
+  if (item >= 0) result += items.biases[static_cast<std::size_t>(item)];
+  if (user >= 0 && item >= 0) result += dot<double>(users.row(user), items.row(item), users.rank);
+  return result;
+}
+
+/// Sums of two dozen products of numbers below 3, in float.
+double score_error() { return testing::tolerance::sum<float>(4 * rank + 4, 40); }
+
+ModelSpec spec_that_keeps(int keep) {
+  ModelSpec spec;
+  spec.algorithm = Bayes{.keep = keep};
+  spec.rank = rank;
+  return spec;
+}
+
+TEST(CenteredDraw, ScoresEveryPairAsTheDrawDoesWithUnknownRowsAtTheirMean) {
+  const GibbsDraw draw = sample_draw(1);
+  const CenteredDraw centered = center(draw, user_counts, item_counts);
+  for (const std::int32_t user : {-1, 0, 2, 3, 4}) {
+    for (const std::int32_t item : {-1, 0, 1, 3}) {
+      EXPECT_NEAR(centered_score(centered, user, item), plain_score(draw, user, item),
+                  score_error());
+    }
+  }
+}
+
+TEST(CenteredDraw, TakesRowsWithoutRatingsForUnknownOnes) {
+  const GibbsDraw draw = sample_draw(2);
+  const CenteredDraw centered = center(draw, user_counts, item_counts);
+  EXPECT_NEAR(centered_score(centered, 1, 3), plain_score(draw, -1, 3), score_error());
+  EXPECT_NEAR(centered_score(centered, 4, 2), plain_score(draw, 4, -1), score_error());
+}
+
+TEST(Posterior, MeasuresTheMeanOverEveryDrawAndItsPredictiveVariance) {
+  Triples ratings;
+  ratings.users = {0, 2, -1};
+  ratings.items = {1, 3, 0};
+  ratings.ratings = {4, 1, 3};
+  const RatingScale scale{.mean = 3, .deviation = 2};
+  Posterior posterior(spec_that_keeps(1), scale, {&ratings}, 3);
+  std::vector<CenteredDraw> draws;
+  double dispersion = 0;
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    draws.push_back(center(sample_draw(seed), user_counts, item_counts));
+    posterior.add(draws.back(), 1.0 + static_cast<double>(seed));
+    dispersion += 1 / (1.0 + static_cast<double>(seed)) / 3;
+  }
+  double squares = 0;
+  double nll = 0;
+  double covered = 0;
+  for (std::size_t o = 0; o < 3; ++o) {
+    double mean = 0;
+    double mean_square = 0;
+    for (const CenteredDraw& draw : draws) {
+      const double value = centered_score(draw, ratings.users[o], ratings.items[o]);
+      mean += value / 3;
+      mean_square += value * value / 3;
+    }
+    const double error = mean - (ratings.ratings[o] - 3) / 2;
+    const double variance = dispersion + mean_square - mean * mean;
+    squares += error * error;
+    nll += 0.5 * std::log(2 * std::numbers::pi * variance) + error * error / (2 * variance) +
+           std::log(2.0);
+    covered += std::abs(error) <= 1.6448536 * std::sqrt(variance) ? 1.0 / 3 : 0;
+  }
+  const PosteriorErrors measured = posterior.held_out_errors(0);
+  EXPECT_EQ(measured.errors.count, 3);
+  EXPECT_NEAR(measured.errors.squared_error, squares, 1e-12 * squares);
+  EXPECT_NEAR(measured.nll_sum, nll, 1e-12 * std::abs(nll));
+  EXPECT_NEAR(measured.covered_90, covered, 1e-12);
+}
+
+TEST(Posterior, KeepsDrawsEvenlyApartWhoseProductsAverage) {
+  constexpr int sweeps = 7;
+  Posterior posterior(spec_that_keeps(3), {}, {}, sweeps);
+  std::vector<CenteredDraw> kept;
+  double constant = 0;
+  for (std::uint64_t seed = 0; seed < sweeps; ++seed) {
+    const CenteredDraw draw = center(sample_draw(seed), user_counts, item_counts);
+    posterior.add(draw, 1);
+    constant += draw.constant / sweeps;
+    if (seed == 2 || seed == 4 || seed == 6) kept.push_back(draw);
+  }
+  ASSERT_EQ(posterior.kept(), 3);
+  const CenteredDraw model = posterior.model_factors();
+  EXPECT_NEAR(model.constant, constant, 1e-12);
+  ASSERT_EQ(model.factors.users.rank, 3 * rank);
+  for (const std::int32_t user : {0, 2, 3, 4}) {
+    for (const std::int32_t item : {0, 1, 3}) {
+      double mean = 0;
+      for (const CenteredDraw& draw : kept) {
+        mean += dot<double>(draw.factors.users.row(user), draw.factors.items.row(item), rank) / 3;
+      }
+      const double product =
+          dot<double>(model.factors.users.row(user), model.factors.items.row(item), 3 * rank);
+      // Halves have 11 bits: each factor is wrong by 2⁻¹¹ of itself, products by twice that.
+      EXPECT_NEAR(product, mean, 0x1p-10 * 3 * 9);
+    }
+  }
+}
+
+TEST(Posterior, KeepsWhatHalvesHoldExactly) {
+  Posterior posterior(spec_that_keeps(2), {}, {}, 2);
+  for (std::uint64_t seed = 0; seed < 2; ++seed) {
+    posterior.add(center(sample_draw(seed), user_counts, item_counts), 1);
+  }
+  for (const float factor : posterior.model_factors().factors.users.factors) {
+    EXPECT_EQ(rounded_to_half(factor), factor);
+  }
+}
+
+}  // namespace
+}  // namespace alsatian
