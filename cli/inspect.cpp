@@ -78,6 +78,7 @@ void add_algorithm(Facts& facts, const Bayes& bayes) {
   facts.count("burn_in", bayes.burn_in);
   facts.count("keep", bayes.keep);
   facts.text("features", bayes.features == Features::implicit ? "implicit" : "none");
+  facts.real("likelihood_power", bayes.likelihood_power);
   facts.count("start_epochs", bayes.start_epochs);
 }
 

@@ -113,6 +113,11 @@ void add_algorithm_options(CommandLine& line, ModelOptions& options) {
               {{"implicit", Features::implicit}, {"none", Features::none}},
               "What rows are expected to be from: which items a user rated and which users rated "
               "an item, or nothing [default implicit]");
+  line.real(
+      "--likelihood-power", options.likelihood_power,
+      {.lowest = 0, .highest = 1, .lowest_excluded = true, .example = "0.9"},
+      "How much of a rating counts: 1 is Bayes' rule, which believes ratings too much that are "
+      "not as the model has them [above 0, at most 1, default 0.9]");
 }
 
 void refuse_unless(bool applies, bool given, const std::string& option, const std::string& owner,
@@ -156,6 +161,7 @@ void refuse_foreign_options(const ModelOptions& options, Validation validation) 
   for_bayes(options.burn_in.has_value(), "--burn-in");
   for_bayes(options.keep.has_value(), "--keep");
   for_bayes(options.features.has_value(), "--features");
+  for_bayes(options.likelihood_power.has_value(), "--likelihood-power");
   const bool bernoulli =
       options.likelihood && std::holds_alternative<Bernoulli>(*options.likelihood);
   refuse_unless(bernoulli, options.positive.has_value(), "--positive", "--likelihood bernoulli",
@@ -209,6 +215,7 @@ Bayes make_bayes(const ModelOptions& options) {
   }
   bayes.keep = std::min(options.keep.value_or(bayes.keep), sweeps - bayes.burn_in);
   if (options.features) bayes.features = *options.features;
+  if (options.likelihood_power) bayes.likelihood_power = *options.likelihood_power;
   return bayes;
 }
 

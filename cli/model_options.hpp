@@ -36,6 +36,7 @@ struct ModelOptions {
   std::optional<int> burn_in;
   std::optional<int> keep;
   std::optional<Features> features;
+  std::optional<double> likelihood_power;
   std::uint64_t seed = 42;
 };
 

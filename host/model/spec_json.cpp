@@ -87,6 +87,7 @@ void add_fields(ordered_json& fields, const Bayes& bayes) {
   fields["burn_in"] = bayes.burn_in;
   fields["keep"] = bayes.keep;
   fields["features"] = name_of(bayes.features, feature_kinds);
+  fields["likelihood_power"] = bayes.likelihood_power;
   fields["start_epochs"] = bayes.start_epochs;
 }
 
@@ -114,6 +115,7 @@ void read_fields(const JsonFields& fields, Bayes& bayes) {
   bayes.burn_in = static_cast<int>(fields.integer("burn_in", 0, most));
   bayes.keep = static_cast<int>(fields.integer("keep", 1, largest_keep));
   bayes.features = named(fields, "features", feature_kinds);
+  bayes.likelihood_power = fields.number("likelihood_power", 0, 1);
   bayes.start_epochs = static_cast<int>(fields.integer("start_epochs", 0, most));
 }
 

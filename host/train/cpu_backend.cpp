@@ -243,13 +243,13 @@ class CpuBackend final : public Backend {
 
   cpu::GibbsSampler& sampler() {
     if (!sampler_) {
-      const auto* bayes = std::get_if<Bayes>(&spec_.algorithm);
-      sampler_.emplace(
-          kernels_, view_of(users_.ratings), view_of(items_.ratings),
-          cpu::GibbsOptions{
-              .rank = spec_.rank,
-              .biases = spec_.biases,
-              .implicit_features = bayes == nullptr || bayes->features == Features::implicit});
+      const auto* given = std::get_if<Bayes>(&spec_.algorithm);
+      const Bayes bayes = given != nullptr ? *given : Bayes{};
+      sampler_.emplace(kernels_, view_of(users_.ratings), view_of(items_.ratings),
+                       cpu::GibbsOptions{.rank = spec_.rank,
+                                         .biases = spec_.biases,
+                                         .implicit_features = bayes.features == Features::implicit,
+                                         .likelihood_power = bayes.likelihood_power});
     }
     return *sampler_;
   }

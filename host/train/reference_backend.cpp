@@ -145,10 +145,12 @@ class ReferenceBackend final : public Backend {
   }
 
   void start_gibbs() override {
-    const auto* bayes = std::get_if<Bayes>(&spec_.algorithm);
-    const bool implicit = bayes == nullptr || bayes->features == Features::implicit;
+    const auto* given = std::get_if<Bayes>(&spec_.algorithm);
+    const Bayes bayes = given != nullptr ? *given : Bayes{};
+    const bool implicit = bayes.features == Features::implicit;
     gibbs_ = reference::start_gibbs(problem_, implicit ? parameters_.items.rows() : 0,
                                     implicit ? parameters_.users.rows() : 0, parameters_);
+    gibbs_.likelihood_power = bayes.likelihood_power;
   }
 
   GibbsReport gibbs_sweep(int sweep) override {

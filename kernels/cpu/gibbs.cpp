@@ -114,6 +114,7 @@ GibbsSampler::GibbsSampler(const KernelTable& kernels, CsrView<float> by_user,
                            CsrView<float> by_item, const GibbsOptions& options)
     : kernels_(kernels),
       by_user_(by_user),
+      likelihood_power_(options.likelihood_power),
       users_(kernels, by_user, by_item, gibbs_user_streams, options),
       items_(kernels, by_item, by_user, gibbs_item_streams, options) {}
 
@@ -130,10 +131,12 @@ void GibbsSampler::start(SideView<const float> users, SideView<const float> item
 
 GibbsReport GibbsSampler::sweep(const GibbsKey& key, SideView<float> users, SideView<float> items) {
   GibbsReport report;
-  report.user_weight_steps = users_.draw(key, noise_precision_, items, users);
-  report.item_weight_steps = items_.draw(key, noise_precision_, users, items);
+  const double precision = likelihood_power_ * noise_precision_;
+  report.user_weight_steps = users_.draw(key, precision, items, users);
+  report.item_weight_steps = items_.draw(key, precision, users, items);
   noise_precision_ =
-      draw_noise_precision(by_user_.observations(), squared_error(users, items), key);
+      draw_noise_precision(likelihood_power_ * static_cast<double>(by_user_.observations()),
+                           likelihood_power_ * squared_error(users, items), key);
   return report;
 }
 

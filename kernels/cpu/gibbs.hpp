@@ -16,6 +16,7 @@ struct GibbsOptions {
   std::int32_t rank = 0;
   bool biases = true;
   bool implicit_features = true;
+  double likelihood_power = 1;  // κ
 };
 
 /// One side: what its rows are drawn around, and what a draw needs room for.
@@ -84,6 +85,7 @@ class GibbsSampler {
 
   const KernelTable& kernels_;
   CsrView<float> by_user_;
+  double likelihood_power_;
   GibbsSide users_;
   GibbsSide items_;
   double noise_precision_ = 1;

@@ -135,9 +135,9 @@ double draw_weight_precision(const RowMoments& weights, const SidePrior& prior,
          (GibbsPrior::weight_rate + 0.5 * inner_product(weights.products, prior.precision));
 }
 
-double draw_noise_precision(std::int64_t ratings, double squared_error, const GibbsKey& key) {
+double draw_noise_precision(double ratings, double squared_error, const GibbsKey& key) {
   RandomWords words = key.words(RandomStream::gibbs_noise, 0);
-  return gamma_draw(GibbsPrior::noise_shape + 0.5 * static_cast<double>(ratings), words) /
+  return gamma_draw(GibbsPrior::noise_shape + 0.5 * ratings, words) /
          (GibbsPrior::noise_rate + 0.5 * squared_error);
 }
 

@@ -51,8 +51,8 @@ void draw_prior(const RowMoments& residuals, const RowMoments& weights, const Gi
 double draw_weight_precision(const RowMoments& weights, const SidePrior& prior,
                              const GibbsStreams& streams, const GibbsKey& key);
 
-/// α from the number of ratings and their squared errors.
-double draw_noise_precision(std::int64_t ratings, double squared_error, const GibbsKey& key);
+/// α from the number of ratings and their squared errors, each by the power of the likelihood.
+double draw_noise_precision(double ratings, double squared_error, const GibbsKey& key);
 
 /// μ the mean of the rows, Λ the inverse of their covariance with 1e-3 on its diagonal, λ_B = 10.
 SidePrior start_prior(const RowMoments& rows);

@@ -14,6 +14,8 @@ namespace alsatian {
 /// row's features; `order` is the length of w. Ratings are score + N(0, 1/α).
 ///   Λ ~ Wishart(scatter⁻¹·I, order degrees of freedom),  μ | Λ ~ N(0, (mean_weight·Λ)⁻¹)
 ///   B | Λ, λ_B: matrix normal, rows' precision λ_B·Λ;  λ_B, α ~ Gamma(shape 1, rate 1)
+/// The likelihood may be raised to a power κ below 1, which keeps ratings that are not as the model
+/// has them from being believed too much; 1 is Bayes' rule. Grünwald and van Ommen (2017).
 /// Salakhutdinov and Mnih (2008); Simm et al. (2017), "Macau", for B.
 struct GibbsPrior {
   static constexpr double mean_weight = 2;

@@ -171,11 +171,11 @@ void draw_rows(const CsrView<double>& ratings, const SideParameters& opposite,
 }
 
 double draw_noise_precision(const Problem& problem, const Parameters& parameters,
-                            const GibbsKey& key) {
-  const auto count = static_cast<double>(problem.by_user.observations());
+                            double likelihood_power, const GibbsKey& key) {
+  const double count = likelihood_power * static_cast<double>(problem.by_user.observations());
   RandomWords words = key.words(RandomStream::gibbs_noise, 0);
   return gamma_draw(GibbsPrior::noise_shape + 0.5 * count, words) /
-         (GibbsPrior::noise_rate + 0.5 * squared_error(problem, parameters));
+         (GibbsPrior::noise_rate + 0.5 * likelihood_power * squared_error(problem, parameters));
 }
 
 GibbsState start_gibbs(const Problem& problem, std::int64_t user_weights, std::int64_t item_weights,
@@ -200,13 +200,14 @@ void gibbs_sweep(const Problem& problem, const Features& user_features,
       side.weight_precision = draw_weight_precision(side, streams, key);
     }
     draw_prior(rows, features, streams, key, side);
-    draw_rows(ratings, opposite, problem, features, side, state.noise_precision, streams, key, own);
+    draw_rows(ratings, opposite, problem, features, side,
+              state.likelihood_power * state.noise_precision, streams, key, own);
   };
   draw_side(problem.by_user, user_features, gibbs_user_streams, parameters.items, state.users,
             parameters.users);
   draw_side(problem.by_item, item_features, gibbs_item_streams, parameters.users, state.items,
             parameters.items);
-  state.noise_precision = draw_noise_precision(problem, parameters, key);
+  state.noise_precision = draw_noise_precision(problem, parameters, state.likelihood_power, key);
 }
 
 }  // namespace alsatian::reference

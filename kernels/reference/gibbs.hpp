@@ -24,7 +24,8 @@ struct GibbsSide {
 struct GibbsState {
   GibbsSide users;
   GibbsSide items;
-  double noise_precision = 1;  // α
+  double noise_precision = 1;   // α
+  double likelihood_power = 1;  // κ, which stays as it is
 };
 
 /// f of each row: features [rows, features]; no columns of weights: none.
@@ -60,17 +61,17 @@ void draw_rows(const CsrView<double>& ratings, const SideParameters& opposite,
                double noise_precision, const GibbsStreams& streams, const GibbsKey& key,
                SideParameters& solved);
 
-/// α given everything else: Gamma(shape + n/2, rate + ½ Σ (r − η)²).
+/// α given everything else: Gamma(shape + κn/2, rate + ½κ Σ (r − η)²).
 double draw_noise_precision(const Problem& problem, const Parameters& parameters,
-                            const GibbsKey& key);
+                            double likelihood_power, const GibbsKey& key);
 
 /// Where sampling starts from given rows: μ their mean, Λ the inverse of their covariance (which
 /// gets 1e-3 on its diagonal, as rows may lie in a plane), B = 0, λ_B = 10; α from the residuals.
 GibbsState start_gibbs(const Problem& problem, std::int64_t user_weights, std::int64_t item_weights,
                        const Parameters& parameters);
 
-/// One sweep: for users, then items B, λ_B, (Λ, μ) and the rows; then α. A side whose weights have
-/// no rows has no features.
+/// One sweep: for users, then items B, λ_B, (Λ, μ) and the rows, by κα; then α. A side whose
+/// weights have no rows has no features.
 void gibbs_sweep(const Problem& problem, const Features& user_features,
                  const Features& item_features, const GibbsKey& key, GibbsState& state,
                  Parameters& parameters);

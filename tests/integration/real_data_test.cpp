@@ -51,7 +51,7 @@ TEST_P(RealData, HoldoutOfMlLatestSmallIsBelow0Point86AndRebuilt) {
   EXPECT_NE(Tsv(recommended.output).at(0, "title"), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, RealData, ::testing::Values("als", "mle", "ls"),
+INSTANTIATE_TEST_SUITE_P(Models, RealData, ::testing::Values("als", "mle", "ls", "bayes"),
                          [](const auto& model) { return model.param; });
 
 TEST(RealTitles, FindSimilarFilms) {

@@ -71,10 +71,11 @@ TEST_P(GibbsSweepOf, IsThatOfTheReferenceThreeTimes) {
   exact = {from_table(users), from_table(items)};
 
   GibbsSampler sampler(kernels(isa), planted.by_user_float.view(), planted.by_item_float.view(),
-                       {rank, biases, with_features});
+                       {rank, biases, with_features, 0.8});
   sampler.start(users.view(), items.view());
   reference::GibbsState state = reference::start_gibbs(problem, with_features ? items.rows() : 0,
                                                        with_features ? users.rows() : 0, exact);
+  state.likelihood_power = 0.8;
   // B is exact to 1e-4 of its right side, whose columns are some √rows deviations long, over the
   // smallest eigenvalue λ_B of its matrix; rows follow B. Without B there are float's roundings of
   // a few hundred products, and the condition of the rows' equations, below 100.
@@ -109,7 +110,7 @@ INSTANTIATE_TEST_SUITE_P(EveryInstructionSetAndRank, GibbsSweepOf,
 void sweep_in_float(Joint& joint, const GibbsKey& key) {
   const Compressed<float> by_user = convert<float>(joint.by_user());
   const Compressed<float> by_item = convert<float>(joint.by_item());
-  GibbsSampler sampler(kernels(best_isa()), by_user.view(), by_item.view(), {1, true, true});
+  GibbsSampler sampler(kernels(best_isa()), by_user.view(), by_item.view(), {1, true, true, 1});
   FactorTable users = to_table(joint.parameters.users);
   FactorTable items = to_table(joint.parameters.items);
   const auto copy = [](GibbsSide& to, const reference::GibbsSide& from) {
@@ -154,7 +155,7 @@ TEST(GibbsSampler, GivesTheSameBytesOnAnyNumberOfThreads) {
     std::pair tables{to_table(testing::to_parameters(planted.users)),
                      to_table(testing::to_parameters(planted.items))};
     GibbsSampler sampler(kernels(best_isa()), planted.by_user_float.view(),
-                         planted.by_item_float.view(), {9, true, true});
+                         planted.by_item_float.view(), {9, true, true, 1});
     sampler.start(tables.first.view(), tables.second.view());
     for (std::uint32_t sweep = 0; sweep < 2; ++sweep) {
       sampler.sweep({5, sweep}, tables.first.view(), tables.second.view());

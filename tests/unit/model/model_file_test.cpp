@@ -85,13 +85,17 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(ModelFile, KeepsTheOptionsOfBayes) {
   const TemporaryFolder folder;
   Model model = sample_model({.draws = 4});
-  model.spec.algorithm =
-      Bayes{.burn_in = 12, .keep = 5, .features = Features::none, .start_epochs = 3};
+  model.spec.algorithm = Bayes{.burn_in = 12,
+                               .keep = 5,
+                               .features = Features::none,
+                               .likelihood_power = 0.7,
+                               .start_epochs = 3};
   save_model(model, folder.file("model"));
   const auto loaded = std::get<Bayes>(load_model(folder.file("model")).spec.algorithm);
   EXPECT_EQ(loaded.burn_in, 12);
   EXPECT_EQ(loaded.keep, 5);
   EXPECT_EQ(loaded.features, Features::none);
+  EXPECT_EQ(loaded.likelihood_power, 0.7);
   EXPECT_EQ(loaded.start_epochs, 3);
 }
 

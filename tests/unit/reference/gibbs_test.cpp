@@ -2,6 +2,7 @@
 // A fault in any term or scale of a draw has to be seen by the same test.
 #include "kernels/reference/gibbs.hpp"
 
+#include "kernels/reference/objective.hpp"
 #include "tests/support/gibbs_joint.hpp"
 #include "tests/support/problems.hpp"
 #include "tests/support/reference_problems.hpp"
@@ -10,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <random>
 
 namespace alsatian::reference {
 namespace {
@@ -116,7 +118,7 @@ void sweep_with(Fault fault, const GibbsKey& key, Joint& joint) {
             joint.parameters.items, joint.state.users, joint.parameters.users);
   draw_side(joint, all.by_item, joint.item_features(), gibbs_item_streams, key, fault,
             joint.parameters.users, joint.state.items, joint.parameters.items);
-  joint.state.noise_precision = draw_noise_precision(all, joint.parameters, key);
+  joint.state.noise_precision = draw_noise_precision(all, joint.parameters, 1, key);
   if (fault == Fault::alpha_is_twice_as_large) joint.state.noise_precision *= 2;
 }
 
@@ -202,6 +204,37 @@ TEST(GibbsRows, HaveTheClosedFormOfAOneSidedProblem) {
                 4.5 * std::sqrt(variance / draws));
     }
   }
+}
+
+/// With κ: rows are those of a noise of 1/κα, and α counts κ of each rating.
+TEST(LikelihoodPower, IsHowMuchOfARatingCounts) {
+  constexpr double power = 0.25;
+  const Joint start = [] {
+    Joint joint = small_joint();
+    std::mt19937_64 generator(4);
+    joint.draw_from_prior(generator);
+    return joint;
+  }();
+  Joint tempered = start;
+  tempered.state.likelihood_power = power;
+  Joint plain = start;
+  plain.state.noise_precision *= power;
+  for (Joint* joint : {&tempered, &plain}) {
+    gibbs_sweep(joint->problem(), joint->user_features(), joint->item_features(), {3, 4},
+                joint->state, joint->parameters);
+  }
+  EXPECT_EQ(tempered.parameters.users.factors, plain.parameters.users.factors);
+  EXPECT_EQ(tempered.parameters.items.biases, plain.parameters.items.biases);
+  const double error = loss_sums(start.problem(), start.parameters).squared_error;
+  const auto ratings = static_cast<double>(start.by_user().values.size());
+  const double shape = 1 + 0.5 * power * ratings;
+  constexpr int draws = 20'000;
+  double sum = 0;
+  for (std::uint32_t draw = 0; draw < draws; ++draw) {
+    sum += draw_noise_precision(start.problem(), start.parameters, power, {5, draw});
+  }
+  const double mean = shape / (1 + 0.5 * power * error);
+  EXPECT_LE(std::abs(sum / draws / mean - 1), 4.5 / std::sqrt(shape * draws));
 }
 
 TEST(GibbsRows, OfARowWithoutRatingsAreThePrior) {

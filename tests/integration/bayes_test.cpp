@@ -1,0 +1,151 @@
+// The posterior's mean through every command: a model of draws is used like any other.
+// How good it is on real ratings is in real_data_test.cpp, beside the other models.
+#include "tests/integration/problem_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <vector>
+
+namespace alsatian::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// A short chain, with a warm-up of its own.
+std::vector<std::string> sampling_arguments(const std::vector<std::string>& more) {
+  return train_arguments(
+      with({"--model", "bayes", "--k", "4", "--epochs", "60", "--keep", "10"}, more));
+}
+
+TEST(Bayes, PredictsBetterThanAlsOnAPlantedMatrix) {
+  const RunResult result = run(sampling_arguments({}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  const Tsv summary(result.output);
+  const double every_draw = summary.number(summary.find("predictor", "bayes, every draw"), "rmse");
+  const double kept = summary.number(summary.find("predictor", "bayes"), "rmse");
+  const RunResult als = run(train_arguments({"--k", "4"}));
+  const Tsv other(als.output);
+  EXPECT_LT(every_draw, other.number(other.find("predictor", "als"), "rmse"));
+  EXPECT_LT(kept, other.number(other.find("predictor", "als"), "rmse"));
+  EXPECT_THAT(result.error, HasSubstr("the model keeps 10 of 50 draws"));
+  EXPECT_THAT(result.error, HasSubstr("central 90 % intervals hold "));
+}
+
+TEST(Bayes, GivesTheSameBytesForAnyNumberOfThreads) {
+  const TemporaryFolder folder;
+  std::vector<std::string> files;
+  for (const std::string threads : {"1", "2", "3"}) {
+    const std::string out = folder.file(threads);
+    const RunResult result = run(
+        sampling_arguments({"--epochs", "6", "--keep", "3", "--threads", threads, "--out", out}));
+    ASSERT_EQ(result.code, 0) << result.error;
+    files.push_back(read_bytes(out));
+  }
+  EXPECT_TRUE(files[0] == files[1]);
+  EXPECT_TRUE(files[0] == files[2]);
+}
+
+TEST(Bayes, ModelAnswersEveryCommand) {
+  const TemporaryFolder folder;
+  const std::string out = folder.file("model");
+  const std::string ratings = ProblemFolder::shared().ratings();
+  const RunResult trained = run(sampling_arguments({"--out", out}));
+  ASSERT_EQ(trained.code, 0) << trained.error;
+  const RunResult evaluated = run({"evaluate", out, "--data", ratings, "--top", "5"});
+  ASSERT_EQ(evaluated.code, 0) << evaluated.error;
+  const Tsv summary(trained.output);
+  const Tsv figures(evaluated.output);
+  for (const std::string figure : {"ratings", "rmse", "mae", "nll", "r_squared"}) {
+    EXPECT_EQ(figures.at(figures.find("group", "all"), figure),
+              summary.at(summary.find("predictor", "bayes"), figure));
+  }
+  const Tsv recommended(
+      run({"recommend", out, "--users", "1", "--top", "3", "--data", ratings}).output);
+  ASSERT_EQ(recommended.rows(), 3U);
+  write_bytes(folder.file("pairs.csv"),
+              "user,item\n1," + recommended.at(0, "item") + "\n1,999999\n");
+  const Tsv predicted(run({"predict", out, "--pairs", folder.file("pairs.csv")}).output);
+  EXPECT_EQ(predicted.at(0, "prediction"), recommended.at(0, "prediction"));
+  EXPECT_NE(predicted.at(1, "prediction"), predicted.at(0, "prediction"));
+  EXPECT_EQ(Tsv(run({"similar", out, "--item", recommended.at(0, "item")}).output).rows(), 10U);
+  const auto facts = nlohmann::json::parse(run({"inspect", out, "--format", "jsonl"}).output);
+  EXPECT_EQ(facts.at("model"), "bayes");
+  EXPECT_EQ(facts.at("draws"), 10);
+  EXPECT_EQ(facts.at("burn_in"), 10);
+  EXPECT_EQ(facts.at("features"), "implicit");
+}
+
+TEST(Bayes, LogHasTheTracesOfEverySweep) {
+  const TemporaryFolder folder;
+  const std::string log = folder.file("log");
+  ASSERT_EQ(
+      run(sampling_arguments({"--epochs", "6", "--burn-in", "2", "--keep", "1", "--log", log}))
+          .code,
+      0);
+  const auto lines = lines_of(read_bytes(log));
+  ASSERT_EQ(lines.size(), 6U);
+  for (std::size_t line = 0; line < lines.size(); ++line) {
+    const auto object = nlohmann::json::parse(lines[line]);
+    for (const char* trace : {"sigma", "user_weight_precision", "item_weight_precision"}) {
+      EXPECT_GT(object.at(trace).get<double>(), 0);
+    }
+    EXPECT_EQ(object.at("draws").get<int>(), line < 2 ? 0 : static_cast<int>(line) - 1);
+    EXPECT_EQ(object.contains("test_covered_90"), line >= 2);
+  }
+}
+
+TEST(Bayes, OptionsThatDoNotApplyAreRefused) {
+  const auto refused = [](const std::vector<std::string>& more, const std::string& said) {
+    const RunResult result = run(train_arguments(more));
+    EXPECT_EQ(result.code, 64) << said;
+    EXPECT_THAT(result.error, HasSubstr(said));
+    EXPECT_THAT(result.error, HasSubstr("  help: "));
+  };
+  refused({"--burn-in", "5"}, "--burn-in: applies to --model bayes alone");
+  refused({"--keep", "5"}, "--keep: applies to --model bayes alone");
+  refused({"--features", "none"}, "--features: applies to --model bayes alone");
+  refused({"--model", "bayes", "--epochs", "20", "--burn-in", "20"},
+          "--burn-in 20: must be less than the 20 sweeps of --epochs");
+  refused({"--model", "bayes", "--likelihood", "laplace"},
+          "--model bayes has the gaussian likelihood alone");
+  refused({"--model", "bayes", "--solver", "cg"}, "--solver: applies to --model als alone");
+}
+
+TEST(Bayes, OnAGpuIsRefusedRatherThanReplaced) {
+  const RunResult result = run(sampling_arguments({"--device", "cuda"}));
+  // 69 where there is no GPU to ask, 64 where there is one without kernels for it.
+  EXPECT_TRUE(result.code == 69 || result.code == 64) << result.code;
+  EXPECT_EQ(result.output, "");
+  EXPECT_THAT(result.error, HasSubstr("alsatian: error: "));
+}
+
+TEST(Bayes, RunsOnTheReference) {
+  const RunResult result = run(sampling_arguments(
+      {"--epochs", "4", "--burn-in", "1", "--keep", "2", "--device", "reference"}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("reference (Eigen, double, 1 thread)"));
+}
+
+TEST(Bayes, PlansItsMemoryAndRefusesWhatDoesNotFit) {
+  const RunResult plan = run(sampling_arguments({"--dry-run"}));
+  ASSERT_EQ(plan.code, 0) << plan.error;
+  for (const char* part : {"kept_draws_bytes", "feature_weights_bytes", "draw_of_rows_bytes"}) {
+    EXPECT_THAT(plan.output, HasSubstr(part));
+  }
+  const RunResult result = run(sampling_arguments({"--max-memory", "600000"}));
+  EXPECT_EQ(result.code, 71);
+  EXPECT_THAT(result.error, HasSubstr("--max-memory allows"));
+}
+
+TEST(Bayes, WithoutFeaturesHasNoWeights) {
+  const RunResult result = run(sampling_arguments({"--features", "none", "--epochs", "6"}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, Not(HasSubstr("weight precision")));
+}
+
+}  // namespace
+}  // namespace alsatian::testing
