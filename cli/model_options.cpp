@@ -103,9 +103,10 @@ void add_algorithm_options(CommandLine& line, ModelOptions& options) {
              {.lowest = 1, .highest = 1'000'000, .example = "50"},
              "Most conjugate gradient steps inside one step [1 to 1000000, default 50]");
   line.group("bayes alone");
-  line.whole("--burn-in", options.burn_in, {.lowest = 0, .highest = 1'000'000, .example = "50"},
-             "Sweeps whose draws do not count, because they are on the way from the start [0 to "
-             "one less than --epochs, default 50, a sixth of --epochs where that is given]");
+  line.whole(
+      "--burn-in", options.burn_in, {.lowest = 0, .highest = 1'000'000, .example = "50"},
+      "Sweeps whose draws do not count, because they are on the way from the start; fewer than "
+      "--epochs [0 to 1000000, default a sixth of --epochs]");
   line.whole("--keep", options.keep, {.lowest = 1, .highest = largest_keep, .example = "64"},
              "Draws that the model keeps, in halves: it predicts their mean [1 to 256, default 64, "
              "at most one a sweep after --burn-in]");

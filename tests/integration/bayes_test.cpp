@@ -15,19 +15,19 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// A short chain, with a warm-up of its own.
-std::vector<std::string> sampling_arguments(const std::vector<std::string>& more) {
-  return train_arguments(
-      with({"--model", "bayes", "--k", "4", "--epochs", "60", "--keep", "10"}, more));
+std::vector<std::string> sampling_arguments(int epochs, const std::vector<std::string>& more) {
+  return with({"train", "--data", ProblemFolder::shared().ratings(), "--holdout", "0.1", "--model",
+               "bayes", "--k", "4", "--epochs", std::to_string(epochs)},
+              more);
 }
 
 TEST(Bayes, PredictsBetterThanAlsOnAPlantedMatrix) {
-  const RunResult result = run(sampling_arguments({}));
+  const RunResult result = run(sampling_arguments(60, {"--keep", "10"}));
   ASSERT_EQ(result.code, 0) << result.error;
   const Tsv summary(result.output);
   const double every_draw = summary.number(summary.find("predictor", "bayes, every draw"), "rmse");
   const double kept = summary.number(summary.find("predictor", "bayes"), "rmse");
-  const RunResult als = run(train_arguments({"--k", "4"}));
+  const RunResult als = run(train_arguments({}));
   const Tsv other(als.output);
   EXPECT_LT(every_draw, other.number(other.find("predictor", "als"), "rmse"));
   EXPECT_LT(kept, other.number(other.find("predictor", "als"), "rmse"));
@@ -40,8 +40,8 @@ TEST(Bayes, GivesTheSameBytesForAnyNumberOfThreads) {
   std::vector<std::string> files;
   for (const std::string threads : {"1", "2", "3"}) {
     const std::string out = folder.file(threads);
-    const RunResult result = run(
-        sampling_arguments({"--epochs", "6", "--keep", "3", "--threads", threads, "--out", out}));
+    const RunResult result =
+        run(sampling_arguments(6, {"--keep", "3", "--threads", threads, "--out", out}));
     ASSERT_EQ(result.code, 0) << result.error;
     files.push_back(read_bytes(out));
   }
@@ -53,7 +53,7 @@ TEST(Bayes, ModelAnswersEveryCommand) {
   const TemporaryFolder folder;
   const std::string out = folder.file("model");
   const std::string ratings = ProblemFolder::shared().ratings();
-  const RunResult trained = run(sampling_arguments({"--out", out}));
+  const RunResult trained = run(sampling_arguments(60, {"--keep", "10", "--out", out}));
   ASSERT_EQ(trained.code, 0) << trained.error;
   const RunResult evaluated = run({"evaluate", out, "--data", ratings, "--top", "5"});
   ASSERT_EQ(evaluated.code, 0) << evaluated.error;
@@ -82,10 +82,7 @@ TEST(Bayes, ModelAnswersEveryCommand) {
 TEST(Bayes, LogHasTheTracesOfEverySweep) {
   const TemporaryFolder folder;
   const std::string log = folder.file("log");
-  ASSERT_EQ(
-      run(sampling_arguments({"--epochs", "6", "--burn-in", "2", "--keep", "1", "--log", log}))
-          .code,
-      0);
+  ASSERT_EQ(run(sampling_arguments(6, {"--burn-in", "2", "--keep", "1", "--log", log})).code, 0);
   const auto lines = lines_of(read_bytes(log));
   ASSERT_EQ(lines.size(), 6U);
   for (std::size_t line = 0; line < lines.size(); ++line) {
@@ -116,7 +113,7 @@ TEST(Bayes, OptionsThatDoNotApplyAreRefused) {
 }
 
 TEST(Bayes, OnAGpuIsRefusedRatherThanReplaced) {
-  const RunResult result = run(sampling_arguments({"--device", "cuda"}));
+  const RunResult result = run(sampling_arguments(6, {"--device", "cuda"}));
   // 69 where there is no GPU to ask, 64 where there is one without kernels for it.
   EXPECT_TRUE(result.code == 69 || result.code == 64) << result.code;
   EXPECT_EQ(result.output, "");
@@ -124,25 +121,25 @@ TEST(Bayes, OnAGpuIsRefusedRatherThanReplaced) {
 }
 
 TEST(Bayes, RunsOnTheReference) {
-  const RunResult result = run(sampling_arguments(
-      {"--epochs", "4", "--burn-in", "1", "--keep", "2", "--device", "reference"}));
+  const RunResult result =
+      run(sampling_arguments(4, {"--burn-in", "1", "--keep", "2", "--device", "reference"}));
   ASSERT_EQ(result.code, 0) << result.error;
   EXPECT_THAT(result.error, HasSubstr("reference (Eigen, double, 1 thread)"));
 }
 
 TEST(Bayes, PlansItsMemoryAndRefusesWhatDoesNotFit) {
-  const RunResult plan = run(sampling_arguments({"--dry-run"}));
+  const RunResult plan = run(sampling_arguments(6, {"--dry-run"}));
   ASSERT_EQ(plan.code, 0) << plan.error;
   for (const char* part : {"kept_draws_bytes", "feature_weights_bytes", "draw_of_rows_bytes"}) {
     EXPECT_THAT(plan.output, HasSubstr(part));
   }
-  const RunResult result = run(sampling_arguments({"--max-memory", "600000"}));
+  const RunResult result = run(sampling_arguments(6, {"--max-memory", "600000"}));
   EXPECT_EQ(result.code, 71);
   EXPECT_THAT(result.error, HasSubstr("--max-memory allows"));
 }
 
 TEST(Bayes, WithoutFeaturesHasNoWeights) {
-  const RunResult result = run(sampling_arguments({"--features", "none", "--epochs", "6"}));
+  const RunResult result = run(sampling_arguments(6, {"--features", "none"}));
   ASSERT_EQ(result.code, 0) << result.error;
   EXPECT_THAT(result.error, Not(HasSubstr("weight precision")));
 }
