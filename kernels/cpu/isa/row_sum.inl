@@ -36,6 +36,9 @@ ALSATIAN_INLINE void sum_columns(const RowSumTask& task, View<const std::int32_t
   for (; first + 4 * width <= task.table.stride; first += 4 * width) {
     sum_columns<4>(task, columns, scale, first, sums);
   }
+  for (; first + 2 * width <= task.table.stride; first += 2 * width) {
+    sum_columns<2>(task, columns, scale, first, sums);
+  }
   // What is left is padding where the rank ends before it; its sums are 0 from the start.
   for (; first < task.table.rank; first += width) sum_columns<1>(task, columns, scale, first, sums);
 }
