@@ -9,6 +9,7 @@
 #include "cli/train_summary.hpp"
 #include "host/error.hpp"
 #include "host/evaluate/metrics.hpp"
+#include "host/evaluate/predictive.hpp"
 #include "host/model/model_file.hpp"
 #include "host/ratings/input_source.hpp"
 
@@ -144,6 +145,19 @@ std::vector<Figure> rating_figures(const RatingEvaluation& evaluation) {
   };
 }
 
+/// Of models of bayes alone, whose draws make a distribution of each rating.
+std::vector<Figure> predictive_figures(const Model& model, const Triples& test) {
+  if (!is_bayes(model.spec)) return {};
+  const PredictiveEvaluation evaluation = evaluate_predictive(model, test);
+  return {
+      {"covered_90", evaluation.covered_90,
+       "share of test ratings inside the central 90 % interval of their distribution"},
+      {"width_90", evaluation.width_90, "mean width of those intervals"},
+      {"predictive_nll", evaluation.nll,
+       "mean of −log p(rating), p the mean over draws instead of that of the prediction, nats"},
+  };
+}
+
 std::vector<Figure> ranking_figures(const RankingMetrics& metrics) {
   const std::string top = fmt::format("{}", metrics.top);
   return {
@@ -221,6 +235,8 @@ void evaluate_command(Arguments arguments) {
     if (&test != &tests.front()) output.write(between_tables);
     const RatingEvaluation evaluation = evaluate_ratings(scorer, model, test.ratings);
     std::vector<Figure> figures = rating_figures(evaluation);
+    const auto predictive = predictive_figures(model, test.ratings);
+    figures.insert(figures.end(), predictive.begin(), predictive.end());
     if (options.top) {
       const auto ranking = ranking_figures(evaluate_ranking(
           scorer, model, train, test.ratings, *options.top, relevant_from(model, options)));

@@ -5,13 +5,18 @@
 #include "cli/model_input.hpp"
 #include "cli/table.hpp"
 #include "host/error.hpp"
+#include "host/evaluate/predictive.hpp"
 #include "host/evaluate/scorer.hpp"
 #include "host/model/model_file.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace alsatian {
 namespace {
@@ -24,6 +29,7 @@ struct PredictOptions {
   ReadingOptions reading;
   Unknown unknown = Unknown::mean;
   bool clip = false;
+  std::optional<double> interval;
   bool quiet = false;
   Format format = Format::automatic;
 };
@@ -43,6 +49,10 @@ bool parse_options(Arguments arguments, PredictOptions& options) {
               "65, get the mean with what is known of the other, be left out, be nan [default "
               "mean]");
   line.flag("--clip", options.clip, "Limit predictions to the range of the training ratings");
+  line.real(
+      "--interval", options.interval, {.lowest = 0.01, .highest = 0.999, .example = "0.9"},
+      "With a model of bayes: the central interval that a rating is in with that probability, "
+      "as columns lower and upper [0.01 to 0.999, default none]");
   add_format_option(line, options.format);
   line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
   add_threads_option(line);
@@ -114,6 +124,27 @@ void report_unknown(const Pairs& pairs, Unknown unknown, const Log& log) {
                                 counted(users, "pair"), items, what));
 }
 
+void refuse_interval(const Model& model, const PredictOptions& options) {
+  if (!options.interval || is_bayes(model.spec)) return;
+  throw Error(ExitCode::usage, fmt::format("--interval {}", *options.interval),
+              fmt::format("the model is of --model {}, which has no distribution of a rating",
+                          algorithm_name(model.spec.algorithm)),
+              "train with --model bayes, or leave out --interval");
+}
+
+/// Both ends within what predictions are limited to, where they are.
+Interval interval_of(const Model& model, const Pairs& pairs, std::size_t pair,
+                     const PredictOptions& options) {
+  Interval interval = central_interval(
+      PredictiveDistribution(model, pairs.users[pair], pairs.items[pair]), *options.interval);
+  if (options.clip) {
+    for (double* end : {&interval.lower, &interval.upper}) {
+      *end = std::clamp(*end, model.scale.lowest, model.scale.highest);
+    }
+  }
+  return interval;
+}
+
 }  // namespace
 
 void predict_command(Arguments arguments) {
@@ -123,12 +154,15 @@ void predict_command(Arguments arguments) {
   Output output;
   protect_from_rejects(options.reading, {options.model, options.pairs});
   const Model model = load_model(options.model);
+  refuse_interval(model, options);
   const Pairs pairs = read_pairs(model, options, log);
   if (options.unknown == Unknown::error) refuse_unknown(pairs);
   report_unknown(pairs, options.unknown, log);
   const Scorer scorer(model, {.clip = options.clip});
   const std::vector<float> predictions = scorer.predict(pairs.users, pairs.items);
-  Table table(output, options.format, {"user", "item", "prediction"});
+  std::vector<std::string> columns{"user", "item", "prediction"};
+  if (options.interval) columns.insert(columns.end(), {"lower", "upper"});
+  Table table(output, options.format, columns);
   for (std::size_t pair = 0; pair < predictions.size(); ++pair) {
     float prediction = predictions[pair];
     if (!pairs.known(pair)) {
@@ -136,7 +170,16 @@ void predict_command(Arguments arguments) {
       if (options.unknown == Unknown::nan) prediction = std::numeric_limits<float>::quiet_NaN();
     }
     const auto row = static_cast<std::int64_t>(pair);
-    table.row({raw_id_cell(pairs.raw.users, row), raw_id_cell(pairs.raw.items, row), prediction});
+    std::vector<Cell> cells{raw_id_cell(pairs.raw.users, row), raw_id_cell(pairs.raw.items, row),
+                            prediction};
+    if (options.interval) {
+      const Interval interval = interval_of(model, pairs, pair, options);
+      const bool shown = !std::isnan(prediction);
+      constexpr double none = std::numeric_limits<double>::quiet_NaN();
+      cells.emplace_back(static_cast<float>(shown ? interval.lower : none));
+      cells.emplace_back(static_cast<float>(shown ? interval.upper : none));
+    }
+    table.row(cells);
   }
   table.finish();
   output.flush();

@@ -26,6 +26,16 @@ struct ModelStatistics {
   std::int64_t repaired_pivots = 0;
 };
 
+/// What a model of bayes holds of each draw beside its factors, which stand side by side. In
+/// standardised units the score of draw d is
+///   constants[d] + users[u, d] + items[i, d] + draws·⟨p_ud, q_id⟩/deviation
+/// with p_ud and q_id the columns of draw d. Empty in other models.
+struct DrawBiases {
+  std::vector<double> constants;  // [draws]
+  std::vector<float> users;       // [users, draws], rounded to halves
+  std::vector<float> items;       // [items, draws]
+};
+
 /// Factors and biases are in the rating's own units: for standardised likelihoods
 /// score = mean + b_u + c_i + ⟨p_u, q_i⟩ is the predicted rating itself; for the others
 /// mean() of the likelihood maps it to one, and score.mean is the link of the mean rating.
@@ -38,7 +48,8 @@ struct Model {
   std::vector<std::int32_t> item_counts;
   Factors factors;         // rank: that of the spec, times draws
   std::int32_t draws = 1;  // of bayes, side by side: see Posterior::model_factors
-  StringTable titles;      // [items], or empty
+  DrawBiases draw_biases;
+  StringTable titles;  // [items], or empty
   SplitRule split;
   CleaningOptions cleaning;
   std::optional<double> positive;  // --positive

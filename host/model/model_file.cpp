@@ -25,7 +25,6 @@ const std::string format_key = "alsatian.format";
 const std::string checksum_key = "alsatian.checksum";
 constexpr std::int64_t most_rows = std::numeric_limits<std::int32_t>::max() - 1;
 constexpr std::size_t longest_fingerprint = 64;
-constexpr std::int64_t most_draw_columns = std::int64_t{largest_rank} * largest_keep;
 
 // ---- both directions
 
@@ -82,8 +81,14 @@ void check_savable(const Model& model, const std::string& path) {
   };
   const bool titled = model.titles.size() == 0 || model.titles.size() == model.items.size();
   const std::int32_t columns = model.spec.rank * model.draws;
+  const auto has_biases = [&](const std::vector<float>& biases, const IdIndex& ids) {
+    return biases.size() == static_cast<std::size_t>(is_bayes(model.spec) ? ids.size() : 0) *
+                                static_cast<std::size_t>(model.draws);
+  };
   if (!fits(model.factors.users, model.users, model.user_counts.size(), columns) ||
-      !fits(model.factors.items, model.items, model.item_counts.size(), columns) || !titled) {
+      !fits(model.factors.items, model.items, model.item_counts.size(), columns) ||
+      !has_biases(model.draw_biases.users, model.users) ||
+      !has_biases(model.draw_biases.items, model.items) || !titled) {
     throw Error(ExitCode::internal, printable(path),
                 "ids, factors, counts and titles of the model "
                 "differ in size",
@@ -113,11 +118,10 @@ void add_strings(const std::string& bytes_name, const std::string& offsets_name,
 }
 
 /// Draws in halves, which they were rounded to: standardised, because halves end at 65504.
-std::vector<Half> standardised_halves(const SideFactors& side, const RatingScale& scale) {
-  std::vector<Half> halves(side.factors.size());
-  std::ranges::transform(side.factors, halves.begin(), [&](float factor) {
-    return to_half(static_cast<float>(factor / scale.factor_unit()));
-  });
+std::vector<Half> halves_of(const std::vector<float>& values, double unit) {
+  std::vector<Half> halves(values.size());
+  std::ranges::transform(values, halves.begin(),
+                         [&](float value) { return to_half(static_cast<float>(value / unit)); });
   return halves;
 }
 
@@ -152,6 +156,7 @@ class ModelReader {
     model.draws = draws_of(model.spec);
     read_side("user", model, model.factors.users, model.users, model.user_counts);
     read_side("item", model, model.factors.items, model.items, model.item_counts);
+    if (is_bayes(model.spec)) read_draw_biases(model);
     if (file_.has("item_titles")) {
       model.titles = read_strings("item_titles", "item_title_offsets");
       if (model.titles.size() != model.items.size()) {
@@ -265,27 +270,42 @@ class ModelReader {
 
   /// How many draws of bayes stand side by side; 1 elsewhere.
   std::int32_t draws_of(const ModelSpec& spec) const {
-    if (!file_.has("user_draws") || !is_bayes(spec) || spec.rank == 0) return 1;
-    const std::vector<std::int64_t>& shape = file_.shape("user_draws");
-    const std::int64_t columns = shape.size() == 2 ? shape[1] : 0;
-    if (columns < spec.rank || columns % spec.rank != 0 || columns > most_draw_columns) {
-      fail_model_content(place_, fmt::format("tensor user_draws has {} columns, not a multiple of "
-                                             "the rank {} up to {}",
-                                             columns, spec.rank, most_draw_columns));
+    if (!is_bayes(spec)) return 1;
+    const std::int64_t draws = length("constant_draws");
+    if (draws < 1 || draws > largest_keep) {
+      fail_model_content(place_,
+                         fmt::format("has {} draws, must be from 1 to {}", draws, largest_keep));
     }
-    return static_cast<std::int32_t>(columns / spec.rank);
+    return static_cast<std::int32_t>(draws);
+  }
+
+  std::vector<float> read_halves(const std::string& name, std::int64_t rows, std::int64_t columns,
+                                 double unit) const {
+    const std::vector<Half> halves = file_.read<Half>(name, {rows, columns});
+    std::vector<float> values(halves.size());
+    std::ranges::transform(halves, values.begin(),
+                           [&](Half half) { return static_cast<float>(to_float(half) * unit); });
+    return values;
+  }
+
+  void read_draw_biases(Model& model) const {
+    DrawBiases& biases = model.draw_biases;
+    biases.constants = file_.read<double>("constant_draws", {model.draws});
+    biases.users = read_halves("user_bias_draws", model.users.size(), model.draws, 1);
+    biases.items = read_halves("item_bias_draws", model.items.size(), model.draws, 1);
+    const auto finite = [](auto value) { return std::isfinite(value); };
+    if (std::ranges::all_of(biases.constants, finite) &&
+        std::ranges::all_of(biases.users, finite) && std::ranges::all_of(biases.items, finite)) {
+      return;
+    }
+    fail_model_content(place_, "has biases or constants of draws that are not finite");
   }
 
   /// Draws are halves and standardised, factors floats in the ratings' units.
   std::vector<float> read_factors(const std::string& side, const Model& model, std::int64_t rows,
                                   std::int32_t columns) const {
     if (!is_bayes(model.spec)) return file_.read<float>(side + "_factors", {rows, columns});
-    const std::vector<Half> halves = file_.read<Half>(side + "_draws", {rows, columns});
-    std::vector<float> factors(halves.size());
-    std::ranges::transform(halves, factors.begin(), [&](Half half) {
-      return static_cast<float>(to_float(half) * model.scale.factor_unit());
-    });
-    return factors;
+    return read_halves(side + "_draws", rows, columns, model.scale.factor_unit());
   }
 
   void read_side(const std::string& side, const Model& model, SideFactors& factors, IdIndex& ids,
@@ -347,9 +367,17 @@ void save_model(const Model& model, const std::string& path) {
   tensors.push_back(tensor_view<double>("deviation", {1}, deviation));
   std::optional<std::vector<Half>> user_draws;
   std::optional<std::vector<Half>> item_draws;
+  const std::vector<Half> user_biases = halves_of(model.draw_biases.users, 1);
+  const std::vector<Half> item_biases = halves_of(model.draw_biases.items, 1);
   if (is_bayes(model.spec)) {
-    user_draws = standardised_halves(model.factors.users, model.scale);
-    item_draws = standardised_halves(model.factors.items, model.scale);
+    user_draws = halves_of(model.factors.users.factors, model.scale.factor_unit());
+    item_draws = halves_of(model.factors.items.factors, model.scale.factor_unit());
+    tensors.push_back(
+        tensor_view<double>("constant_draws", {model.draws}, model.draw_biases.constants));
+    tensors.push_back(
+        tensor_view<Half>("user_bias_draws", {model.users.size(), model.draws}, user_biases));
+    tensors.push_back(
+        tensor_view<Half>("item_bias_draws", {model.items.size(), model.draws}, item_biases));
   }
   add_side("user", model.factors.users, user_draws, model.users, model.user_counts, tensors);
   add_side("item", model.factors.items, item_draws, model.items, model.item_counts, tensors);

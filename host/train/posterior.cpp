@@ -93,14 +93,17 @@ bool Posterior::is_kept() const {
 }
 
 void Posterior::keep(const CenteredDraw& draw) {
-  const auto copy = [&](const SideFactors& from, SideFactors& to) {
+  const auto copy = [&](const SideFactors& from, SideSums& sums) {
+    SideFactors& to = sums.kept;
+    sums.kept_biases.insert(sums.kept_biases.end(), from.biases.begin(), from.biases.end());
     if (to.rows == 0) to = SideFactors(from.rows, static_cast<std::int32_t>(rank_ * keep_));
     for (std::int64_t row = 0; row < from.rows; ++row) {
       std::copy_n(from.row(row), rank_, to.row(row) + std::int64_t{kept_} * rank_);
     }
   };
-  copy(draw.factors.users, users_.kept);
-  copy(draw.factors.items, items_.kept);
+  copy(draw.factors.users, users_);
+  copy(draw.factors.items, items_);
+  kept_constants_.push_back(draw.constant);
   ++kept_;
 }
 
@@ -157,6 +160,21 @@ SideFactors Posterior::mean_of(const SideSums& sums) const {
     mean.biases[index] = static_cast<float>(sums.biases[index] / static_cast<double>(draws_));
   }
   return mean;
+}
+
+DrawBiases Posterior::draw_biases() const {
+  const auto by_row = [&](const SideSums& sums) {
+    const std::size_t rows = sums.biases.size();
+    const auto kept = static_cast<std::size_t>(kept_);
+    std::vector<float> biases(rows * kept);
+    for (std::size_t draw = 0; draw < kept; ++draw) {
+      for (std::size_t row = 0; row < rows; ++row) {
+        biases[row * kept + draw] = rounded_to_half(sums.kept_biases[draw * rows + row]);
+      }
+    }
+    return biases;
+  };
+  return {kept_constants_, by_row(users_), by_row(items_)};
 }
 
 CenteredDraw Posterior::model_factors() const {

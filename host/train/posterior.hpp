@@ -53,6 +53,9 @@ class Posterior {
   /// biases and constant are means over every draw. Needs a draw that is kept.
   CenteredDraw model_factors() const;
 
+  /// Constant and biases of each draw that is kept.
+  DrawBiases draw_biases() const;
+
  private:
   /// Sums of scores, and of their squares, of each rating of a set.
   struct HeldOutSums {
@@ -61,7 +64,8 @@ class Posterior {
     std::vector<double> squares;
   };
   struct SideSums {
-    SideFactors kept;  // [rows, rank·keep]
+    SideFactors kept;                // [rows, rank·keep]
+    std::vector<float> kept_biases;  // [keep, rows]
     std::vector<double> biases;
   };
 
@@ -78,6 +82,7 @@ class Posterior {
   SideSums items_;
   std::int64_t draws_ = 0;
   std::int32_t kept_ = 0;
+  std::vector<double> kept_constants_;
   double constant_sum_ = 0;
   double dispersion_sum_ = 0;
 };

@@ -381,6 +381,7 @@ class Run {
     model.factors = to_rating_units(std::move(mean.factors), scale_);
     model.scale.score_mean = mean.constant;
     model.draws = kept.kept();
+    model.draw_biases = kept.draw_biases();
   }
 
   const Dataset& dataset_;

@@ -79,6 +79,36 @@ TEST(Bayes, ModelAnswersEveryCommand) {
   EXPECT_EQ(facts.at("features"), "implicit");
 }
 
+TEST(Bayes, IntervalsHoldTheShareOfRatingsThatEvaluateCounts) {
+  const TemporaryFolder folder;
+  const std::string out = folder.file("model");
+  const std::string ratings = ProblemFolder::shared().ratings();
+  ASSERT_EQ(run(sampling_arguments(60, {"--keep", "10", "--out", out})).code, 0);
+  const Tsv pairs(run({"predict", out, "--pairs", ratings, "--interval", "0.9"}).output);
+  const auto rated = lines_of(read_bytes(ratings));
+  double covered = 0;
+  for (std::size_t pair = 0; pair < pairs.rows(); ++pair) {
+    const double rating = std::stod(fields_of(rated[pair + 1], ',')[2]);
+    const double prediction = pairs.number(pair, "prediction");
+    EXPECT_LT(pairs.number(pair, "lower"), prediction);
+    EXPECT_GT(pairs.number(pair, "upper"), prediction);
+    covered += pairs.number(pair, "lower") <= rating && rating <= pairs.number(pair, "upper");
+  }
+  const std::string tables = run({"evaluate", out, "--test", ratings}).output;
+  const Tsv figures(tables.substr(tables.find("\n\n") + 2));
+  // Bounds are printed as floats: a rating on one may fall on either side.
+  EXPECT_NEAR(figures.number(figures.find("figure", "covered_90"), "value"),
+              covered / static_cast<double>(pairs.rows()), 1e-3);
+}
+
+TEST(Bayes, IntervalsOfAnotherModelAreRefused) {
+  const RunResult result = run({"predict", ProblemFolder::shared().model(), "--pairs",
+                                ProblemFolder::shared().ratings(), "--interval", "0.9"});
+  EXPECT_EQ(result.code, 64);
+  EXPECT_THAT(result.error, HasSubstr("--interval 0.9: the model is of --model als"));
+  EXPECT_THAT(result.error, HasSubstr("  help: train with --model bayes"));
+}
+
 TEST(Bayes, LogHasTheTracesOfEverySweep) {
   const TemporaryFolder folder;
   const std::string log = folder.file("log");

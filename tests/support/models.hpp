@@ -74,6 +74,16 @@ inline Model sample_model(const ModelShape& shape) {
   fill(model.factors.items.factors, RandomStream::item_start);
   fill(model.factors.items.biases, RandomStream::item_order);
   if (shape.draws > 0) {
+    for (std::int32_t draw = 0; draw < shape.draws; ++draw) {
+      model.draw_biases.constants.push_back(0.1 * draw - 0.2);
+    }
+    model.draw_biases.users.resize(static_cast<std::size_t>(shape.users * shape.draws));
+    model.draw_biases.items.resize(static_cast<std::size_t>(shape.items * shape.draws));
+    fill(model.draw_biases.users, RandomStream::gibbs_user_rows);
+    fill(model.draw_biases.items, RandomStream::gibbs_item_rows);
+    for (std::vector<float>* biases : {&model.draw_biases.users, &model.draw_biases.items}) {
+      for (float& bias : *biases) bias = rounded_to_half(bias);
+    }
     // Draws are halves in standardised units.
     for (SideFactors* side : {&model.factors.users, &model.factors.items}) {
       for (float& factor : side->factors) {

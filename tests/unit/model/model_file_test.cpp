@@ -47,6 +47,9 @@ void expect_same(const Model& left, const Model& right) {
   EXPECT_EQ(left.factors.items.factors, right.factors.items.factors);
   EXPECT_EQ(left.factors.items.biases, right.factors.items.biases);
   EXPECT_EQ(left.draws, right.draws);
+  EXPECT_EQ(left.draw_biases.constants, right.draw_biases.constants);
+  EXPECT_EQ(left.draw_biases.users, right.draw_biases.users);
+  EXPECT_EQ(left.draw_biases.items, right.draw_biases.items);
   EXPECT_EQ(left.mean_score(), right.mean_score());
   EXPECT_EQ(left.titles.bytes, right.titles.bytes);
   EXPECT_EQ(left.titles.offsets, right.titles.offsets);
@@ -99,13 +102,13 @@ TEST(ModelFile, KeepsTheOptionsOfBayes) {
   EXPECT_EQ(loaded.start_epochs, 3);
 }
 
-TEST(ModelFile, OfDrawsThatAreNoMultipleOfTheRankIsRefused) {
+TEST(ModelFile, OfDrawsThatAreNotThoseOfItsRankIsRefused) {
   const TemporaryFolder folder;
   save_model(sample_model({.rank = 3, .draws = 4}), folder.file("model"));
   testing::SafetensorsParts parts = take_apart(read_bytes(folder.file("model")));
   testing::set_field(parts, "alsatian.spec", "/rank", 5);
   std::ofstream(folder.file("other")) << testing::put_together(parts);
-  EXPECT_TRUE(fails_with(ExitCode::bad_data, "user_draws has 12 columns",
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "must be F16 [5,20]",
                          [&] { load_model(folder.file("other")); }));
 }
 
