@@ -126,8 +126,7 @@ void add_bayes_parts(const TrainingSizes& sizes, const ModelSpec& spec, WorkingP
     plan.parts.push_back({"feature_weights", doubled ? dense : sparse});
   }
   // As summed, as the model's, and in rating units.
-  plan.parts.push_back(
-      {"kept_draws", times(rows, times(std::int64_t{order} * bayes.keep, 3 * 4))});
+  plan.parts.push_back({"kept_draws", times(rows, times(std::int64_t{order} * bayes.keep, 3 * 4))});
   plan.parts.push_back({"sums_of_predictions", times(sizes.held_out, 16)});
 }
 

@@ -137,10 +137,11 @@ Interval interval_of(const Model& model, const Pairs& pairs, std::size_t pair,
                      const PredictOptions& options) {
   Interval interval = central_interval(
       PredictiveDistribution(model, pairs.users[pair], pairs.items[pair]), *options.interval);
-  if (options.clip) {
-    for (double* end : {&interval.lower, &interval.upper}) {
-      *end = std::clamp(*end, model.scale.lowest, model.scale.highest);
-    }
+  // Beyond the largest float there is no rating.
+  constexpr double largest = std::numeric_limits<float>::max();
+  for (double* end : {&interval.lower, &interval.upper}) {
+    *end = std::clamp(*end, options.clip ? model.scale.lowest : -largest,
+                      options.clip ? model.scale.highest : largest);
   }
   return interval;
 }

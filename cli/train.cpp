@@ -330,11 +330,18 @@ class TrainCommand {
     }
     if (!result.interrupted) return;
     log_.warning(fmt::format("stopped on request after epoch {}: {}", result.last.epoch,
-                             options_.out.empty()
-                                 ? "there was no --out, so nothing is saved"
-                                 : fmt::format("the model is in {}; --init {} goes on from there",
-                                               printable(options_.out), printable(options_.out))));
+                             options_.out.empty() ? "there was no --out, so nothing is saved"
+                                                  : what_is_saved(result.model)));
     throw Interrupted{stop_->signal()};
+  }
+
+  /// Of an interrupted training. Draws are no start for another chain.
+  std::string what_is_saved(const Model& model) const {
+    const std::string path = printable(options_.out);
+    return is_bayes(model.spec)
+               ? fmt::format("the model in {} is the mean of {}", path,
+                             counted(model.draws, "draw"))
+               : fmt::format("the model is in {}; --init {} goes on from there", path, path);
   }
 
   void say_what_was_measured(const Dataset& dataset, const TrainingResult& result) const {

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -85,6 +87,8 @@ TEST(Bayes, IntervalsHoldTheShareOfRatingsThatEvaluateCounts) {
   const std::string ratings = ProblemFolder::shared().ratings();
   ASSERT_EQ(run(sampling_arguments(60, {"--keep", "10", "--out", out})).code, 0);
   const Tsv pairs(run({"predict", out, "--pairs", ratings, "--interval", "0.9"}).output);
+  const Tsv clipped(
+      run({"predict", out, "--pairs", ratings, "--interval", "0.9", "--clip"}).output);
   const auto rated = lines_of(read_bytes(ratings));
   double covered = 0;
   for (std::size_t pair = 0; pair < pairs.rows(); ++pair) {
@@ -92,6 +96,7 @@ TEST(Bayes, IntervalsHoldTheShareOfRatingsThatEvaluateCounts) {
     const double prediction = pairs.number(pair, "prediction");
     EXPECT_LT(pairs.number(pair, "lower"), prediction);
     EXPECT_GT(pairs.number(pair, "upper"), prediction);
+    EXPECT_EQ(clipped.number(pair, "upper"), std::min(5.0, pairs.number(pair, "upper")));
     covered += pairs.number(pair, "lower") <= rating && rating <= pairs.number(pair, "upper");
   }
   const std::string tables = run({"evaluate", out, "--test", ratings}).output;
@@ -166,6 +171,22 @@ TEST(Bayes, PlansItsMemoryAndRefusesWhatDoesNotFit) {
   const RunResult result = run(sampling_arguments(6, {"--max-memory", "600000"}));
   EXPECT_EQ(result.code, 71);
   EXPECT_THAT(result.error, HasSubstr("--max-memory allows"));
+}
+
+TEST(Bayes, StoppedOnRequestSavesTheDrawsThatItHas) {
+  const TemporaryFolder folder;
+  const std::string out = folder.file("model");
+  RunOptions options;
+  options.signal = SIGTERM;
+  options.signal_after = "epoch    ";
+  const RunResult result =
+      run(sampling_arguments(1'000'000, {"--evaluate-every", "1000", "--out", out}), options);
+  ASSERT_FALSE(result.timed_out) << result.error.substr(0, 2000);
+  EXPECT_EQ(result.signal, SIGTERM);
+  EXPECT_THAT(result.error, HasSubstr("is the mean of 1 draw"));
+  EXPECT_THAT(result.error, Not(HasSubstr("--init")));
+  const auto facts = nlohmann::json::parse(run({"inspect", out, "--format", "jsonl"}).output);
+  EXPECT_EQ(facts.at("draws"), 1);
 }
 
 TEST(Bayes, WithoutFeaturesHasNoWeights) {
