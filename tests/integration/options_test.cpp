@@ -140,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{train + "--k", 64, "--k: has no value", "--help"},
         Refusal{train + "--k= --epochs 3", 64, "--k: has no value after =", "--help"},
         Refusal{train + "--quiet=no", 64, "--quiet: takes no value, but has \"no\"", "leave out"},
-        Refusal{train + "--model sls", 64, "--model sls: must be one of als, mle, ls",
+        Refusal{train + "--model sls", 64, "--model sls: must be one of als, mle, ls, bayes",
                 "did you mean --model als?"},
         Refusal{train + "--updates locked", 64, "--updates locked: must be one of blocks, hogwild",
                 "try --updates blocks"},
