@@ -48,6 +48,8 @@ Json to_json(const EpochStats& stats, const std::vector<std::string>& test_names
   put(line, "sigma", stats.sigma);
   put(line, "user_weight_precision", stats.user_weight_precision);
   put(line, "item_weight_precision", stats.item_weight_precision);
+  if (stats.user_weight_steps > 0) line["user_weight_steps"] = stats.user_weight_steps;
+  if (stats.item_weight_steps > 0) line["item_weight_steps"] = stats.item_weight_steps;
   if (stats.sigma) line["draws"] = stats.draws;
   put(line, "objective", stats.objective);
   put(line, "train_rmse", stats.train_rmse);

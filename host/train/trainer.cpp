@@ -204,6 +204,8 @@ class Run {
     if (bayes.features != Features::none) {
       stats_.user_weight_precision = report.user_weight_precision;
       stats_.item_weight_precision = report.item_weight_precision;
+      stats_.user_weight_steps = report.user_weight_steps;
+      stats_.item_weight_steps = report.item_weight_steps;
     }
     noise_precision_ = report.noise_precision;
     if (epoch > bayes.burn_in) posterior_->add(last_draw(), noise_precision_);

@@ -24,6 +24,8 @@ struct EpochStats {
   std::optional<double> sigma;                  // 1/√α, in the rating's units
   std::optional<double> user_weight_precision;  // λ_B, where there are features
   std::optional<double> item_weight_precision;
+  int user_weight_steps = 0;  // of conjugate gradients, 0 where B was solved otherwise
+  int item_weight_steps = 0;
   std::int64_t draws = 0;               // after burn-in
   std::vector<double> test_covered_90;  // share of test ratings inside central 90 % intervals
   std::optional<double> objective;

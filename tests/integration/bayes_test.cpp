@@ -122,7 +122,8 @@ TEST(Bayes, LogHasTheTracesOfEverySweep) {
   ASSERT_EQ(lines.size(), 6U);
   for (std::size_t line = 0; line < lines.size(); ++line) {
     const auto object = nlohmann::json::parse(lines[line]);
-    for (const char* trace : {"sigma", "user_weight_precision", "item_weight_precision"}) {
+    for (const char* trace : {"sigma", "user_weight_precision", "item_weight_precision",
+                              "user_weight_steps", "item_weight_steps"}) {
       EXPECT_GT(object.at(trace).get<double>(), 0);
     }
     EXPECT_EQ(object.at("draws").get<int>(), line < 2 ? 0 : static_cast<int>(line) - 1);
