@@ -88,6 +88,7 @@ ProblemOptions problem_options(const ModelSpec& spec, const DeviceOptions& devic
 /// larger penalty is no remedy there, as it is for als and ls.
 std::string remedy(const Algorithm& algorithm) {
   const auto* mle = std::get_if<Mle>(&algorithm);
+  if (std::holds_alternative<Bayes>(algorithm)) return "check the ratings for extreme values";
   if (mle == nullptr) return "raise --reg, or check the ratings for extreme values";
   return mle->optimizer == Optimizer::adagrad
              ? "lower --lr; where --reg or --reg-bias is large, lower that too"
