@@ -36,6 +36,19 @@ TEST(Cuda, IsListedByVersion) {
   EXPECT_THAT(result.output, HasSubstr("cuda               stand-in, 1 GB\n"));
 }
 
+TEST(Cuda, HasNoKernelsForBayesWhichAutoTrainsOnTheCpu) {
+  const std::vector<std::string> arguments = {
+      "train", "--data", ProblemFolder::shared().ratings(), "--model", "bayes", "--epochs", "2",
+      "--k",   "3"};
+  const RunResult refused = run_with_module(with(arguments, {"--device", "cuda"}));
+  EXPECT_EQ(refused.code, 64);
+  EXPECT_THAT(refused.error, HasSubstr("there are no kernels for --model bayes yet"));
+  EXPECT_THAT(refused.error, HasSubstr("  help: use --device cpu"));
+  const RunResult trained = run_with_module(with(arguments, {"--device", "auto"}));
+  EXPECT_EQ(trained.code, 0) << trained.error;
+  EXPECT_THAT(trained.error, HasSubstr("device   cpu ("));
+}
+
 TEST(Cuda, TrainsToTheErrorOfTheCpu) {
   const std::vector<std::string> arguments = {
       "train", "--data", ProblemFolder::shared().ratings(), "--holdout", "0.1", "--epochs", "2",
