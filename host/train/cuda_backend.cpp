@@ -389,10 +389,9 @@ std::optional<Error> vendor_refusal(const AlsatianCudaTable& table, std::int32_t
 std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpec& spec) {
   const auto* als = std::get_if<Als>(&spec.algorithm);
   const bool iterative = als != nullptr && als->solver == Solver::conjugate_gradient;
-  const std::int32_t most =
-      is_bayes(spec) ? -1
-      : iterative    ? table.largest_iterative_rank
-                     : table.largest_rank[to_algorithm(spec.algorithm)];
+  const std::int32_t most = is_bayes(spec) ? -1
+                            : iterative    ? table.largest_iterative_rank
+                                           : table.largest_rank[to_algorithm(spec.algorithm)];
   if (most < 0) {
     return Error(
         ExitCode::usage, "--device cuda",

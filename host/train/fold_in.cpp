@@ -49,6 +49,12 @@ struct FoldIn::Equations {
 
 FoldIn::FoldIn(const Model& model, std::vector<OwnRating> ratings)
     : model_(model), ratings_(std::move(ratings)), equations_(std::make_unique<Equations>()) {
+  if (is_bayes(model.spec)) {
+    throw Error(ExitCode::usage, "--model bayes",
+                "rows for new ratings are not drawn: the model holds draws of those it was trained "
+                "on",
+                "use a model trained with --model als");
+  }
   const auto count = static_cast<std::int64_t>(ratings_.size());
   const std::vector<std::int64_t> offsets{0, count};
   std::vector<std::int32_t> columns(ratings_.size());

@@ -21,7 +21,8 @@ struct OwnRating {
 ///   A w = Σ_j z_j (r_j − μ − c_j),  A = Σ_j z_j z_jᵀ + s(n)·diag(λ, …, λ, λ_b),  z = [q; 1]
 class FoldIn {
  public:
-  /// Throws Error 64 unless the model's likelihood is Gaussian. Keeps a reference to the model.
+  /// Throws Error 64 for draws of `bayes`, and unless the model's likelihood is Gaussian. Keeps a
+  /// reference to the model.
   FoldIn(const Model& model, std::vector<OwnRating> ratings);
   ~FoldIn();
 

@@ -113,6 +113,15 @@ TEST(FoldIn, WithoutRatingsPredictsWhatIsKnownOfTheItem) {
               3.5 + trained.model.factors.items.biases[2], 1e-6);
 }
 
+TEST(FoldIn, RefusesDrawsOfBayes) {
+  Trained trained(testing::spec_of(Als{}, 4));
+  trained.model.spec.algorithm = Bayes{};
+  const auto error = testing::error_of([&] { FoldIn(trained.model, {{0, 1.0F}}); });
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ExitCode::usage);
+  EXPECT_EQ(error->place(), "--model bayes");
+}
+
 TEST(FoldIn, RefusesOtherLikelihoods) {
   Trained trained(testing::spec_of(Als{}, 4));
   trained.model.spec.likelihood = Bernoulli{};
