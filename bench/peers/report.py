@@ -1,0 +1,143 @@
+"""The table (Markdown), the figures (JSON) and the plot (SVG) of a benchmark.
+
+Every number of the table is computed from the runs in the JSON by figures.py; none is typed in.
+"""
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+
+from peers.figures import (Run, best_reg, best_rmse, cpu_seconds_to, fewer_times, ladder, median_of,
+                           seconds_per_epoch)
+from peers.systems import SYSTEMS, System, system_of
+
+OURS = ("alsatian-als", "alsatian-mle")
+
+
+def text(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def table_row(system: System, runs: list[Run], version: str) -> str:
+    reg = best_reg(runs)
+    peak = max(run.peak_bytes for run in runs) / 2 ** 20
+    cells = [system.label, version, text(median_of(runs, "load_wall_seconds"), ".2f"),
+             text(median_of(runs, "load_cpu_seconds"), ".2f"),
+             text(seconds_per_epoch(runs, reg, "fit_wall_seconds"), ".3f"),
+             text(seconds_per_epoch(runs, reg, "fit_cpu_seconds"), ".3f"),
+             text(best_rmse(runs), ".4f"), f"{reg:g}" if system.rates else "", f"{peak:.0f}"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def systems_table(measured: dict[str, list[Run]], versions: dict[str, str]) -> list[str]:
+    lines = ["| system | version | load s | load CPU s | s/epoch | CPU s/epoch | best test RMSE "
+             "| at λ | peak MiB |", "|---|---|---|---|---|---|---|---|---|"]
+    return lines + [table_row(system_of(name), runs, versions[name])
+                    for name, runs in measured.items()]
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """CPU seconds to a peer's own best test RMSE: the peer's, and ours by model."""
+    peer: str
+    target: float
+    peer_seconds: float
+    our_seconds: dict[str, float | None]
+
+
+def comparisons(measured: dict[str, list[Run]]) -> list[Comparison]:
+    """One for every peer that predicts ratings."""
+    points = {name: ladder(runs, best_reg(runs)) for name, runs in measured.items()}
+    result = []
+    for name in measured:
+        if name in OURS or not points[name]:
+            continue
+        target = min(point.test_rmse for point in points[name])
+        seconds = cpu_seconds_to(points[name], target)
+        assert seconds is not None  # the target is one of its points
+        result.append(Comparison(name, target, seconds,
+                                 {own: cpu_seconds_to(points[own], target)
+                                  for own in OURS if own in points}))
+    return result
+
+
+def comparison_table(found: list[Comparison]) -> list[str]:
+    lines = ["| to the best test RMSE of | which is | its CPU s | alsatian als CPU s | times fewer "
+             "| alsatian mle CPU s | times fewer |", "|---|---|---|---|---|---|---|"]
+    for one in found:
+        cells = [system_of(one.peer).label, f"{one.target:.4f}", f"{one.peer_seconds:.2f}"]
+        for own in OURS:
+            seconds = one.our_seconds.get(own)
+            times = fewer_times(one.peer_seconds, seconds)
+            cells += ["not reached" if seconds is None else f"{seconds:.2f}", text(times, ".1f")]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def recommend_lines(measured: dict[str, list[Run]]) -> list[str]:
+    parts = [f"{system_of(name).label} {median_of(runs, 'recommend_cpu_seconds'):.2f}"
+             for name, runs in measured.items()
+             if median_of(runs, "recommend_cpu_seconds") is not None and name != OURS[1]]
+    return ["", "The best 100 unseen items of every user, CPU s (alsatian's with reading model and "
+            "ratings and printing): " + ", ".join(parts) + "."] if parts else []
+
+
+def markdown(facts: dict, results: list[dict]) -> str:
+    """facts: machine, commit and so on; results: data, rank and the runs by system."""
+    lines = ["# alsatian and its peers on a CPU", "",
+             f"{facts['cpu']}, {facts['threads']} threads of {facts['cores']} cores; commit "
+             f"{facts['commit'][:12]}{' (dirty)' if facts['dirty'] else ''}, {facts['date']}; "
+             f"`{facts['command']}`", "", facts["note"], ""]
+    for result in results:
+        lines += [f"## {result['data']}, k = {result['rank']}", "",
+                  *systems_table(result["runs"], facts["versions"]), "",
+                  *comparison_table(comparisons(result["runs"])),
+                  *recommend_lines(result["runs"]), ""]
+    lines += ["## What was tried", "", "| system | λ | epochs | what λ is |", "|---|---|---|---|"]
+    lines += [f"| {system.label} | {', '.join(f'{reg:g}' for reg in system.grid)} | "
+              f"{', '.join(map(str, system.ladder))} | {system.meaning} |" for system in SYSTEMS]
+    if facts["missing"]:
+        lines += ["", "Not measured:", ""]
+        lines += [f"- {system_of(name).label}: {why}" for name, why in facts["missing"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def plot(results: list[dict], path: pathlib.Path) -> None:
+    """Test RMSE against CPU seconds, a panel for each data set and rank, a line for each system."""
+    import matplotlib
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "alsatian"
+    from matplotlib import pyplot
+
+    columns = min(2, len(results))
+    rows = -(-len(results) // columns)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(6 * columns, 4 * rows), squeeze=False)
+    for axis in axes.flat[len(results):]:
+        axis.axis("off")
+    for axis, result in zip(axes.flat, results):
+        best = min(best_rmse(runs) or 9 for runs in result["runs"].values())
+        for number, (name, runs) in enumerate(result["runs"].items()):
+            points = ladder(runs, best_reg(runs))
+            if points:
+                axis.plot([point.cpu_seconds for point in points],
+                          [point.test_rmse for point in points], marker="o", markersize=3,
+                          linewidth=2.2 if name in OURS else 1.2, color=f"C{number}",
+                          label=system_of(name).label)
+        axis.set(xscale="log", ylim=(best - .004, best + .09), xlabel="CPU seconds of training",
+                 ylabel="test RMSE", title=f"{result['data']}, k = {result['rank']}")
+        axis.grid(alpha=.3)
+        axis.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def write(facts: dict, results: list[dict], folder: pathlib.Path) -> None:
+    """Writes peers.md, peers.json and peers.svg."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = [result | {"runs": {name: [dataclasses.asdict(run) for run in runs]
+                                for name, runs in result["runs"].items()}} for result in results]
+    (folder / "peers.json").write_text(
+        json.dumps(facts | {"results": plain}, indent=1, ensure_ascii=False) + "\n")
+    (folder / "peers.md").write_text(markdown(facts, results))
+    plot(results, folder / "peers.svg")
