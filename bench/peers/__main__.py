@@ -20,14 +20,14 @@ from peers.runner import Bench, TestSet
 from peers.splits import ROOT, make_split, source_of
 from peers.systems import System, system_of
 
-NOTE = ("Every run is a process of its own, systems alternating; each number of epochs is trained "
-        "from the start; medians of {repeats} repeats. CPU s: user and system time of all threads. "
-        "Fit: the call of fit() for the peers; for alsatian all of `train` beyond reading "
-        "(`--dry-run`), so with its start, its biases-only baseline, its errors and the model "
-        "file. Seconds per epoch: the slope between the fewest and the most epochs. RMSE: numpy, from the "
-        "saved factors, all test rows, unclipped; λ chosen by it, from as many values for each "
-        "system. Threads: BLAS has one inside a system's own threads, OpenMP waits passively. "
-        "{disturbed}")
+NOTE = (
+    "Every run is a process of its own, systems alternating; each number of epochs is trained from "
+    "the start; medians of {repeats} repeats. CPU s: user and system time of all threads. Fit: the "
+    "call of fit() for the peers; for alsatian all of `train` beyond reading (`--dry-run`), so "
+    "with its start, its biases-only baseline, its errors and the model file. Seconds per epoch: "
+    "the slope between the fewest and the most epochs. RMSE: numpy, from the saved factors, all "
+    "test rows, unclipped; λ chosen by it, from as many values for each system. Threads: BLAS has "
+    "one inside a system's own threads, OpenMP waits passively. {disturbed}")
 DISTURBED = ("Other work ran on the same cores: wall time was disturbed, CPU time is the figure "
              "that counts.")
 
