@@ -20,24 +20,13 @@ from peers.runner import Bench, TestSet
 from peers.splits import ROOT, make_split, source_of
 from peers.systems import System, system_of
 
-NOTE = (
-    "Every run is a process of its own, systems alternating; each number of epochs is trained from "
-    "the start; medians of {repeats} repeats. CPU s: user and system time of all threads. Fit: the "
-    "call of fit() for the peers; for alsatian all of `train` beyond reading (`--dry-run`), so "
-    "with its start, its biases-only baseline, its errors and the model file. Seconds per epoch: "
-    "the slope between the fewest and the most epochs. RMSE: numpy, from the saved factors, all "
-    "test rows, unclipped; λ chosen by it, from as many values for each system. Threads: BLAS has "
-    "one inside a system's own threads, OpenMP waits passively. {disturbed}")
-DISTURBED = ("Other work ran on the same cores: wall time was disturbed, CPU time is the figure "
-             "that counts.")
-
 
 def git(*command: str) -> str:
     return subprocess.run(["git", *command], cwd=ROOT, capture_output=True,
                           text=True).stdout.strip()
 
 
-def facts_of(options: Options, missing: dict[str, str], versions: dict[str, str]) -> dict:
+def facts_of(options: Options, missing: dict[str, str], versions: dict[str, str]) -> report.Facts:
     """What the results say of themselves, as it is when the runs begin."""
     cpu = re.search("model name\\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     return {"command": options.command, "date": datetime.date.today().isoformat(),
@@ -47,9 +36,7 @@ def facts_of(options: Options, missing: dict[str, str], versions: dict[str, str]
             "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
             "python": platform.python_version(), "threads": options.threads,
             "repeats": options.repeats, "seed": options.seed, "versions": versions,
-            "missing": missing,
-            "note": NOTE.format(repeats=options.repeats,
-                                disturbed=DISTURBED if options.disturbed else "").strip()}
+            "missing": missing, "disturbed": options.disturbed}
 
 
 def versions_of(systems: list[System], program: pathlib.Path) -> dict[str, str]:
@@ -60,16 +47,15 @@ def versions_of(systems: list[System], program: pathlib.Path) -> dict[str, str]:
             for system in systems}
 
 
-def main() -> None:
-    options = parse()
+def measure(options: Options) -> None:
+    """Runs everything that the options name and writes the results after every rank."""
     missing = json.loads(os.environ.get("ALSATIAN_PEERS_MISSING", "{}"))
     systems = [system_of(name) for name in options.systems]
     lacking = {system.name: missing[system.package] for system in systems
                if system.package in missing}
     systems = [system for system in systems if system.name not in lacking]
-    versions = versions_of(systems, options.program)
-    facts = facts_of(options, lacking, versions)
-    results = []
+    facts = facts_of(options, lacking, versions_of(systems, options.program))
+    results: list[report.Result] = []
     with tempfile.TemporaryDirectory(prefix="bench-peers-") as name:
         work = pathlib.Path(name)
         for data in options.data_sets:
@@ -86,7 +72,15 @@ def main() -> None:
                                      for name, why in bench.failures.items()}
                 results.append({"data": data, "rank": rank, "runs": runs})
                 # After every rank: what is measured is kept if a later one is interrupted.
-                report.write(facts, results, options.out)
+                report.write([facts], results, options.out)
+
+
+def main() -> None:
+    options = parse()
+    if options.merge:
+        report.write(*report.merge(options.merge), options.out)
+    else:
+        measure(options)
     print((options.out / "peers.md").read_text(), end="")
 
 

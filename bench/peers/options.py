@@ -36,6 +36,7 @@ class Options:
     program: pathlib.Path
     out: pathlib.Path
     disturbed: bool
+    merge: list[pathlib.Path]
     command: str
 
     @staticmethod
@@ -72,6 +73,8 @@ def parser() -> Parser:
                         help=f"of {' '.join(NAMES)} [default all]")
     result.add_argument("--disturbed", action="store_true",
                         help="say in the results that other work ran on the same cores")
+    result.add_argument("--merge", nargs="+", type=pathlib.Path, metavar="FOLDER", default=[],
+                        help="measure nothing; make one table of what earlier runs wrote there")
     result.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
                         default=ROOT / "bench" / "results" / "peers")
     result.add_argument("--program", type=pathlib.Path, metavar="FILE",
@@ -87,7 +90,11 @@ def parse(arguments: list[str] | None = None) -> Options:
     program = given.program.resolve()
     if not program.exists():
         Options.refuse(66, f"--program {given.program}: is not there", "build it with scripts/demo")
+    for folder in given.merge:
+        if not (folder / "peers.json").exists():
+            Options.refuse(66, f"--merge {folder}: has no peers.json",
+                           "name the --out folders of earlier runs")
     return Options(**{name: getattr(given, name) or usual for name, usual in chosen.items()},
                    threads=given.threads, seed=given.seed, systems=given.systems, program=program,
-                   out=given.out.resolve(), disturbed=given.disturbed,
+                   out=given.out.resolve(), disturbed=given.disturbed, merge=given.merge,
                    command=shlex.join(["scripts/bench-peers", *words]))

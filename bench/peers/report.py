@@ -7,12 +7,30 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 from peers.figures import (Run, best_reg, best_rmse, cpu_seconds_to, fewer_times, ladder, median_of,
                            seconds_per_epoch)
 from peers.systems import SYSTEMS, System, system_of
 
 OURS = ("alsatian-als", "alsatian-mle")
+Facts = dict[str, Any]   # of one command: machine, commit, date, versions and so on
+Result = dict[str, Any]  # data, rank, and the runs by system
+
+NOTE = """\
+Every run is a process of its own, systems alternating; each number of epochs is trained from the \
+start. CPU s: user and system time of all threads. A fit is the call of fit() for the peers; for \
+alsatian all of `train` beyond reading (`--dry-run`), so with its start, the error of the last \
+epoch on the training part and the model file. Seconds per epoch: the slope between the fewest and \
+the most epochs. CPU s to an error: medians of the fits of the best λ, a straight line between \
+two numbers of epochs. RMSE: numpy, from the saved factors, all test rows, unclipped; λ chosen by it, \
+from as many values for each system. Peak: resident memory of the largest fit, with the \
+interpreter; Spark's with its Java. Threads: BLAS has one inside a system's own threads, OpenMP \
+waits passively.\
+"""
+DISTURBED = ("Other work ran on the same cores: wall time was disturbed, CPU time is the figure "
+             "that counts.")
 
 
 def text(value: float | None, form: str) -> str:
@@ -83,27 +101,39 @@ def recommend_lines(measured: dict[str, list[Run]]) -> list[str]:
             "ratings and printing): " + ", ".join(parts) + "."] if parts else []
 
 
-def markdown(facts: dict, results: list[dict]) -> str:
-    """facts: machine, commit and so on; results: data, rank and the runs by system."""
-    lines = ["# alsatian and its peers on a CPU", "",
-             f"{facts['cpu']}, {facts['threads']} threads of {facts['cores']} cores; commit "
-             f"{facts['commit'][:12]}{' (dirty)' if facts['dirty'] else ''}, {facts['date']}; "
-             f"`{facts['command']}`", "", facts["note"], ""]
+def command_lines(parts: Sequence[Facts]) -> list[str]:
+    return [f"- `{part['command']}`: {part['cpu']}, {part['threads']} threads of {part['cores']} "
+            f"cores; {part['repeats']} repeats; commit {part['commit'][:12]}"
+            f"{' (dirty)' if part['dirty'] else ''}, {part['date']}" for part in parts]
+
+
+def tried_lines() -> list[str]:
+    head = ["## What was tried", "", "| system | λ | epochs | what λ is |", "|---|---|---|---|"]
+    return head + [
+        f"| {system.label} | {', '.join(f'{reg:g}' for reg in system.grid)} | "
+        f"{', '.join(map(str, system.ladder))} | {system.meaning} |" for system in SYSTEMS]
+
+
+def markdown(parts: Sequence[Facts], results: Sequence[Result]) -> str:
+    """The whole table file; parts: one for each command that results come from."""
+    versions = {name: version for part in parts for name, version in part["versions"].items()}
+    disturbed = any(part["disturbed"] for part in parts)
+    lines = ["# alsatian and its peers on a CPU", "", *command_lines(parts), "", NOTE, "",
+             *([DISTURBED, ""] if disturbed else [])]
     for result in results:
         lines += [f"## {result['data']}, k = {result['rank']}", "",
-                  *systems_table(result["runs"], facts["versions"]), "",
+                  *systems_table(result["runs"], versions), "",
                   *comparison_table(comparisons(result["runs"])),
                   *recommend_lines(result["runs"]), ""]
-    lines += ["## What was tried", "", "| system | λ | epochs | what λ is |", "|---|---|---|---|"]
-    lines += [f"| {system.label} | {', '.join(f'{reg:g}' for reg in system.grid)} | "
-              f"{', '.join(map(str, system.ladder))} | {system.meaning} |" for system in SYSTEMS]
-    if facts["missing"]:
+    lines += tried_lines()
+    missing = {name: why for part in parts for name, why in part["missing"].items()}
+    if missing:
         lines += ["", "Not measured:", ""]
-        lines += [f"- {system_of(name).label}: {why}" for name, why in facts["missing"].items()]
+        lines += [f"- {system_of(name).label}: {why}" for name, why in missing.items()]
     return "\n".join(lines) + "\n"
 
 
-def plot(results: list[dict], path: pathlib.Path) -> None:
+def plot(results: Sequence[Result], path: pathlib.Path) -> None:
     """Test RMSE against CPU seconds, a panel for each data set and rank, a line for each system."""
     import matplotlib
     matplotlib.use("svg")
@@ -132,12 +162,29 @@ def plot(results: list[dict], path: pathlib.Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def write(facts: dict, results: list[dict], folder: pathlib.Path) -> None:
+def merge(folders: Sequence[pathlib.Path]) -> tuple[list[Facts], list[Result]]:
+    """What several commands measured, as one; of a system measured twice the first folder's."""
+    parts: list[Facts] = []
+    runs: dict[tuple[str, int], dict[str, list[Run]]] = {}
+    for folder in folders:
+        file = json.loads((folder / "peers.json").read_text())
+        parts += file["commands"]
+        for result in file["results"]:
+            own = runs.setdefault((result["data"], result["rank"]), {})
+            for name, entries in result["runs"].items():
+                own.setdefault(name, [Run(**entry) for entry in entries])
+    order = [system.name for system in SYSTEMS]
+    return parts, [{"data": data, "rank": rank,
+                    "runs": dict(sorted(own.items(), key=lambda entry: order.index(entry[0])))}
+                   for (data, rank), own in sorted(runs.items(), key=lambda entry: entry[0])]
+
+
+def write(parts: Sequence[Facts], results: Sequence[Result], folder: pathlib.Path) -> None:
     """Writes peers.md, peers.json and peers.svg."""
     folder.mkdir(parents=True, exist_ok=True)
     plain = [result | {"runs": {name: [dataclasses.asdict(run) for run in runs]
                                 for name, runs in result["runs"].items()}} for result in results]
     (folder / "peers.json").write_text(
-        json.dumps(facts | {"results": plain}, indent=1, ensure_ascii=False) + "\n")
-    (folder / "peers.md").write_text(markdown(facts, results))
+        json.dumps({"commands": parts, "results": plain}, indent=1, ensure_ascii=False) + "\n")
+    (folder / "peers.md").write_text(markdown(parts, results))
     plot(results, folder / "peers.svg")
