@@ -24,8 +24,8 @@ start. CPU s: user and system time of all threads. A fit is the call of fit() fo
 alsatian all of `train` beyond reading (`--dry-run`), so with its start, the error of the last \
 epoch on the training part and the model file. Seconds per epoch: the slope between the fewest and \
 the most epochs. CPU s to an error: medians of the fits of the best λ, a straight line between \
-two numbers of epochs. RMSE: numpy, from the saved factors, all test rows, unclipped; λ chosen by it, \
-from as many values for each system. Peak: resident memory of the largest fit, with the \
+two numbers of epochs. RMSE: numpy, from the saved factors, all test rows, unclipped; λ chosen by \
+it after the most epochs, from as many values for each system. Peak: resident memory of the largest fit, with the \
 interpreter; Spark's with its Java. Threads: BLAS has one inside a system's own threads, OpenMP \
 waits passively.\
 """
@@ -37,6 +37,15 @@ def text(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
 
 
+def reg_text(system: System, runs: list[Run]) -> str:
+    """The best λ among those tried; marked where it is the smallest or the largest of them."""
+    if not system.rates:
+        return ""
+    best, tried = best_reg(runs), sorted({run.reg for run in runs})
+    edge = " (edge)" if best in (tried[0], tried[-1]) and len(tried) > 1 else ""
+    return f"{best:g}{edge} of {', '.join(f'{reg:g}' for reg in tried)}"
+
+
 def table_row(system: System, runs: list[Run], version: str) -> str:
     reg = best_reg(runs)
     peak = max(run.peak_bytes for run in runs) / 2 ** 20
@@ -44,7 +53,7 @@ def table_row(system: System, runs: list[Run], version: str) -> str:
              text(median_of(runs, "load_cpu_seconds"), ".2f"),
              text(seconds_per_epoch(runs, reg, "fit_wall_seconds"), ".3f"),
              text(seconds_per_epoch(runs, reg, "fit_cpu_seconds"), ".3f"),
-             text(best_rmse(runs), ".4f"), f"{reg:g}" if system.rates else "", f"{peak:.0f}"]
+             text(best_rmse(runs), ".4f"), reg_text(system, runs), f"{peak:.0f}"]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -108,10 +117,9 @@ def command_lines(parts: Sequence[Facts]) -> list[str]:
 
 
 def tried_lines() -> list[str]:
-    head = ["## What was tried", "", "| system | λ | epochs | what λ is |", "|---|---|---|---|"]
-    return head + [
-        f"| {system.label} | {', '.join(f'{reg:g}' for reg in system.grid)} | "
-        f"{', '.join(map(str, system.ladder))} | {system.meaning} |" for system in SYSTEMS]
+    head = ["## What was tried", "", "| system | epochs | what λ is |", "|---|---|---|"]
+    return head + [f"| {system.label} | {', '.join(map(str, system.ladder))} | {system.meaning} |"
+                   for system in SYSTEMS]
 
 
 def markdown(parts: Sequence[Facts], results: Sequence[Result]) -> str:

@@ -31,21 +31,21 @@ class System:
 
 
 SYSTEMS = (
-    System("alsatian-als", "alsatian als", None, (0.9, 1.2, 1.5), LADDER_OF_SOLVES,
+    System("alsatian-als", "alsatian als", None, (0.7, 0.9, 1.2, 1.5), LADDER_OF_SOLVES,
            "--reg λ, --reg-bias 0.75 λ, --reg-scaling 0.5"),
-    System("alsatian-mle", "alsatian mle", None, (0.9, 1.2, 1.5), LADDER_OF_STEPS,
+    System("alsatian-mle", "alsatian mle", None, (0.7, 0.9, 1.2, 1.5), LADDER_OF_STEPS,
            "--reg λ, --reg-bias 0.75 λ, --reg-scaling 0.5"),
-    System("cmfrec", "cmfrec ALS-CG", "cmfrec", (9, 13, 18), (1, 3, 6, 10, 20),
+    System("cmfrec", "cmfrec ALS-CG", "cmfrec", (9, 13, 18, 25), (1, 3, 6, 10, 20),
            "λ of factors unscaled, 0.3 λ of biases; its default solver"),
-    System("libmf", "LIBMF", "libmf", (0.03, 0.05, 0.08), (5, 10, 20, 40, 80),
+    System("libmf", "LIBMF", "libmf", (0.03, 0.05, 0.08, 0.12), (5, 10, 20, 40, 80),
            "lambda_p2 = lambda_q2 = λ, eta 0.1"),
-    System("surprise", "Surprise SVD", "scikit-surprise", (0.03, 0.05, 0.08), (2, 5, 10, 20, 40),
-           "reg_all λ, lr_all 0.01"),
-    System("lenskit", "LensKit BiasedMF", "lenskit", (0.05, 0.1, 0.2), (1, 2, 5, 10, 20),
+    System("surprise", "Surprise SVD", "scikit-surprise", (0.03, 0.05, 0.08, 0.12),
+           (2, 5, 10, 20, 40), "reg_all λ, lr_all 0.01"),
+    System("lenskit", "LensKit BiasedMF", "lenskit", (0.03, 0.05, 0.1, 0.2), (1, 2, 5, 10, 20),
            "regularization λ"),
-    System("spark", "Spark ALS", "pyspark", (0.04, 0.06, 0.1), (2, 5, 10),
+    System("spark", "Spark ALS", "pyspark", (0.03, 0.04, 0.06, 0.1), (2, 5, 10),
            "regParam λ, no biases"),
-    System("implicit", "implicit ALS-CG", "implicit", (0.01, 0.1, 1), (1, 15),
+    System("implicit", "implicit ALS-CG", "implicit", (0.001, 0.01, 0.1, 1), (1, 15),
            "no ratings are predicted: times alone", rates=False),
 )
 NAMES = tuple(system.name for system in SYSTEMS)
