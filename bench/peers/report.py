@@ -25,9 +25,9 @@ alsatian all of `train` beyond reading (`--dry-run`), so with its start, the err
 epoch on the training part and the model file. Seconds per epoch: the slope between the fewest and \
 the most epochs. CPU s to an error: medians of the fits of the best λ, a straight line between \
 two numbers of epochs. RMSE: numpy, from the saved factors, all test rows, unclipped; λ chosen by \
-it after the most epochs, from as many values for each system. Peak: resident memory of the largest fit, with the \
-interpreter; Spark's with its Java. Threads: BLAS has one inside a system's own threads, OpenMP \
-waits passively.\
+it after the most epochs, from as many values for each system. Peak: resident memory of the \
+largest fit, with the interpreter; Spark's with its Java. Threads: BLAS has one inside a system's \
+own threads, OpenMP waits passively.\
 """
 DISTURBED = ("Other work ran on the same cores: wall time was disturbed, CPU time is the figure "
              "that counts.")
@@ -145,7 +145,8 @@ def plot(results: Sequence[Result], path: pathlib.Path) -> None:
     """Test RMSE against CPU seconds, a panel for each data set and rank, a line for each system."""
     import matplotlib
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "alsatian"
+    # Text as text, and the same figures the same file.
+    matplotlib.rcParams.update({"svg.hashsalt": "alsatian", "svg.fonttype": "none"})
     from matplotlib import pyplot
 
     columns = min(2, len(results))
