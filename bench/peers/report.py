@@ -116,7 +116,7 @@ def recommend_lines(measured: dict[str, list[Run]]) -> list[str]:
 
 def command_lines(parts: Sequence[Facts]) -> list[str]:
     return [f"- `{part['command']}`: {part['cpu']}, {part['threads']} threads of {part['cores']} "
-            f"cores; {part['repeats']} repeats; commit {part['commit'][:12]}"
+            f"cores; repeats: {part['repeats']}; commit {part['commit'][:12]}"
             f"{' (dirty)' if part['dirty'] else ''}, {part['date']}" for part in parts]
 
 
