@@ -65,11 +65,13 @@ struct ReadOptions {
 RawRatings read_ratings(const std::string& path, const ReadOptions& options);
 
 /// Titles of items by id as written, from movies.csv, movies.dat or u.item (Latin-1 or UTF-8,
-/// returned as UTF-8). An item may be there several times: the last title counts, and a warning
-/// says so where they differ. free_bytes as in ReadOptions.
+/// returned as UTF-8), with their genres where the file has them. An item may be there several
+/// times: the last title counts, and a warning says so where they differ. free_bytes as in
+/// ReadOptions.
 struct Titles {
   StringTable ids;
   StringTable titles;
+  StringTable genres;                 // [titles], as "Comedy|Drama", "" for none
   std::vector<std::string> warnings;  // one line each
 };
 Titles read_titles(const std::string& path,

@@ -27,6 +27,15 @@ constexpr auto title_files =
     std::to_array<std::string_view>({"movies.csv", "movies.dat", "u.item"});
 constexpr auto title_names = std::to_array<std::string_view>(
     {"title", "name", "movie_title", "movie title", "Title", "Name"});
+constexpr auto genre_names =
+    std::to_array<std::string_view>({"genres", "genre", "Genres", "Genre"});
+constexpr std::string_view no_genres = "(no genres listed)";
+// u.item has a 0 or 1 for each of these behind four other columns.
+constexpr auto flagged_genres = std::to_array<std::string_view>(
+    {"unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary",
+     "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi",
+     "Thriller", "War", "Western"});
+constexpr std::size_t first_flag = 5;
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::int64_t largest_titles = std::int64_t{4} << 30;
 
@@ -35,6 +44,7 @@ struct TitlesLayout {
   std::size_t id = 0;
   std::size_t title = 1;
   bool has_header = false;
+  std::optional<std::size_t> genres = std::nullopt;  // column
 };
 
 /// The first record that is not blank; without fields where there is none.
@@ -58,6 +68,7 @@ std::optional<TitlesLayout> layout_by_header(std::string_view text, const Record
     const std::string name = unquoted(header.fields[column]);
     const bool is_title = std::ranges::find(title_names, name) != title_names.end();
     if (is_title && !title) title = column;
+    if (std::ranges::find(genre_names, name) != genre_names.end()) layout.genres = column;
     if (!is_title && !id && role_of_name(name) == Role::item) id = column;
   }
   if (!id || !title) return std::nullopt;
@@ -128,7 +139,9 @@ TitlesLayout detect_columns(std::string_view text, const std::string& place) {
     const Record record = first_record(text, rules);
     if (record.fields.size() < 2) continue;
     if (delimiter != "|" || parse_id(record.fields[0].text).form == IdForm::integer) {
-      return {.rules = rules};
+      TitlesLayout layout{.rules = rules};
+      if (delimiter == "::") layout.genres = 2;
+      return layout;
     }
   }
   const RecordRules rules{.delimiter = {","}};
@@ -190,6 +203,27 @@ void warn_of_repeated(Titles& titles, const std::string& place) {
                   place, count, count == 1 ? "time" : "times", example));
 }
 
+/// As u.item says them: by a 1 in the column of a genre.
+std::string genres_by_flags(const Record& record) {
+  std::string genres;
+  for (std::size_t genre = 0; genre < flagged_genres.size(); ++genre) {
+    if (record.fields[first_flag + genre].text != "1") continue;
+    if (!genres.empty()) genres += '|';
+    genres += flagged_genres[genre];
+  }
+  return genres;
+}
+
+std::string genres_of(const Record& record, const TitlesLayout& layout) {
+  if (layout.rules.delimiter.text == "|" &&
+      record.fields.size() == first_flag + flagged_genres.size()) {
+    return genres_by_flags(record);
+  }
+  if (!layout.genres || *layout.genres >= record.fields.size()) return "";
+  std::string genres = unquoted(record.fields[*layout.genres]);
+  return genres == no_genres ? "" : genres;
+}
+
 Titles parse_titles(std::string_view text, const std::string& place) {
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   const TitlesLayout layout = detect_titles(text, place);
@@ -217,6 +251,8 @@ Titles parse_titles(std::string_view text, const std::string& place) {
     }
     titles.ids.push_back(as_utf8(record.fields[layout.id]));
     titles.titles.push_back(as_utf8(record.fields[layout.title]));
+    const std::string genres = genres_of(record, layout);
+    titles.genres.push_back(is_latin1 ? latin1_to_utf8(genres) : genres);
   }
   warn_of_repeated(titles, place);
   return titles;

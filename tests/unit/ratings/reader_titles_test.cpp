@@ -178,5 +178,34 @@ TEST(ReaderTitles, OfMovieLens100kAndLatestSmallAndOneMillionAreComplete) {
   EXPECT_EQ(third.ids.size(), 3883);
 }
 
+/// Genres, one entry a title, between semicolons.
+std::string genres_in(const Titles& titles) {
+  EXPECT_EQ(titles.genres.size(), titles.titles.size());
+  std::string all;
+  for (std::int64_t entry = 0; entry < titles.genres.size(); ++entry) {
+    all += std::string(titles.genres[entry]) + ";";
+  }
+  return all;
+}
+
+TEST(ReaderTitles, HaveTheGenresOfEveryMovieLensLayout) {
+  const TemporaryFolder folder;
+  write_bytes(folder.file("movies.csv"),
+              "movieId,title,genres\n1,One,Comedy|War\n2,Two,(no genres listed)\n");
+  write_bytes(folder.file("movies.dat"), "1::One (1995)::Comedy|War\n2::Two (1996)::\n");
+  write_bytes(folder.file("u.item"),
+              "1|One (1995)|||u|0|0|0|0|0|1|0|0|0|0|0|0|0|0|0|0|0|1|0\n"
+              "2|Two (1996)|||u|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n");
+  for (const char* name : {"movies.csv", "movies.dat", "u.item"}) {
+    EXPECT_EQ(genres_in(read_titles(folder.file(name))), "Comedy|War;;") << name;
+  }
+}
+
+TEST(ReaderTitles, HaveNoGenresWhereTheFileHasNone) {
+  const TemporaryFolder folder;
+  write_bytes(folder.file("plain.csv"), "movieId,title\n1,One\n2,Two\n");
+  EXPECT_EQ(genres_in(read_titles(folder.file("plain.csv"))), ";;");
+}
+
 }  // namespace
 }  // namespace alsatian
