@@ -6,6 +6,7 @@
 
 namespace alsatian {
 
+void explore_command(Arguments arguments);
 void train_command(Arguments arguments);
 void evaluate_command(Arguments arguments);
 void predict_command(Arguments arguments);

@@ -20,7 +20,8 @@ struct Command {
   std::string_view summary;
 };
 
-constexpr std::array<Command, 8> commands{{
+constexpr std::array<Command, 9> commands{{
+    {"explore", explore_command, "what ratings look like, as tables and plots"},
     {"train", train_command, "train a model on ratings, test it, save it"},
     {"evaluate", evaluate_command, "measure a model on test ratings"},
     {"predict", predict_command, "predict ratings for pairs of users and items"},

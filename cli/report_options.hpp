@@ -1,0 +1,30 @@
+// Options that make a report beside what a command prints, the same for every command.
+// The file appears whole or not at all, like every other output.
+#pragma once
+
+#include "cli/command_line.hpp"
+#include "host/report/page.hpp"
+
+#include <string>
+#include <vector>
+
+namespace alsatian {
+
+struct ReportOptions {
+  std::string report;   // --report FILE, "" for none
+  std::string figures;  // --figures DIR, "" for none
+
+  bool wanted() const { return !report.empty() || !figures.empty(); }
+};
+
+/// --report, --figures.
+void add_report_options(CommandLine& line, ReportOptions& options);
+
+/// Fails before anything is read: throws Error 64 where this build has no reports or the file is
+/// one of the inputs ("" is none), 73 where it cannot be written.
+void probe_report(const ReportOptions& options, const std::vector<std::string>& inputs);
+
+/// Writes what was asked for. Throws Error 73, 74.
+void write_report(const ReportOptions& options, const Page& page);
+
+}  // namespace alsatian

@@ -1,0 +1,20 @@
+# Texts as C++ sources: each file becomes a function that returns what it holds.
+# Run as a script by the build (cmake -P), so that a changed file is embedded again.
+# OUTPUT: the source to write. FUNCTIONS and FILES: lists of equal length; an empty text for "none".
+set(source "// Written by the build from the files that the functions are named for.\n")
+string(APPEND source "// Bytes, not strings: compilers limit how long a string may be.\n")
+string(APPEND source "#include \"host/report/embedded.hpp\"\n\n#include <array>\n\n")
+string(APPEND source "namespace alsatian {\n")
+foreach(function file IN ZIP_LISTS FUNCTIONS FILES)
+  if(file STREQUAL "none")
+    string(APPEND source "std::string_view ${function}() { return {}; }\n")
+    continue()
+  endif()
+  file(READ "${file}" bytes HEX)
+  string(REGEX REPLACE "(..)" "'\\\\x\\1'," bytes "${bytes}")
+  string(APPEND source "namespace {\nconstexpr char ${function}_bytes[] = {${bytes}};\n}\n")
+  string(APPEND source "std::string_view ${function}() {\n")
+  string(APPEND source "  return {${function}_bytes, sizeof ${function}_bytes};\n}\n")
+endforeach()
+string(APPEND source "}  // namespace alsatian\n")
+file(WRITE "${OUTPUT}" "${source}")

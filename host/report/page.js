@@ -1,0 +1,92 @@
+// Draws the plots of a report from the JSON beside it, in the colors of the page.
+// Redraws where the colors change: light, dark, and paper, which is always light.
+(() => {
+  "use strict";
+  const plots = JSON.parse(document.getElementById("plots").textContent);
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const lightColors = ["#2563a8", "#c2561a", "#2e7d4f", "#8a3fa0", "#b3261e", "#7a6212", "#0b7a86",
+    "#6b7280", "#d0578f", "#4f5bd5", "#5c8a00", "#a0522d"];
+  const darkColors = ["#79b4f2", "#f2a06a", "#7fd1a0", "#cf9be6", "#f28b82", "#e0c65a", "#6fd3de",
+    "#a8b0bc", "#f2a3c7", "#a3abf7", "#b7de5f", "#d9a384"];
+  const charts = [];
+
+  const pointsOf = (plot, y, keep) => plot.x
+    .map((x, row) => ({ x, y: y[row], name: plot.hover ? plot.hover[row] : undefined, row }))
+    .filter((point) => point.y !== null && point.x !== null && keep(point.row));
+
+  const seriesOf = (plot) => {
+    if (!plot.group) return plot.series.map((series) => ({ ...series, keep: () => true }));
+    const names = [...new Set(plot.group)];
+    return names.map((name) => ({ ...plot.series[0], name: String(name),
+      keep: (row) => plot.group[row] === name }));
+  };
+
+  const datasetOf = (plot, series, color, isCategory) => {
+    const points = series.mark === "points";
+    return {
+      type: series.mark === "bars" ? "bar" : isCategory ? "line" : "scatter",
+      label: series.name,
+      data: isCategory ? series.y : pointsOf(plot, series.y, series.keep),
+      borderColor: color,
+      backgroundColor: series.mark === "bars" || points ? color + "bb" : color,
+      showLine: !points,
+      borderWidth: series.mark === "bars" ? 0 : 2,
+      pointRadius: points ? 3 : plot.x.length > 60 ? 0 : 2,
+      pointHitRadius: 8,
+      tension: 0,
+    };
+  };
+
+  const scale = (type, title, ink, line) => ({
+    type,
+    title: { display: title !== "", text: title, color: ink },
+    ticks: { color: ink, maxRotation: 60, autoSkip: true },
+    grid: { color: line },
+  });
+
+  const draw = (plot, isDark) => {
+    const canvas = document.querySelector(`canvas[data-plot="${plot.name}"]`);
+    if (!canvas) return;
+    const ink = isDark ? "#c3ccd8" : "#39424e";
+    const line = isDark ? "#333c48" : "#e3e7ec";
+    const colors = isDark ? darkColors : lightColors;
+    const isCategory = plot.series.some((series) => series.mark === "bars")
+      || plot.x.some((x) => typeof x === "string");
+    const series = seriesOf(plot);
+    if (plot.group) canvas.parentElement.classList.add("tall");
+    charts.push(new Chart(canvas, {
+      data: {
+        labels: isCategory ? plot.x : undefined,
+        datasets: series.map((one, index) =>
+          datasetOf(plot, one, colors[index % colors.length], isCategory)),
+      },
+      options: {
+        animation: false,
+        responsive: true,
+        maintainAspectRatio: false,
+        interaction: { mode: plot.hover ? "nearest" : "index", intersect: Boolean(plot.hover),
+          axis: plot.hover ? "xy" : "x" },
+        scales: {
+          x: scale(isCategory ? "category" : plot.xAxis, plot.xTitle, ink, line),
+          y: scale(plot.yAxis, plot.yTitle, ink, line),
+        },
+        plugins: {
+          legend: { display: series.length > 1, labels: { color: ink, boxWidth: 14 } },
+          tooltip: { callbacks: plot.hover
+            ? { title: (items) => items.map((item) => item.raw.name).slice(0, 3) } : {} },
+        },
+      },
+    }));
+    canvas.dataset.drawn = "yes";
+  };
+
+  const drawAll = (isDark) => {
+    while (charts.length > 0) charts.pop().destroy();
+    for (const plot of plots) draw(plot, isDark);
+  };
+
+  drawAll(dark.matches);
+  dark.addEventListener("change", () => drawAll(dark.matches));
+  window.addEventListener("beforeprint", () => drawAll(false));
+  window.addEventListener("afterprint", () => drawAll(dark.matches));
+})();

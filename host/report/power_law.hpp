@@ -1,0 +1,28 @@
+// A power law fitted to counts: how steep the tail of "few have many" is, and where it begins.
+// Clauset, Shalizi and Newman (2009), with their approximation for whole numbers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace alsatian {
+
+/// P(count = x) ∝ x^−exponent from `from` on, to which `tail` of the counts belong. distance: the
+/// largest difference of the distribution functions there (Kolmogorov and Smirnov).
+struct PowerLaw {
+  double exponent = 0;
+  std::int64_t from = 0;
+  std::int64_t tail = 0;
+  double distance = 0;
+
+  /// How many of the tail have exactly x, by the fit.
+  double expected(double x) const;
+};
+
+/// ascending: counts of at least 1. The start is that of the smallest distance among at most 100
+/// starts that leave a tenth of the counts, and 50, in the tail. Nothing where there is none, or
+/// all counts of the tail are one.
+std::optional<PowerLaw> fit_power_law(std::span<const std::int64_t> ascending);
+
+}  // namespace alsatian

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+# Opens reports in headless Chromium: plots drawn, nothing logged, nothing fetched, no overflow.
+# Speaks to the browser through a pipe, so that it needs no package but chromium itself.
+"""Usage: check_browser.py --program ALSATIAN [--keep FOLDER]; exits 77 where there is no chromium."""
+import argparse
+import base64
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SKIPPED = 77
+HOSTILE = '"</script><script>document.title=\'owned\'</script><img src=x onerror=alert(1)> & \'film\' (1999)"'
+
+# Whether any pixel of a canvas is drawn in a color that no axis has: the marks are colored.
+PAINTED = """
+(() => [...document.querySelectorAll("canvas[data-plot]")].map((canvas) => {
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  let colored = 0;
+  for (let at = 0; at < pixels.length; at += 4) {
+    const high = Math.max(pixels[at], pixels[at + 1], pixels[at + 2]);
+    const low = Math.min(pixels[at], pixels[at + 1], pixels[at + 2]);
+    if (pixels[at + 3] > 60 && high - low > 60) ++colored;
+  }
+  return {name: canvas.dataset.plot, drawn: canvas.dataset.drawn, colored};
+}))()
+"""
+LAYOUT = """({width: document.documentElement.scrollWidth, title: document.title,
+  background: getComputedStyle(document.body).backgroundColor,
+  images: document.images.length, plots: JSON.parse(document.getElementById("plots").textContent).length})"""
+
+
+class Browser:
+    """Chromium with one page, driven through file descriptors 3 and 4."""
+
+    def __init__(self, program, profile):
+        to_browser, self.requests = os.pipe()
+        self.replies, from_browser = os.pipe()
+
+        def connect():
+            # High numbers first: one of the pipes may be 3 or 4 already.
+            first, second = os.dup(to_browser), os.dup(from_browser)
+            os.dup2(first, 3)
+            os.dup2(second, 4)
+
+        self.process = subprocess.Popen(
+            [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
+             "--disable-dev-shm-usage", "--no-first-run", f"--user-data-dir={profile}"],
+            preexec_fn=connect, close_fds=False, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        os.close(to_browser)
+        os.close(from_browser)
+        self.buffer = b""
+        self.number = 0
+        self.events = []
+        self.session = None
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target,
+                                 flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def read(self):
+        while b"\0" not in self.buffer:
+            part = os.read(self.replies, 1 << 16)
+            if not part:
+                raise RuntimeError("chromium ended")
+            self.buffer += part
+        message, self.buffer = self.buffer.split(b"\0", 1)
+        return json.loads(message)
+
+    def call(self, method, **parameters):
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": parameters}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.requests, json.dumps(message).encode() + b"\0")
+        while True:
+            reply = self.read()
+            if reply.get("id") == self.number:
+                if "error" in reply:
+                    raise RuntimeError(f"{method}: {reply['error']}")
+                return reply["result"]
+            self.events.append(reply)
+
+    def open(self, path, width, scheme):
+        self.events.clear()
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900,
+                  deviceScaleFactor=1, mobile=False)
+        self.call("Emulation.setEmulatedMedia",
+                  features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.call("Page.navigate", url=path.as_uri())
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+            self.events.append(self.read())
+
+    def value(self, expression):
+        return self.call("Runtime.evaluate", expression=expression,
+                         returnByValue=True)["result"]["value"]
+
+    def screenshot(self, path):
+        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+        picture = self.call("Page.captureScreenshot", captureBeyondViewport=True,
+                            clip={"x": 0, "y": 0, "width": size["width"],
+                                  "height": min(size["height"], 12000), "scale": 1})
+        path.write_bytes(base64.b64decode(picture["data"]))
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def complaints(browser, path, width, scheme):
+    """What is wrong with a report as opened: an empty list where nothing is."""
+    browser.open(path, width, scheme)
+    plots = browser.value(PAINTED)
+    layout = browser.value(LAYOUT)
+    found = []
+    if len(plots) != layout["plots"] or not plots:
+        found.append(f"{len(plots)} canvases for {layout['plots']} plots")
+    found += [f"plot {plot['name']} is blank" for plot in plots
+              if plot["drawn"] != "yes" or plot["colored"] < 20]
+    if layout["width"] > width:
+        found.append(f"is {layout['width']} wide")
+    if layout["title"] == "owned" or layout["images"] > 0:
+        found.append("ran markup of a title")
+    red = int(layout["background"].split("(")[1].split(",")[0])
+    if (red > 128) != (scheme == "light"):
+        found.append(f"has the background {layout['background']}")
+    for event in browser.events:
+        method = event.get("method", "")
+        if method in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded",
+                      "Page.javascriptDialogOpening"):
+            found.append(f"{method}: {json.dumps(event['params'])[:300]}")
+        if method == "Network.requestWillBeSent":
+            url = event["params"]["request"]["url"]
+            if url != path.as_uri():
+                found.append(f"asked for {url[:100]}")
+    return [f"{path.name}, {width} wide, {scheme}: {what}" for what in found]
+
+
+def write_data(folder, program):
+    """Ratings with times, titles and genres, one title of which is markup."""
+    subprocess.run([program, "generate", "--users", "120", "--items", "90", "--ratings", "4000",
+                    "--out", folder / "plain.csv", "--quiet"], check=True)
+    genres = ["Comedy", "Drama|War", "Action|Comedy|Sci-Fi", "(no genres listed)"]
+    lines = (folder / "plain.csv").read_text().splitlines()
+    items = []
+    with open(folder / "ratings.csv", "w") as ratings:
+        ratings.write("userId,movieId,rating,timestamp\n")
+        for number, line in enumerate(lines[1:]):
+            fields = line.split(",")
+            items.append(fields[1])
+            ratings.write(",".join(fields[:3]) + f",{946684800 + number * 40000}\n")
+    with open(folder / "movies.csv", "w") as movies:
+        movies.write("movieId,title,genres\n")
+        for number, item in enumerate(sorted(set(items), key=int)):
+            title = HOSTILE if number % 3 == 0 else f"Film {item} (1999)"
+            movies.write(f"{item},{title},{genres[number % 4]}\n")
+
+
+def make_reports(folder, program):
+    write_data(folder, program)
+    (folder / "plain.csv").unlink()
+    subprocess.run([program, "explore", "--data", folder, "--report", folder / "explore.html",
+                    "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    return [folder / "explore.html"]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--keep", type=pathlib.Path, help="folder for screenshots")
+    parser.add_argument("reports", nargs="*", type=pathlib.Path,
+                        help="reports to open in place of those of made data")
+    options = parser.parse_args()
+    chromium = shutil.which("chromium")
+    if not chromium:
+        print("skipped: there is no chromium (Debian's package chromium)")
+        return SKIPPED
+    found = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        reports = options.reports or make_reports(folder, options.program)
+        browser = Browser(chromium, folder / "profile")
+        try:
+            for report in reports:
+                for width in (390, 1280):
+                    for scheme in ("light", "dark"):
+                        found += complaints(browser, report.resolve(), width, scheme)
+                        if options.keep:
+                            browser.screenshot(
+                                options.keep / f"{report.stem}-{width}-{scheme}.png")
+        finally:
+            browser.close()
+    for complaint in found:
+        print(complaint)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

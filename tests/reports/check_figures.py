@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+# Computes the figures of reports a second time with pandas and numpy, from the files themselves.
+# Shares nothing with the program but the definitions that the reports print.
+"""Usage: check_figures.py --program ALSATIAN --data FOLDER; 77 where packages or data are missing."""
+import argparse
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+SKIPPED = 77
+try:
+    import numpy as np
+    import pandas as pd
+except ImportError as error:
+    print(f"skipped: {error} (Debian's packages python3-numpy, python3-pandas)")
+    sys.exit(SKIPPED)
+
+# Sums of 10^5 doubles in another order differ by far less.
+CLOSE = {"rtol": 1e-9, "atol": 1e-9}
+
+
+def figure(folder, name):
+    return pd.read_csv(folder / f"{name}.tsv", sep="\t", keep_default_na=False, na_values=[""])
+
+
+def same(name, found, expected):
+    found, expected = np.asarray(found, dtype=float), np.asarray(expected, dtype=float)
+    assert found.shape == expected.shape, f"{name}: {found.shape} rows for {expected.shape}"
+    np.testing.assert_allclose(found, expected, err_msg=name, **CLOSE)
+
+
+def check_histogram(folder, ratings, _):
+    found = figure(folder, "rating_histogram")
+    expected = ratings.rating.value_counts().sort_index()
+    same("values", found.rating, expected.index)
+    same("counts", found.ratings, expected)
+
+
+def check_counts(folder, ratings, _):
+    for name, column in (("users_by_count", "userId"), ("items_by_count", "movieId")):
+        counts = ratings.groupby(column).size().to_numpy()
+        found = figure(folder, name)
+        assert found.rows.sum() == counts.size, name
+        for row in found.itertuples():
+            assert ((counts >= row._1) & (counts <= row.to)).sum() == row.rows, (name, row)
+
+
+def check_power_law(folder, ratings, _):
+    """The exponent by its formula, over every start: the least distance is the program's."""
+    counts = np.sort(ratings.groupby("movieId").size().to_numpy()).astype(float)
+    best = None
+    for start in np.unique(counts):
+        tail = counts[counts >= start]
+        if tail.size < max(50, counts.size // 10) or tail[0] == tail[-1]:
+            continue
+        exponent = 1 + tail.size / np.log(tail / (start - 0.5)).sum()
+        values = np.unique(tail)
+        measured = (tail[None, :] >= values[:, None]).mean(axis=1)
+        fitted = ((values - 0.5) / (start - 0.5)) ** (1 - exponent)
+        distance = np.abs(measured - fitted).max()
+        if best is None or distance < best[0]:
+            best = (distance, start, exponent, tail.size)
+    _, start, exponent, size = best
+    found = figure(folder, "items_by_count")
+    tail = found[found.power_law.notna()]
+    centers = tail.center.to_numpy()
+
+    def survival(x):
+        return ((x - 0.5) / (start - 0.5)) ** (1 - exponent)
+    assert (tail["from"] >= start).all()
+    same("power law", tail.power_law, size * (survival(centers) - survival(centers + 1)))
+
+
+def check_quantiles(folder, ratings, _):
+    found = figure(folder, "quantiles")
+    for side, column in (("user", "userId"), ("item", "movieId")):
+        groups = ratings.groupby(column).rating
+        same(side, found[f"{side}_ratings"], groups.size().quantile(found.share))
+        same(side, found[f"{side}_mean"], groups.mean().quantile(found.share))
+
+
+def check_months(folder, ratings, _):
+    month = pd.to_datetime(ratings.timestamp, unit="s").dt.strftime("%Y-%m")
+    groups = ratings.groupby(month).rating
+    for name in ("ratings_by_time", "mean_by_time"):
+        found = figure(folder, name)
+        filled = found[found.ratings > 0].set_index("month")
+        assert list(filled.index) == sorted(month.unique())
+        same("ratings", filled.ratings, groups.size())
+        same("mean", filled.mean_rating, groups.mean())
+
+
+def check_popularity(folder, ratings, _):
+    items = ratings.groupby("movieId").rating.agg(["size", "sum", "mean"])
+    for row in figure(folder, "mean_by_popularity").itertuples():
+        inside = items[(items["size"] >= row._1) & (items["size"] <= row.to)]
+        same("mean by popularity",
+             [row.items, row.ratings, row.mean_rating, row.mean_of_items],
+             [len(inside), inside["size"].sum(), inside["sum"].sum() / inside["size"].sum(),
+              inside["mean"].mean()])
+
+
+def check_genres(folder, ratings, movies):
+    pairs = movies.assign(genre=movies.genres.str.split("|")).explode("genre")
+    pairs = pairs[pairs.genre != "(no genres listed)"]
+    joined = ratings.merge(pairs, on="movieId")
+    found = figure(folder, "genres").set_index("genre")
+    groups = joined.groupby("genre").rating
+    assert set(found.index) == set(groups.groups)
+    same("items", found["items"], joined.groupby("genre").movieId.nunique()[found.index])
+    same("ratings", found.ratings, groups.size()[found.index])
+    same("mean", found.mean_rating, groups.mean()[found.index])
+    same("share", found.share_of_ratings, groups.size()[found.index] / len(ratings))
+    years = pd.to_datetime(ratings.timestamp, unit="s").dt.year
+    joined_years = pd.to_datetime(joined.timestamp, unit="s").dt.year
+    expected = joined.groupby([joined_years, "genre"]).size().unstack(fill_value=0)
+    expected = expected.div(years.value_counts(), axis=0)
+    by_year = figure(folder, "genres_by_year").set_index("year")
+    assert list(by_year.columns) == list(found.index[:10])
+    same("genres by year", by_year, expected.loc[by_year.index, by_year.columns])
+
+
+def check_lists(folder, ratings, movies):
+    items = ratings.groupby("movieId").rating.agg(["size", "sum", "mean", "var"])
+    ss = (items["var"].fillna(0) * (items["size"] - 1))
+    total, groups, mean = len(ratings), len(items), ratings.rating.mean()
+    within = ss.sum() / (total - groups)
+    size = (total - (items["size"] ** 2).sum() / total) / (groups - 1)
+    between = (items["size"] * (items["mean"] - mean) ** 2).sum() / (groups - 1)
+    weight = within / ((between - within) / size)
+    items["best"] = (items["sum"] + weight * mean) / (items["size"] + weight)
+    items["spread"] = np.sqrt((ss + 20 * ss.sum() / total) / (items["size"] + 20))
+    titles = movies.set_index("movieId").title
+    for name, key, column in (("most_rated", "size", "ratings"), ("best_rated", "best", "shrunk_mean"),
+                              ("most_polarizing", "spread", "shrunk_deviation")):
+        found = figure(folder, name)
+        same(name, found[column], items[key].nlargest(20))
+        same(name, found[column], items[key][found["item"]])
+        assert list(found.title) == list(titles[found["item"]]), name
+
+
+def check_block(folder, ratings, _):
+    """Every pair of the 512 largest rows of both sides, ties by the smaller id."""
+    def largest(column):
+        counts = ratings.groupby(column).size().reset_index(name="n")
+        return list(counts.sort_values(["n", column], ascending=[False, True])[column][:512])
+    users, items = largest("userId"), largest("movieId")
+    dense = ratings.pivot(index="userId", columns="movieId", values="rating").notna()
+    dense = dense.reindex(index=users, columns=items).to_numpy()
+    found = figure(folder, "densest_block")
+    height, width = -(-len(users) // 64), -(-len(items) // 64)
+    expected = [dense[row * height:(row + 1) * height, column * width:(column + 1) * width].mean()
+                for row, column in zip(found.user_cell, found.item_cell)]
+    same("block", found.share_rated, expected)
+
+
+EXPLORE = (check_histogram, check_counts, check_power_law, check_quantiles, check_months,
+           check_popularity, check_genres, check_lists, check_block)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--data", required=True, type=pathlib.Path, nargs="+",
+                        help="ml-latest-small: the first of these folders that there is")
+    options = parser.parse_args()
+    data = next((folder for folder in options.data if (folder / "ratings.csv").exists()), None)
+    if data is None:
+        print("skipped: there is no ml-latest-small in $ALSATIAN_DATA, data/ or ../shared/data")
+        return SKIPPED
+    ratings = pd.read_csv(data / "ratings.csv")
+    movies = pd.read_csv(data / "movies.csv")
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        subprocess.run([options.program, "explore", "--data", data, "--figures", folder, "--quiet"],
+                       check=True, stdout=subprocess.DEVNULL)
+        for check in EXPLORE:
+            check(folder, ratings, movies)
+            print("equal:", check.__name__.removeprefix("check_"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+// Pages hold their data as text and nothing else, and stay small whatever the data.
+// Whether a browser draws them is a matter of tests/reports.
+#include "host/report/page.hpp"
+
+#include "host/error.hpp"
+#include "host/report/heat_map.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace alsatian::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const std::string markup = "</script><img src=x onerror='a()'>&\"";
+
+/// A page with the text wherever a text may stand, and so many rows.
+Page page_of(const std::string& text, std::int64_t rows) {
+  Figure figure{.name = "figure", .title = text, .text = text};
+  figure.data.columns = {"name", "value"};
+  for (std::int64_t row = 0; row < rows; ++row) figure.data.rows.push_back({text, row});
+  figure.plot = {.x = "value",
+                 .series = {{"value", text, Mark::points}},
+                 .x_title = text,
+                 .y_title = text,
+                 .group = "name",
+                 .hover = "name"};
+  return {.title = text,
+          .lead = text,
+          .facts = {{text, text}},
+          .sections = {{.title = text, .notes = {text}, .figures = {figure}}}};
+}
+
+std::size_t occurrences(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(HtmlText, EscapesWhatMarksUpAndWhatControls) {
+  EXPECT_EQ(html_text("<a href=\"b\">'&'</a>"),
+            "&lt;a href=&quot;b&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
+  EXPECT_THAT(html_text(std::string("a\0b\x1b", 4)), Not(HasSubstr(std::string("\0", 1))));
+}
+
+TEST(HtmlText, IsUtf8WhateverTheBytesAndCutBetweenCharacters) {
+  EXPECT_EQ(html_text("a\xff"), "a\\xff");
+  EXPECT_EQ(html_text("äöü", 2), "äö…");
+  EXPECT_EQ(html_text("äö", 2), "äö");
+}
+
+TEST(Page, ShowsTextsFromDataNowhereAsMarkup) {
+  const std::string with = render_page(page_of(markup, 3));
+  const std::string without = render_page(page_of("plain", 3));
+  EXPECT_THAT(with, Not(HasSubstr("<img")));
+  EXPECT_EQ(occurrences(with, "</script>"), occurrences(without, "</script>"));
+  EXPECT_THAT(with, HasSubstr("&lt;/script&gt;"));
+}
+
+TEST(Page, StaysBelowTwoMebibytesWithAMillionRowsOfLongTitles) {
+  const std::string html = render_page(page_of(std::string(500, 'x'), 1'000'000));
+  EXPECT_LT(html.size(), std::size_t{2} << 20);
+  EXPECT_THAT(html, HasSubstr("999800 more rows"));
+}
+
+TEST(Page, HoldsItsTablesAndANoteForThoseWithoutScripts) {
+  const std::string html = render_page(page_of("plain", 3));
+  EXPECT_THAT(html, HasSubstr("<noscript>"));
+  EXPECT_THAT(html, HasSubstr("<td class=\"text\">plain</td><td>2</td>"));
+}
+
+TEST(Tsv, KeepsEveryRowAndDigitAndOneLineForEach) {
+  Grid grid{.columns = {"name", "value"}, .rows = {{std::string("a\tb\nc"), 0.1}, {{}, 1.0 / 3}}};
+  EXPECT_EQ(tsv_text(grid), "name\tvalue\na\\tb\\nc\t0.1\n\t0.3333333333333333\n");
+}
+
+TEST(Figures, AreWrittenIntoAFolderThatIsMade) {
+  const TemporaryFolder folder;
+  const std::string figures = folder.file("figures");
+  write_figures(page_of("plain", 5000), figures);
+  EXPECT_EQ(std::filesystem::file_size(figures + "/figure.tsv"),
+            tsv_text(page_of("plain", 5000).sections[0].figures[0].data).size());
+}
+
+TEST(Figures, RefuseAFolderThatCannotBeMade) {
+  const TemporaryFolder folder;
+  try {
+    write_figures(page_of("plain", 1), folder.file("missing/figures"));
+    FAIL() << "was made";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::cannot_create);
+  }
+}
+
+TEST(HeatMap, DrawsOneRectangleForNeighborsOfOneShadeAndNoneForNothing) {
+  const std::string svg = heat_map_svg({{0, 1, 1}, {0, 0, 0.01}}, markup);
+  EXPECT_EQ(occurrences(svg, "<rect"), 2U);
+  EXPECT_THAT(svg, HasSubstr("x=\"1\" y=\"0\" width=\"2\" height=\"1\" fill-opacity=\"1\""));
+  EXPECT_THAT(svg, HasSubstr("x=\"2\" y=\"1\" width=\"1\" height=\"1\" fill-opacity=\"0.05\""));
+  EXPECT_THAT(svg, Not(HasSubstr("<img")));
+}
+
+}  // namespace
+}  // namespace alsatian::testing
