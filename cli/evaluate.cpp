@@ -126,13 +126,13 @@ void print_errors(Output& output, Format format, const std::string& part,
   table.finish();
 }
 
-struct Figure {
+struct DefinedFigure {
   const char* name;
   Cell value;
   std::string definition;
 };
 
-std::vector<Figure> rating_figures(const RatingEvaluation& evaluation) {
+std::vector<DefinedFigure> rating_figures(const RatingEvaluation& evaluation) {
   return {
       {"rmse", evaluation.all.rmse, "√ of the mean of (rating − prediction)²"},
       {"mae", evaluation.all.mae, "mean of |rating − prediction|"},
@@ -146,7 +146,7 @@ std::vector<Figure> rating_figures(const RatingEvaluation& evaluation) {
 }
 
 /// Of models of bayes alone, whose draws make a distribution of each rating.
-std::vector<Figure> predictive_figures(const Model& model, const Triples& test) {
+std::vector<DefinedFigure> predictive_figures(const Model& model, const Triples& test) {
   if (!is_bayes(model.spec)) return {};
   const PredictiveEvaluation evaluation = evaluate_predictive(model, test);
   return {
@@ -158,7 +158,7 @@ std::vector<Figure> predictive_figures(const Model& model, const Triples& test) 
   };
 }
 
-std::vector<Figure> ranking_figures(const RankingMetrics& metrics) {
+std::vector<DefinedFigure> ranking_figures(const RankingMetrics& metrics) {
   const std::string top = fmt::format("{}", metrics.top);
   return {
       {"users", metrics.users,
@@ -185,9 +185,9 @@ double relevant_from(const Model& model, const EvaluateOptions& options) {
 }
 
 void print_figures(Output& output, Format format, const std::string& part,
-                   const std::vector<Figure>& figures) {
+                   const std::vector<DefinedFigure>& figures) {
   Table table(output, format, {"part", "figure", "value", "definition"});
-  for (const Figure& figure : figures) {
+  for (const DefinedFigure& figure : figures) {
     table.row({part, std::string(figure.name), figure.value, figure.definition});
   }
   table.finish();
@@ -234,7 +234,7 @@ void evaluate_command(Arguments arguments) {
   for (const TestSet& test : tests) {
     if (&test != &tests.front()) output.write(between_tables);
     const RatingEvaluation evaluation = evaluate_ratings(scorer, model, test.ratings);
-    std::vector<Figure> figures = rating_figures(evaluation);
+    std::vector<DefinedFigure> figures = rating_figures(evaluation);
     const auto predictive = predictive_figures(model, test.ratings);
     figures.insert(figures.end(), predictive.begin(), predictive.end());
     if (options.top) {

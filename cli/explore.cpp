@@ -7,13 +7,11 @@
 #include "cli/report_options.hpp"
 #include "cli/table.hpp"
 #include "host/error.hpp"
-#include "host/ratings/input_source.hpp"
 #include "host/report/exploration.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 namespace alsatian {
@@ -56,11 +54,7 @@ bool parse_options(Arguments arguments, ExploreOptions& options) {
 ReadingAccount account_of(const RawRatings& ratings, const std::string& path) {
   constexpr std::size_t examples = 20;
   const std::size_t count = std::min(examples, ratings.rejected_lines.size());
-  // The name alone: reports are sent to others, whom folders do not concern.
-  std::filesystem::path whole = std::filesystem::path(input_name(path)).lexically_normal();
-  if (!whole.has_filename()) whole = whole.parent_path();
-  std::string source = whole.filename().string();
-  return {.source = std::move(source),
+  return {.source = source_name(path),
           .path = printable(ratings.path),
           .layout = ratings.layout,
           .notes = ratings.notes,

@@ -3,6 +3,11 @@
 #include "cli/report_options.hpp"
 
 #include "host/atomic_file.hpp"
+#include "host/error.hpp"
+#include "host/ratings/input_source.hpp"
+
+#include <filesystem>
+#include <system_error>
 
 namespace alsatian {
 
@@ -15,13 +20,36 @@ void add_report_options(CommandLine& line, ReportOptions& options) {
             "made where its parent exists [default none]");
 }
 
+namespace {
+
+/// Files go into a folder that is there, or into one that is made where a file could be.
+void probe_folder(const std::string& folder) {
+  std::error_code failed;
+  const bool is_there = std::filesystem::exists(folder, failed);
+  if (is_there && !std::filesystem::is_directory(folder, failed)) {
+    throw Error(ExitCode::cannot_create, printable(folder), "is no folder",
+                "give --figures a folder");
+  }
+  const std::filesystem::path path(folder);
+  probe_output((is_there ? path / "figure.tsv" : path).string(), "");
+}
+
+}  // namespace
+
 void probe_report(const ReportOptions& options, const std::vector<std::string>& inputs) {
+  if (!options.figures.empty()) probe_folder(options.figures);
   if (options.report.empty()) return;
   require_reports("--report");
   probe_output(options.report, "");
   for (const std::string& input : inputs) {
     if (!input.empty()) probe_output(options.report, input);
   }
+}
+
+std::string source_name(const std::string& path) {
+  std::filesystem::path whole = std::filesystem::path(input_name(path)).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();
+  return whole.filename().string();
 }
 
 void write_report(const ReportOptions& options, const Page& page) {

@@ -7,6 +7,7 @@
 #include "cli/titles.hpp"
 #include "cli/train_data.hpp"
 #include "cli/train_options.hpp"
+#include "cli/train_report.hpp"
 #include "cli/train_summary.hpp"
 #include "host/atomic_file.hpp"
 #include "host/device/cuda_module.hpp"
@@ -19,6 +20,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <sys/resource.h>
@@ -43,6 +45,8 @@ bool may_train_on_validation(const SplitRule& before, const SplitRule& now) {
 
 /// What a run of the command works with, from beginning to end.
 class TrainCommand {
+  using Clock = std::chrono::steady_clock;
+
  public:
   explicit TrainCommand(const TrainOptions& options)
       : options_(options),
@@ -65,7 +69,9 @@ class TrainCommand {
       init_ = std::make_unique<Model>(load_model(options_.init));
       trainer_.init = init_.get();
     }
+    const Clock::time_point begin = Clock::now();
     RawRatings ratings = read_logged(options_.data, options_.reading, log_);
+    end_stage("reading", begin);
     if (options_.dry_run) {
       const std::string layout = ratings.layout;
       plan(make_dataset(std::move(ratings), largest_split()), layout);
@@ -126,8 +132,13 @@ class TrainCommand {
   }
 
   void train_once(RawRatings ratings) {
+    const Clock::time_point begin = Clock::now();
     const Dataset dataset = make_dataset(std::move(ratings), split_);
+    end_stage("cleaning and splitting", begin);
     prepare_training(test_names(dataset));
+    if (options_.report.wanted()) {
+      report_ = std::make_unique<ReportObserver>(test_names(dataset));
+    }
     const TrainingResult result = fit(dataset);
     save(result);
     finish_log();
@@ -234,6 +245,7 @@ class TrainCommand {
     TrainerOptions trainer = trainer_;
     trainer.observers = {&progress};
     if (log_file_) trainer.observers.push_back(log_file_.get());
+    if (report_) trainer.observers.push_back(report_.get());
     StringTable item_titles = find_item_titles(dataset.items);
     TrainingResult result = train(dataset, chosen_.spec, trainer);
     say_if_nll_is_undefined(result.model.statistics);
@@ -322,12 +334,25 @@ class TrainCommand {
     return found;
   }
 
+  void end_stage(const char* stage, Clock::time_point begin) {
+    stages_.emplace_back(stage, std::chrono::duration<double>(Clock::now() - begin).count());
+  }
+
+  /// Also of a training that was stopped.
+  void report_training(const TrainingResult& result) const {
+    if (!report_) return;
+    write_report(options_.report,
+                 training_page(*report_, result, source_name(options_.data), stages_));
+  }
+
   void save(const TrainingResult& result) {
     if (!options_.out.empty()) {
       save_model(result.model, options_.out);
       log_.field("saved", fmt::format("{}{}", printable(options_.out),
                                       result.model.titles.size() > 0 ? ", with titles" : ""));
     }
+    // Behind the model: a full disk must not cost it.
+    report_training(result);
     if (!result.interrupted) return;
     log_.warning(fmt::format("stopped on request after epoch {}: {}", result.last.epoch,
                              options_.out.empty() ? "there was no --out, so nothing is saved"
@@ -422,6 +447,8 @@ class TrainCommand {
   std::unique_ptr<Model> init_;
   std::unique_ptr<Titles> titles_;
   std::unique_ptr<LogObserver> log_file_;
+  std::unique_ptr<ReportObserver> report_;
+  Stages stages_;
   std::optional<StopSignals> stop_;
 };
 

@@ -66,6 +66,20 @@ void add_data_files(const std::string& data, std::vector<std::string>& inputs) {
   }
 }
 
+/// A report has the curves of one training.
+void refuse_report_of_many(const TrainOptions& options) {
+  if (!options.report.wanted()) return;
+  const char* option = options.report.report.empty() ? "--figures" : "--report";
+  if (options.dry_run) {
+    throw Error(ExitCode::usage, option, "there is nothing to report with --dry-run",
+                "leave one of them out");
+  }
+  if (options.split.folds) {
+    throw Error(ExitCode::usage, option, "shows one training, and --folds are many",
+                "use --log FILE with --folds, or --holdout 0.1 in their place");
+  }
+}
+
 }  // namespace
 
 bool parse_train_options(Arguments arguments, TrainOptions& options) {
@@ -77,6 +91,7 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
   add_model_options(line, options.model);
   add_split_options(line, options.split);
   add_output_options(line, options);
+  add_report_options(line, options.report);
   add_run_options(line, options);
   add_reading_options(line, options.reading);
   add_cleaning_options(line, options.cleaning);
@@ -88,6 +103,7 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
   require_option("train", "--data", options.data, "ratings.csv");
   refuse_second_stdin("--data", {options.data}, "--test", options.split.test_files);
   refuse_repeated_tests(options.split.test_files);
+  refuse_report_of_many(options);
   options.reading.read.positive = options.model.positive;
   if (options.max_memory) options.reading.read.free_bytes = *options.max_memory;
   return true;
@@ -105,6 +121,11 @@ void probe_outputs(const TrainOptions& options) {
     // Only the model itself may go on where --init came from.
     if (!options.init.empty() && output != options.out) probe_output(output, options.init);
   }
+  if (!options.init.empty()) inputs.push_back(options.init);
+  probe_report(options.report, inputs);
+  keep_apart("--report", options.report.report, "--out", options.out);
+  keep_apart("--report", options.report.report, "--log", options.log);
+  keep_apart("--rejects", rejects, "--report", options.report.report);
   keep_apart("--log", options.log, "--out", options.out);
   keep_apart("--rejects", rejects, "--out", options.out);
   keep_apart("--rejects", rejects, "--log", options.log);

@@ -5,6 +5,7 @@
 #include "cli/device_options.hpp"
 #include "cli/model_options.hpp"
 #include "cli/reading_options.hpp"
+#include "cli/report_options.hpp"
 #include "cli/split_options.hpp"
 #include "cli/table.hpp"
 
@@ -21,6 +22,7 @@ struct TrainOptions {
   SplitOptions split;
   ModelOptions model;
   DeviceChoice device;
+  ReportOptions report;
   std::string out;
   std::string init;
   std::string log;

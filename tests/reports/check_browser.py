@@ -166,7 +166,12 @@ def make_reports(folder, program):
     (folder / "plain.csv").unlink()
     subprocess.run([program, "explore", "--data", folder, "--report", folder / "explore.html",
                     "--quiet"], check=True, stdout=subprocess.DEVNULL)
-    return [folder / "explore.html"]
+    for model in ("als", "mle"):
+        subprocess.run([program, "train", "--data", folder, "--model", model, "--k", "4",
+                        "--holdout", "0.2", "--report", folder / f"train-{model}.html", "--out",
+                        folder / f"{model}.safetensors", "--quiet"], check=True,
+                       stdout=subprocess.DEVNULL)
+    return sorted(folder.glob("*.html"))
 
 
 def main():

@@ -1,0 +1,201 @@
+// Implements train_report.hpp.
+// One grid holds every epoch; each figure takes its columns from it.
+#include "cli/train_report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace alsatian {
+namespace {
+
+Value value_of(const std::optional<double>& figure) {
+  Value value;
+  if (figure) value = *figure;
+  return value;
+}
+
+/// Figures of the test sets, nothing where they were not evaluated.
+void append_tests(std::vector<Value>& row, const std::vector<double>& figures, std::size_t sets) {
+  for (std::size_t set = 0; set < sets; ++set) {
+    row.emplace_back();
+    if (set < figures.size()) row.back() = figures[set];
+  }
+}
+
+/// Columns of the test sets, numbered where there are several.
+std::vector<std::string> test_columns(const std::string& figure, std::size_t sets) {
+  std::vector<std::string> columns;
+  for (std::size_t set = 0; set < sets; ++set) {
+    columns.push_back(sets == 1 ? "test_" + figure : fmt::format("test_{}_{}", figure, set + 1));
+  }
+  return columns;
+}
+
+void append(std::vector<std::string>& columns, const std::vector<std::string>& more) {
+  columns.insert(columns.end(), more.begin(), more.end());
+}
+
+Grid epoch_grid(const ReportObserver& observed) {
+  const std::size_t sets = observed.test_names().size();
+  Grid grid;
+  grid.columns = {"epoch",         "training_seconds", "evaluation_seconds", "seconds",
+                  "learning_rate", "objective",        "train_rmse",         "validation_rmse",
+                  "train_nll",     "validation_nll"};
+  append(grid.columns, test_columns("rmse", sets));
+  append(grid.columns, test_columns("nll", sets));
+  double seconds = 0;
+  for (const EpochStats& stats : observed.epochs()) {
+    seconds += stats.training_seconds;
+    std::vector<Value> row{std::int64_t{stats.epoch}, stats.training_seconds,
+                           stats.evaluation_seconds, seconds, stats.learning_rate};
+    for (const auto* figure : {&stats.objective, &stats.train_rmse, &stats.validation_rmse,
+                               &stats.train_nll, &stats.validation_nll}) {
+      row.push_back(value_of(*figure));
+    }
+    append_tests(row, stats.test_rmse, sets);
+    append_tests(row, stats.test_nll, sets);
+    grid.rows.push_back(std::move(row));
+  }
+  return grid;
+}
+
+std::size_t position(const Grid& grid, const std::string& column) {
+  return static_cast<std::size_t>(std::ranges::find(grid.columns, column) - grid.columns.begin());
+}
+
+bool has_values(const Grid& grid, const std::string& column) {
+  const std::size_t at = position(grid, column);
+  return std::ranges::any_of(grid.rows, [&](const std::vector<Value>& row) {
+    return !std::holds_alternative<std::monostate>(row[at]);
+  });
+}
+
+/// Of the columns those that have values, drawn as lines against x.
+Figure curves(const Grid& epochs, const std::string& x, const std::vector<Series>& lines) {
+  Figure figure;
+  figure.data.columns = {x};
+  for (const Series& line : lines) {
+    if (!has_values(epochs, line.column)) continue;
+    figure.data.columns.push_back(line.column);
+    figure.plot.series.push_back(line);
+  }
+  for (const std::vector<Value>& all : epochs.rows) {
+    std::vector<Value> row;
+    for (const std::string& column : figure.data.columns) {
+      row.push_back(all[position(epochs, column)]);
+    }
+    figure.data.rows.push_back(std::move(row));
+  }
+  figure.plot.x = x;
+  figure.plot.x_title = x == "seconds" ? "seconds of training" : x;
+  return figure;
+}
+
+/// Train, validation and each test set.
+std::vector<Series> parts(const std::string& figure, const std::vector<std::string>& test_names) {
+  std::vector<Series> lines{{"train_" + figure, "train"}, {"validation_" + figure, "validation"}};
+  const std::vector<std::string> columns = test_columns(figure, test_names.size());
+  for (std::size_t set = 0; set < columns.size(); ++set) {
+    lines.push_back({columns[set], test_names[set]});
+  }
+  return lines;
+}
+
+/// The same curves against epochs and against seconds.
+void add_curves(Section& section, const Grid& epochs, const std::vector<Series>& lines,
+                const std::string& name, const std::string& title, const std::string& text) {
+  for (const std::string x : {"epoch", "seconds"}) {
+    Figure figure = curves(epochs, x, lines);
+    if (figure.plot.series.empty()) return;
+    figure.name = name + "_by_" + x;
+    figure.title = fmt::format("{} by {}", title, x);
+    figure.text = text;
+    figure.plot.y_title = title;
+    section.figures.push_back(std::move(figure));
+  }
+}
+
+Figure stage_figure(Stages stages, const std::vector<EpochStats>& epochs) {
+  double training = 0;
+  double evaluation = 0;
+  for (const EpochStats& stats : epochs) {
+    training += stats.training_seconds;
+    evaluation += stats.evaluation_seconds;
+  }
+  stages.emplace_back("training", training);
+  stages.emplace_back("evaluation of epochs", evaluation);
+  Figure figure{.name = "time_by_stage", .title = "Where the time went"};
+  figure.data.columns = {"stage", "seconds"};
+  for (const auto& [stage, seconds] : stages) figure.data.rows.push_back({stage, seconds});
+  figure.plot = {
+      .x = "stage", .series = {{"seconds", "seconds", Mark::bars}}, .y_title = "seconds"};
+  return figure;
+}
+
+Section error_section(const ReportObserver& observed, const Grid& epochs) {
+  Section section{.title = "Errors"};
+  add_curves(section, epochs, parts("rmse", observed.test_names()), "rmse", "RMSE",
+             "√ of the mean of (rating − prediction)², unclipped, in the rating's unit.");
+  add_curves(section, epochs, parts("nll", observed.test_names()), "nll", "NLL",
+             "Mean of −log p(rating), in nats.");
+  return section;
+}
+
+Section optimizer_section(const ReportObserver& observed, const Grid& epochs) {
+  Section section{.title = "Optimization"};
+  add_curves(section, epochs, {{"objective", "objective"}}, "objective", "Objective",
+             "F, the sum of losses and penalties, of standardized ratings.");
+  const bool has_rate = std::ranges::any_of(
+      observed.epochs(), [](const EpochStats& stats) { return stats.learning_rate != 0; });
+  if (!has_rate) return section;
+  Figure rate = curves(epochs, "epoch", {{"learning_rate", "learning rate"}});
+  rate.name = "learning_rate";
+  rate.title = "Learning rate";
+  rate.plot.y_title = "learning rate";
+  section.figures.push_back(std::move(rate));
+  return section;
+}
+
+Section time_section(const ReportObserver& observed, const Grid& epochs, Stages before) {
+  Section section{.title = "Time"};
+  section.figures.push_back(stage_figure(std::move(before), observed.epochs()));
+  Figure seconds = curves(epochs, "epoch",
+                          {{"training_seconds", "training"}, {"evaluation_seconds", "evaluation"}});
+  seconds.name = "seconds_by_epoch";
+  seconds.title = "Seconds of each epoch";
+  seconds.plot.y_title = "seconds";
+  section.figures.push_back(std::move(seconds));
+  return section;
+}
+
+}  // namespace
+
+void ReportObserver::on_start(const std::string& backend, const ModelSpec&, std::int64_t) {
+  backend_ = backend;
+}
+
+Page training_page(const ReportObserver& observed, const TrainingResult& result,
+                   const std::string& source, Stages before) {
+  const ModelSpec& spec = result.model.spec;
+  const ModelStatistics& statistics = result.model.statistics;
+  Page page{.title = fmt::format("Training of {} on {}", algorithm_name(spec.algorithm), source),
+            .lead = "How training went, epoch by epoch."};
+  page.facts = {{"likelihood", std::string(likelihood_name(spec.likelihood))},
+                {"k", fmt::format("{}", spec.rank)},
+                {"reg", fmt::format("{:.4g}", spec.regularization.factors)},
+                {"device", observed.backend()},
+                {"epochs run", fmt::format("{}", statistics.epochs_run)},
+                {"best epoch", fmt::format("{}", statistics.best_epoch)},
+                {"train RMSE", fmt::format("{:.4f}", statistics.train_rmse)}};
+  if (statistics.test_rmse) {
+    page.facts.emplace_back("test RMSE", fmt::format("{:.4f}", *statistics.test_rmse));
+  }
+  const Grid epochs = epoch_grid(observed);
+  page.sections.push_back(error_section(observed, epochs));
+  page.sections.push_back(optimizer_section(observed, epochs));
+  page.sections.push_back(time_section(observed, epochs, std::move(before)));
+  return page;
+}
+
+}  // namespace alsatian

@@ -1,0 +1,92 @@
+// Reports of training and evaluation: their figures are those printed and logged, and they cost no
+// model. Whether a browser draws them is a matter of tests/reports.
+#include "tests/integration/problem_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <string>
+
+namespace alsatian::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(TrainReport, HasTheFiguresOfTheLog) {
+  const TemporaryFolder folder;
+  const RunResult result =
+      run(train_arguments({"--model", "mle", "--epochs", "5", "--evaluate-every", "2", "--log",
+                           folder.file("log.jsonl"), "--figures", folder.file("figures")}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  const auto log = lines_of(read_bytes(folder.file("log.jsonl")));
+  const Tsv rmse(read_bytes(folder.file("figures/rmse_by_epoch.tsv")));
+  const Tsv objective(read_bytes(folder.file("figures/objective_by_epoch.tsv")));
+  const Tsv rate(read_bytes(folder.file("figures/learning_rate.tsv")));
+  ASSERT_EQ(rmse.rows(), 5U);
+  ASSERT_EQ(log.size(), 5U);
+  std::size_t evaluated = 0;
+  for (std::size_t row = 0; row < log.size(); ++row) {
+    const auto epoch = nlohmann::json::parse(log[row]);
+    EXPECT_EQ(rate.number(row, "learning_rate"), epoch.at("learning_rate"));
+    if (!epoch.contains("train_rmse")) {
+      EXPECT_EQ(rmse.at(row, "train_rmse"), "");
+      continue;
+    }
+    ++evaluated;
+    EXPECT_EQ(rmse.number(row, "train_rmse"), epoch.at("train_rmse"));
+    EXPECT_EQ(rmse.number(row, "test_rmse"), epoch.at("test_rmse"));
+    EXPECT_EQ(objective.number(row, "objective"), epoch.at("objective"));
+  }
+  EXPECT_GT(evaluated, 0U);
+  EXPECT_LT(evaluated, 5U);
+}
+
+TEST(TrainReport, IsRefusedWhereThereIsNotOneTraining) {
+  const TemporaryFolder folder;
+  const std::string figures = folder.file("figures");
+  const RunResult folds = run(
+      {"train", "--data", ProblemFolder::shared().ratings(), "--folds", "2", "--figures", figures});
+  EXPECT_EQ(folds.code, 64);
+  EXPECT_THAT(folds.error, HasSubstr("--figures: shows one training, and --folds are many"));
+  const RunResult dry = run(train_arguments({"--dry-run", "--figures", figures}));
+  EXPECT_EQ(dry.code, 64);
+  EXPECT_THAT(dry.error, HasSubstr("--figures: there is nothing to report with --dry-run"));
+}
+
+TEST(TrainReport, IsRefusedBeforeTrainingWhereItsFolderCannotBeMade) {
+  const TemporaryFolder folder;
+  const std::string model = folder.file("model.safetensors");
+  const RunResult missing =
+      run(train_arguments({"--out", model, "--figures", folder.file("missing/figures")}));
+  EXPECT_EQ(missing.code, 73);
+  write_bytes(folder.file("file"), "text");
+  EXPECT_EQ(run(train_arguments({"--out", model, "--figures", folder.file("file")})).code, 73);
+  EXPECT_FALSE(std::filesystem::exists(model));
+  EXPECT_EQ(read_bytes(folder.file("file")), "text");
+}
+
+#ifdef ALSATIAN_HAVE_REPORTS
+TEST(TrainReport, CostsNoModelWhereTheDiskIsFull) {
+  const TemporaryFolder folder;
+  const std::string model = folder.file("model.safetensors");
+  const RunResult result = run(train_arguments({"--out", model, "--report", "/dev/full"}));
+  EXPECT_EQ(result.code, 74) << result.error;
+  EXPECT_EQ(run({"inspect", model}).code, 0);
+}
+
+TEST(TrainReport, IsNoInputAndNoOtherOutput) {
+  const TemporaryFolder folder;
+  const std::string ratings = ProblemFolder::shared().ratings();
+  const std::string before = read_bytes(ratings);
+  EXPECT_EQ(run(train_arguments({"--report", ratings})).code, 64);
+  EXPECT_EQ(read_bytes(ratings), before);
+  const std::string file = folder.file("file");
+  EXPECT_EQ(run(train_arguments({"--report", file, "--out", file})).code, 64);
+  EXPECT_EQ(run(train_arguments({"--report", file, "--log", file})).code, 64);
+}
+#endif
+
+}  // namespace
+}  // namespace alsatian::testing
