@@ -2,7 +2,9 @@
 // Every figure is printed with its definition.
 #include "cli/commands.hpp"
 #include "cli/device_options.hpp"
+#include "cli/memory_plan.hpp"
 #include "cli/model_input.hpp"
+#include "cli/report_options.hpp"
 #include "cli/split_options.hpp"
 #include "cli/table.hpp"
 #include "cli/train_data.hpp"
@@ -12,10 +14,12 @@
 #include "host/evaluate/predictive.hpp"
 #include "host/model/model_file.hpp"
 #include "host/ratings/input_source.hpp"
+#include "host/report/evaluation.hpp"
 
 #include <fmt/format.h>
 
 #include <optional>
+#include <utility>
 #include <variant>
 
 namespace alsatian {
@@ -29,6 +33,8 @@ struct EvaluateOptions {
   std::optional<std::int32_t> top;
   std::optional<double> relevant;
   bool clip = false;
+  ReportOptions report;
+  std::string movies;
   bool quiet = false;
   Format format = Format::automatic;
 };
@@ -56,6 +62,11 @@ bool parse_options(Arguments arguments, EvaluateOptions& options) {
       "--clip", options.clip,
       "Limit predictions to the range of the training ratings before every figure but those of "
       "--top");
+  add_report_options(line, options.report);
+  line.text("--movies", "FILE", options.movies,
+            "With --report or --figures: titles and genres, as movies.csv has them [default those "
+            "beside --data, then the model's titles]");
+  line.group("Output");
   add_format_option(line, options.format);
   line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
   add_threads_option(line);
@@ -81,6 +92,10 @@ void check_options(const EvaluateOptions& options) {
     throw Error(ExitCode::usage, "--top",
                 "needs --data: items that a user rated in training are no candidates",
                 "give --data with the ratings that the model was trained on");
+  }
+  if (!options.movies.empty() && !options.report.wanted()) {
+    throw Error(ExitCode::usage, "--movies", "applies to --report and --figures alone",
+                "give --report eval.html too");
   }
   if (options.relevant && !options.top) {
     throw Error(ExitCode::usage, "--relevant", "applies to --top alone", "give --top 10 too");
@@ -209,6 +224,35 @@ std::vector<TestSet> test_sets(const Model& model, const EvaluateOptions& option
   return tests;
 }
 
+/// Titles and genres for the report: named, or found beside the ratings.
+Titles report_titles(const EvaluateOptions& options, const Log& log) {
+  if (!options.movies.empty()) return read_titles(options.movies, available_memory());
+  if (options.data.empty() || options.data == "-") return {};
+  try {
+    return find_titles(options.data, available_memory());
+  } catch (const Error& error) {
+    log.warning(fmt::format("{}: {}: the report has no genres", error.place(), error.what()));
+    return {};
+  }
+}
+
+Page report_page(const Scorer& scorer, const Model& model, const EvaluateOptions& options,
+                 const std::optional<Dataset>& dataset, std::vector<Section> errors,
+                 const Log& log) {
+  const ItemFacts facts = item_facts(report_titles(options, log), model.items);
+  Page page{.title = "Evaluation of " + source_name(options.model),
+            .lead = "What the model gets right and wrong, and what it has learned."};
+  page.facts = {{"model", std::string(algorithm_name(model.spec.algorithm))},
+                {"k", fmt::format("{}", model.spec.rank)},
+                {"users", fmt::format("{}", model.users.size())},
+                {"items", fmt::format("{}", model.items.size())},
+                {"train RMSE", fmt::format("{:.4f}", model.statistics.train_rmse)}};
+  page.sections = std::move(errors);
+  page.sections.push_back(factor_section(scorer, model, facts));
+  if (dataset) page.sections.push_back(user_section(scorer, model, facts, dataset->train));
+  return page;
+}
+
 }  // namespace
 
 void evaluate_command(Arguments arguments) {
@@ -220,6 +264,9 @@ void evaluate_command(Arguments arguments) {
   std::vector<std::string> inputs = options.tests;
   inputs.insert(inputs.end(), {options.model, options.data});
   protect_from_rejects(options.reading, inputs);
+  inputs.push_back(options.movies);
+  probe_report(options.report, inputs);
+  keep_apart("--rejects", options.reading.rejects, "--report", options.report.report);
   const Model model = load_model(options.model);
   check_recorded_split(model, options);
   std::optional<Dataset> dataset;
@@ -231,9 +278,14 @@ void evaluate_command(Arguments arguments) {
   const CompressedMatrix train =
       options.top ? compress_by_user(dataset->train, model.users.size()) : CompressedMatrix();
   const char* between_tables = options.format != Format::jsonl ? "\n" : "";
+  std::vector<Section> sections;
   for (const TestSet& test : tests) {
     if (&test != &tests.front()) output.write(between_tables);
     const RatingEvaluation evaluation = evaluate_ratings(scorer, model, test.ratings);
+    if (options.report.wanted()) {
+      sections.push_back(
+          error_section(scorer, model, test.ratings, test.name, evaluation, sections.size() + 1));
+    }
     std::vector<DefinedFigure> figures = rating_figures(evaluation);
     const auto predictive = predictive_figures(model, test.ratings);
     figures.insert(figures.end(), predictive.begin(), predictive.end());
@@ -245,6 +297,10 @@ void evaluate_command(Arguments arguments) {
     print_errors(output, options.format, test.name, evaluation);
     output.write(between_tables);
     print_figures(output, options.format, test.name, figures);
+  }
+  if (options.report.wanted()) {
+    write_report(options.report,
+                 report_page(scorer, model, options, dataset, std::move(sections), log));
   }
   output.flush();
 }

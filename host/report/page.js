@@ -37,6 +37,9 @@
     };
   };
 
+  // Three digits name a bar; the table has the others.
+  const labelOf = (x) => (typeof x === "number" ? String(Number(x.toPrecision(3))) : x);
+
   const scale = (type, title, ink, line) => ({
     type,
     title: { display: title !== "", text: title, color: ink },
@@ -56,7 +59,7 @@
     if (plot.group) canvas.parentElement.classList.add("tall");
     charts.push(new Chart(canvas, {
       data: {
-        labels: isCategory ? plot.x : undefined,
+        labels: isCategory ? plot.x.map(labelOf) : undefined,
         datasets: series.map((one, index) =>
           datasetOf(plot, one, colors[index % colors.length], isCategory)),
       },

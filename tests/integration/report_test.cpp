@@ -67,6 +67,56 @@ TEST(TrainReport, IsRefusedBeforeTrainingWhereItsFolderCannotBeMade) {
   EXPECT_EQ(read_bytes(folder.file("file")), "text");
 }
 
+TEST(EvaluateReport, HasTheErrorsThatArePrintedForEveryTestSet) {
+  const TemporaryFolder folder;
+  const std::string ratings = ProblemFolder::shared().ratings();
+  write_bytes(folder.file("second.csv"), "userId,movieId,rating\n1,1,3\n1,2,4\n2,1,5\n");
+  const RunResult result =
+      run({"evaluate", ProblemFolder::shared().model(), "--test", ratings, "--test",
+           folder.file("second.csv"), "--figures", folder.file("figures"), "--quiet"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const Tsv printed(result.output.substr(0, result.output.find("\n\n") + 1));
+  const Tsv groups(read_bytes(folder.file("figures/by_user_activity.tsv")));
+  ASSERT_GT(groups.rows(), 0U);
+  for (std::size_t row = 0; row < groups.rows(); ++row) {
+    const std::size_t same = printed.find("group", groups.at(row, "group"));
+    EXPECT_EQ(groups.at(row, "rmse"), printed.at(same, "rmse"));
+    EXPECT_EQ(groups.at(row, "ratings"), printed.at(same, "ratings"));
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder.file("figures/residuals_2.tsv")));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("figures/recommendations.tsv")));
+}
+
+TEST(EvaluateReport, RecommendsNothingThatTheUserRated) {
+  // Without a test part, what was rated in training is all that was rated, as recommend has it.
+  const TemporaryFolder folder;
+  const std::string ratings = ProblemFolder::shared().ratings();
+  const std::string model = folder.file("model.safetensors");
+  ASSERT_EQ(run({"train", "--data", ratings, "--k", "4", "--out", model, "--quiet"}).code, 0);
+  const RunResult result = run({"evaluate", model, "--test", ratings, "--data", ratings,
+                                "--figures", folder.file("figures"), "--quiet"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const Tsv shown(read_bytes(folder.file("figures/recommendations.tsv")));
+  const std::string user = shown.at(0, "user");
+  const RunResult direct =
+      run({"recommend", model, "--users", user, "--top", "8", "--data", ratings, "--quiet"});
+  ASSERT_EQ(direct.code, 0) << direct.error;
+  const Tsv recommended(direct.output);
+  ASSERT_GT(recommended.rows(), 0U);
+  for (std::size_t row = 0; row < recommended.rows(); ++row) {
+    EXPECT_EQ(shown.at(row, "user"), user);
+    EXPECT_EQ(shown.at(row, "recommended"), recommended.at(row, "item"));
+  }
+}
+
+TEST(EvaluateReport, TakesTitlesOnlyForAReport) {
+  const RunResult result =
+      run({"evaluate", ProblemFolder::shared().model(), "--data", ProblemFolder::shared().ratings(),
+           "--movies", ProblemFolder::shared().movies()});
+  EXPECT_EQ(result.code, 64);
+  EXPECT_THAT(result.error, HasSubstr("--movies: applies to --report and --figures alone"));
+}
+
 #ifdef ALSATIAN_HAVE_REPORTS
 TEST(TrainReport, CostsNoModelWhereTheDiskIsFull) {
   const TemporaryFolder folder;

@@ -171,6 +171,9 @@ def make_reports(folder, program):
                         "--holdout", "0.2", "--report", folder / f"train-{model}.html", "--out",
                         folder / f"{model}.safetensors", "--quiet"], check=True,
                        stdout=subprocess.DEVNULL)
+        subprocess.run([program, "evaluate", folder / f"{model}.safetensors", "--data", folder,
+                        "--report", folder / f"evaluate-{model}.html", "--quiet"], check=True,
+                       stdout=subprocess.DEVNULL)
     return sorted(folder.glob("*.html"))
 
 

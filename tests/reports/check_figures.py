@@ -3,6 +3,7 @@
 # Shares nothing with the program but the definitions that the reports print.
 """Usage: check_figures.py --program ALSATIAN --data FOLDER; 77 where packages or data are missing."""
 import argparse
+import json
 import pathlib
 import subprocess
 import sys
@@ -155,6 +156,109 @@ def check_block(folder, ratings, _):
     same("block", found.share_rated, expected)
 
 
+class Model:
+    """A model file, read byte by byte."""
+
+    def __init__(self, path):
+        text = path.read_bytes()
+        start = 8 + int.from_bytes(text[:8], "little")
+        header = json.loads(text[8:start])
+        kinds = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1"}
+        for name, entry in header.items():
+            if name == "__metadata__":
+                continue
+            first, last = entry["data_offsets"]
+            array = np.frombuffer(text[start + first:start + last], kinds[entry["dtype"]])
+            setattr(self, name, array.reshape(entry["shape"]).astype(float))
+        facts = header["__metadata__"]
+        self.deviation = json.loads(facts["alsatian.scale"])["deviation"]
+        self.dispersion = json.loads(facts["alsatian.statistics"])["dispersion"]
+
+    def predict(self, test):
+        """Rounded to float, as the program's predictions are."""
+        users = np.searchsorted(self.user_ids, test.userId)
+        items = np.searchsorted(self.item_ids, test.movieId)
+        score = (self.mean[0] + self.user_biases[users] + self.item_biases[items]
+                 + (self.user_factors[users] * self.item_factors[items]).sum(axis=1))
+        return score.astype(np.float32).astype(float)
+
+
+def most_rated(ids, counts, most):
+    return np.lexsort((np.arange(ids.size), -counts))[:most]
+
+
+def check_errors(folder, model, test, _):
+    predictions = model.predict(test)
+    errors = test.rating.to_numpy() - predictions
+    rmse = np.sqrt((errors ** 2).mean())
+    bins = np.clip(np.floor((errors + 4 * rmse) / (rmse / 5)), 0, 39).astype(int)
+    found = figure(folder, "residuals")
+    # An error on an edge may be rounded to either side.
+    assert np.abs(found.ratings - np.bincount(bins, minlength=40)).sum() <= 2
+    assert found.ratings.sum() == len(test)
+    found = figure(folder, "coverage")
+    sigma = np.sqrt(model.dispersion) * model.deviation
+    same("coverage", found.measured,
+         [(np.abs(errors) <= within * sigma).mean() for within in found.within])
+    found = figure(folder, "calibration")
+    low, high = predictions.min(), predictions.max()
+    bins = np.clip(np.floor((predictions - low) / ((high - low) / 20)), 0, 19).astype(int)
+    groups = pd.DataFrame({"p": predictions, "r": test.rating.to_numpy()}).groupby(bins)
+    same("calibration", found.ratings, groups.size())
+    same("calibration", found.mean_rating, groups.r.mean())
+    same("calibration", found.mean_prediction, groups.p.mean())
+
+
+def check_axes(folder, model, _, movies):
+    found = figure(folder, "factor_spectrum")
+    for side in ("user", "item"):
+        factors = getattr(model, f"{side}_factors")
+        variances = np.linalg.eigvalsh(np.cov(factors.T, bias=True))[::-1]
+        same("spectrum", found[f"{side}_variance"], variances)
+    found = figure(folder, "item_map")
+    rows = most_rated(model.item_ids, model.item_counts, 1000)
+    assert list(found["item"]) == list(model.item_ids[rows].astype(int))
+    factors = model.item_factors[rows]
+    factors = factors - factors.mean(axis=0)
+    _, axes = np.linalg.eigh(factors.T @ factors)
+    for axis, column in ((axes[:, -1], "x"), (axes[:, -2], "y")):
+        axis = axis * np.sign(axis[np.abs(axis).argmax()])
+        # Eigenvectors lose digits by the gap between their values.
+        np.testing.assert_allclose(found[column], factors @ axis, atol=1e-6)
+    assert list(found.name) == list(movies.set_index("movieId").title[found["item"]])
+
+
+def check_neighbors(folder, model, _, movies):
+    found = figure(folder, "neighbors")
+    lengths = np.linalg.norm(model.item_factors, axis=1)
+    titles = movies.set_index("movieId").title
+    expected = []
+    for row in most_rated(model.item_ids, model.item_counts, 10):
+        cosines = model.item_factors @ model.item_factors[row] / (lengths * lengths[row])
+        near = [other for other in np.argsort(-cosines, kind="stable") if other != row][:5]
+        expected += [(titles[int(model.item_ids[row])], titles[int(model.item_ids[other])],
+                      cosines[other]) for other in near]
+    assert list(found["item"]) == [entry[0] for entry in expected]
+    # Items rated once by the same user point the same way: names may change places within a tie.
+    np.testing.assert_allclose(found.cosine, [entry[2] for entry in expected], atol=1e-6)
+
+
+def evaluate(program, data, ratings, folder):
+    """A model of nine tenths, evaluated on those of the tenth whose user and item it knows."""
+    order = np.random.default_rng(1).permutation(len(ratings))
+    train = ratings.iloc[order[len(ratings) // 10:]]
+    test = ratings.iloc[order[:len(ratings) // 10]]
+    test = test[test.movieId.isin(train.movieId) & test.userId.isin(train.userId)]
+    train.to_csv(folder / "train.csv", index=False)
+    test.to_csv(folder / "test.csv", index=False)
+    for words in (["train", "--data", folder / "train.csv", "--k", "16", "--out",
+                   folder / "model.safetensors"],
+                  ["evaluate", folder / "model.safetensors", "--test", folder / "test.csv",
+                   "--movies", data / "movies.csv", "--figures", folder]):
+        subprocess.run([program, *words, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    return Model(folder / "model.safetensors"), test
+
+
 EXPLORE = (check_histogram, check_counts, check_power_law, check_quantiles, check_months,
            check_popularity, check_genres, check_lists, check_block)
 
@@ -177,6 +281,10 @@ def main():
                        check=True, stdout=subprocess.DEVNULL)
         for check in EXPLORE:
             check(folder, ratings, movies)
+            print("equal:", check.__name__.removeprefix("check_"))
+        model, test = evaluate(options.program, data, ratings, folder)
+        for check in (check_errors, check_axes, check_neighbors):
+            check(folder, model, test, movies)
             print("equal:", check.__name__.removeprefix("check_"))
     return 0
 

@@ -57,15 +57,17 @@ const std::vector<Layer>& layers() {
   return table;
 }
 
-/// Libraries that belong to a few places: Eigen is the reference's algebra, and multiplies the
-/// tiles of top-N.
+/// Libraries that belong to a few places: Eigen is the reference's algebra, multiplies the
+/// tiles of top-N and finds the axes of the reports' maps.
 struct Library {
   std::string_view header;
   std::vector<std::string_view> homes;
 };
 const std::vector<Library>& libraries() {
   static const std::vector<Library> table = {
-      {"Eigen/", {"kernels/reference/", "host/evaluate/top_n.cpp"}}, {"CLI/", {"cli/"}}};
+      {"Eigen/",
+       {"kernels/reference/", "host/evaluate/top_n.cpp", "host/report/principal_axes.cpp"}},
+      {"CLI/", {"cli/"}}};
   return table;
 }
 

@@ -1,0 +1,192 @@
+// Implements the part of evaluation.hpp about what a model has learned.
+// Shown for well-known items and a few users: people judge those, and the page stays small.
+#include "host/report/evaluation.hpp"
+#include "host/report/principal_axes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <map>
+#include <numeric>
+
+namespace alsatian {
+namespace {
+
+constexpr std::size_t mapped_items = 1000;
+constexpr std::size_t spectrum_rows = 20'000;
+constexpr std::size_t shown_items = 10;
+constexpr std::int32_t shown_neighbors = 5;
+constexpr std::size_t shown_genres = 10;
+constexpr std::int32_t shown_recommendations = 8;
+
+/// Indices by falling count, those without ratings left out.
+std::vector<std::int32_t> most_rated_rows(const std::vector<std::int32_t>& counts,
+                                          std::size_t most) {
+  std::vector<std::int32_t> order;
+  for (std::size_t row = 0; row < counts.size(); ++row) {
+    if (counts[row] > 0) order.push_back(static_cast<std::int32_t>(row));
+  }
+  std::ranges::stable_sort(order, std::greater<>(),
+                           [&](std::int32_t row) { return counts[static_cast<std::size_t>(row)]; });
+  order.resize(std::min(most, order.size()));
+  return order;
+}
+
+/// What people know an item by: its title, or its id.
+std::string name_of(const Model& model, const ItemFacts& facts, std::int32_t item) {
+  for (const StringTable* titles : {&facts.titles, &model.titles}) {
+    if (titles->size() > 0 && !(*titles)[item].empty()) return std::string((*titles)[item]);
+  }
+  return model.items.text(item);
+}
+
+Figure spectrum(const PrincipalAxes& users, const PrincipalAxes& items) {
+  Figure figure{.name = "factor_spectrum",
+                .title = "Factor spectrum",
+                .text =
+                    "Variance of the factors along their principal axes, of at most 20,000 of "
+                    "the most rated rows. A flat tail says that a smaller --k would do."};
+  figure.data.columns = {"axis", "user_variance", "item_variance"};
+  figure.plot = {.x = "axis",
+                 .series = {{"user_variance", "users"}, {"item_variance", "items"}},
+                 .x_title = "axis",
+                 .y_title = "variance",
+                 .y_axis = Axis::logarithmic};
+  for (std::size_t axis = 0; axis < items.variances.size(); ++axis) {
+    figure.data.rows.push_back(
+        {static_cast<std::int64_t>(axis) + 1, users.variances[axis], items.variances[axis]});
+  }
+  return figure;
+}
+
+/// The first genre of each item that is among the most frequent, or "other".
+std::string genre_of(const ItemFacts& facts, std::int32_t item) {
+  const std::uint64_t genres = facts.genres[static_cast<std::size_t>(item)];
+  const auto first = static_cast<std::size_t>(std::countr_zero(genres));
+  return first < std::min(shown_genres, facts.genre_names.size()) ? facts.genre_names[first]
+                                                                  : "other";
+}
+
+Figure item_map(const Model& model, const ItemFacts& facts) {
+  const std::vector<std::int32_t> items = most_rated_rows(model.item_counts, mapped_items);
+  const PrincipalAxes axes = principal_axes(model.factors.items, items);
+  Figure figure{.name = "item_map",
+                .title = "Map of the most rated items",
+                .text =
+                    "Their factors on the two axes along which they vary most; what is near was "
+                    "liked by the same users. Colors: the most frequent of an item's genres."};
+  figure.data.columns = {"x", "y", "item", "name", "ratings"};
+  figure.plot = {.x = "x",
+                 .series = {{"y", "items", Mark::points}},
+                 .x_title = "first axis",
+                 .y_title = "second axis",
+                 .hover = "name"};
+  const bool has_genres = !facts.genres.empty();
+  if (has_genres) {
+    figure.data.columns.emplace_back("genre");
+    figure.plot.group = "genre";
+  }
+  for (std::size_t at = 0; at < items.size(); ++at) {
+    const std::int32_t item = items[at];
+    std::vector<Value> row{axes.coordinates[at][0], axes.coordinates[at][1], model.items.text(item),
+                           name_of(model, facts, item),
+                           std::int64_t{model.item_counts[static_cast<std::size_t>(item)]}};
+    if (has_genres) row.emplace_back(genre_of(facts, item));
+    figure.data.rows.push_back(std::move(row));
+  }
+  return figure;
+}
+
+Figure neighbors(const Scorer& scorer, const Model& model, const ItemFacts& facts) {
+  Figure figure{.name = "neighbors",
+                .title = "Neighbors of well-known items",
+                .text = "By the cosine of factors, of the most rated items."};
+  figure.data.columns = {"item", "rank", "neighbor", "cosine"};
+  for (const std::int32_t item : most_rated_rows(model.item_counts, shown_items)) {
+    std::int64_t rank = 0;
+    for (const ScoredItem& near : scorer.similar_items(item, shown_neighbors)) {
+      figure.data.rows.push_back({name_of(model, facts, item), ++rank,
+                                  name_of(model, facts, near.index),
+                                  static_cast<double>(near.score)});
+    }
+  }
+  return figure;
+}
+
+/// Users at tenths of the order by activity.
+std::vector<std::int32_t> some_users(const Model& model) {
+  const std::vector<std::int32_t> order =
+      most_rated_rows(model.user_counts, model.user_counts.size());
+  std::vector<std::int32_t> users;
+  for (const std::size_t tenth : {1U, 3U, 5U, 7U, 9U}) {
+    if (order.empty()) break;
+    const std::int32_t user = order[order.size() * tenth / 10];
+    if (users.empty() || users.back() != user) users.push_back(user);
+  }
+  return users;
+}
+
+/// Positions in the matrix of the user's best ratings, ties to the smaller item.
+std::vector<std::size_t> best_ratings(const CompressedMatrix& train, std::size_t row) {
+  std::vector<std::size_t> order(
+      static_cast<std::size_t>(train.offsets[row + 1] - train.offsets[row]));
+  std::iota(order.begin(), order.end(), static_cast<std::size_t>(train.offsets[row]));
+  std::ranges::stable_sort(order, std::greater<>(),
+                           [&](std::size_t at) { return train.values[at]; });
+  order.resize(std::min<std::size_t>(shown_recommendations, order.size()));
+  return order;
+}
+
+}  // namespace
+
+Section factor_section(const Scorer& scorer, const Model& model, const ItemFacts& facts) {
+  Section section{.title = "What the model has learned"};
+  if (model.spec.rank == 0) {
+    section.notes.emplace_back("The model has no factors (--k 0).");
+    return section;
+  }
+  const auto users = most_rated_rows(model.user_counts, spectrum_rows);
+  const auto items = most_rated_rows(model.item_counts, spectrum_rows);
+  section.figures.push_back(spectrum(principal_axes(model.factors.users, users),
+                                     principal_axes(model.factors.items, items)));
+  if (model.spec.rank > 1) section.figures.push_back(item_map(model, facts));
+  section.figures.push_back(neighbors(scorer, model, facts));
+  return section;
+}
+
+Section user_section(const Scorer& scorer, const Model& model, const ItemFacts& facts,
+                     const Triples& train) {
+  const std::vector<std::int32_t> users = some_users(model);
+  const CompressedMatrix seen = select_rows(compress_by_user(train, model.users.size()), users);
+  const auto recommended = scorer.recommend(users, shown_recommendations, &seen, nullptr);
+  Figure figure{.name = "recommendations",
+                .title = "Recommendations beside what users rated best",
+                .text =
+                    "Five users, from an active one to one with few ratings. What they rated in "
+                    "training is not recommended; what they rated in a test part may be."};
+  figure.data.columns = {"user", "rank", "rating", "rated_best", "prediction", "recommended"};
+  for (std::size_t row = 0; row < users.size(); ++row) {
+    const std::vector<std::size_t> rated = best_ratings(seen, row);
+    for (std::size_t rank = 0; rank < std::max(rated.size(), recommended[row].size()); ++rank) {
+      std::vector<Value> cells(6);
+      cells[0] = model.users.text(users[row]);
+      cells[1] = static_cast<std::int64_t>(rank) + 1;
+      if (rank < rated.size()) {
+        cells[2] = static_cast<double>(seen.values[rated[rank]]);
+        cells[3] = name_of(model, facts, seen.columns[rated[rank]]);
+      }
+      if (rank < recommended[row].size()) {
+        cells[4] = static_cast<double>(recommended[row][rank].score);
+        cells[5] = name_of(model, facts, recommended[row][rank].index);
+      }
+      figure.data.rows.push_back(std::move(cells));
+    }
+  }
+  Section section{.title = "What users get"};
+  section.figures.push_back(std::move(figure));
+  return section;
+}
+
+}  // namespace alsatian
