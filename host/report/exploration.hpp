@@ -62,7 +62,8 @@ Figure quantiles(const Exploration& data);
 /// A row for each month from the first to the last (years where there are over 600 months).
 /// Without times it has no rows; times outside the years 1900 to 2200 are left out.
 Figure ratings_by_time(const Exploration& data);
-Figure mean_by_time(const Exploration& data);
+/// From the figure of ratings by time: the same periods.
+Figure mean_by_time(Figure by_time);
 Figure mean_by_popularity(const Exploration& data);
 Figure genre_shares(const Exploration& data);
 /// Share of each of the ten most rated genres in the ratings of each year.

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <utility>
 
 namespace alsatian {
 namespace {
@@ -63,11 +63,10 @@ std::vector<std::vector<double>> block_shares(const Exploration& data,
 }
 
 std::string split_suggestion(const Exploration& data, std::string& why) {
-  std::map<std::int32_t, std::int64_t> months;
-  for (const std::int64_t time : data.ratings.times) {
-    if (time >= 0) ++months[month_of(std::min<std::int64_t>(time, 7'258'118'400))];
-  }
-  if (months.size() < 12) {
+  constexpr double year = 365.25 * 24 * 3600;
+  const std::vector<std::int64_t>& times = data.ratings.times;
+  const auto [first, last] = std::minmax_element(times.begin(), times.end());
+  if (times.empty() || static_cast<double>(*last) - static_cast<double>(*first) < year) {
     why = "a tenth of the ratings, chosen by hash: there are no times over a year";
     return "--holdout 0.1";
   }
@@ -223,8 +222,10 @@ Page exploration_page(const Exploration& data, const ReadingAccount& account) {
   page.sections.push_back(cleaning_section(data, account));
   page.sections.push_back(distribution_section(data));
   Section time{.title = "Time"};
-  add(time, ratings_by_time(data), "times");
-  add(time, mean_by_time(data), "times");
+  Figure by_time = ratings_by_time(data);
+  Figure means = mean_by_time(by_time);
+  add(time, std::move(by_time), "times");
+  add(time, std::move(means), "times");
   page.sections.push_back(std::move(time));
   page.sections.push_back(item_section(data));
   Section next{.title = "What next"};

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <numeric>
+#include <utility>
 
 namespace alsatian {
 namespace {
@@ -29,11 +30,16 @@ bool is_plausible(std::int64_t time) { return time >= earliest_time && time < la
 /// Amounts by month; the map is as long as the years that is_plausible() lets pass.
 std::map<std::int32_t, Amount> by_month(const CleanRatings& ratings) {
   std::map<std::int32_t, Amount> months;
+  Amount* amount = nullptr;
+  std::int32_t last = 0;
   for (std::size_t at = 0; at < ratings.times.size(); ++at) {
     if (!is_plausible(ratings.times[at])) continue;
-    Amount& month = months[month_of(ratings.times[at])];
-    ++month.ratings;
-    month.sum += ratings.ratings[at];
+    const std::int32_t month = month_of(ratings.times[at]);
+    // Most ratings of a user are of one month.
+    if (amount == nullptr || month != last) amount = &months[month];
+    last = month;
+    ++amount->ratings;
+    amount->sum += ratings.ratings[at];
   }
   return months;
 }
@@ -190,8 +196,8 @@ Figure ratings_by_time(const Exploration& data) {
   return figure;
 }
 
-Figure mean_by_time(const Exploration& data) {
-  Figure figure = ratings_by_time(data);
+Figure mean_by_time(Figure by_time) {
+  Figure figure = std::move(by_time);
   figure.name = "mean_by_time";
   figure.title = "Mean rating over time";
   figure.text = "In UTC; a gap is a period without ratings.";
