@@ -222,10 +222,11 @@ Page exploration_page(const Exploration& data, const ReadingAccount& account) {
   page.sections.push_back(cleaning_section(data, account));
   page.sections.push_back(distribution_section(data));
   Section time{.title = "Time"};
+  const char* times = "times as seconds since 1970, from 1900 to 2200";
   Figure by_time = ratings_by_time(data);
   Figure means = mean_by_time(by_time);
-  add(time, std::move(by_time), "times");
-  add(time, std::move(means), "times");
+  add(time, std::move(by_time), times);
+  add(time, std::move(means), times);
   page.sections.push_back(std::move(time));
   page.sections.push_back(item_section(data));
   Section next{.title = "What next"};
