@@ -54,7 +54,8 @@ std::int64_t number_below(const std::vector<std::int64_t>& ascending, std::int64
 std::string power_law_text(const std::optional<PowerLaw>& fit, std::string_view side) {
   if (!fit) return fmt::format("There are too few {}s for a power law.", side);
   return fmt::format(
-      "Number of {0}s per rating count. Line: power law with exponent {1:.3f} from {2} ratings on, "
+      "Number of {0}s per rating count. Line: power law with exponent {1:.3f} from a count of {2} "
+      "on, "
       "fitted by maximum likelihood to {3} {0}s, largest distance of the distributions {4:.3f}; a "
       "straight line here is no proof of one (Clauset, Shalizi and Newman 2009).",
       side, fit->exponent, fit->from, fit->tail, fit->distance);

@@ -30,8 +30,8 @@
       borderColor: color,
       backgroundColor: series.mark === "bars" || points ? color + "bb" : color,
       showLine: !points,
-      borderWidth: series.mark === "bars" ? 0 : 2,
-      pointRadius: points ? 3 : plot.x.length > 60 ? 0 : 2,
+      borderWidth: series.mark === "bars" ? 0 : points ? 1 : 2,
+      pointRadius: points ? (plot.x.length > 300 ? 2 : 3) : plot.x.length > 60 ? 0 : 2,
       pointHitRadius: 8,
       tension: 0,
     };
