@@ -34,6 +34,15 @@ void probe_folder(const std::string& folder) {
   probe_output((is_there ? path / "figure.tsv" : path).string(), "");
 }
 
+/// In a folder of data, reports are what earlier runs left there: no inputs.
+void probe_against_folder(const std::string& report, const std::string& folder) {
+  std::error_code failed;
+  for (std::filesystem::directory_iterator entry(folder, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    if (entry->path().extension() != ".html") probe_output(report, entry->path().string());
+  }
+}
+
 }  // namespace
 
 void probe_report(const ReportOptions& options, const std::vector<std::string>& inputs) {
@@ -42,7 +51,12 @@ void probe_report(const ReportOptions& options, const std::vector<std::string>& 
   require_reports("--report");
   probe_output(options.report, "");
   for (const std::string& input : inputs) {
-    if (!input.empty()) probe_output(options.report, input);
+    std::error_code failed;
+    if (std::filesystem::is_directory(input, failed)) {
+      probe_against_folder(options.report, input);
+    } else if (!input.empty()) {
+      probe_output(options.report, input);
+    }
   }
 }
 

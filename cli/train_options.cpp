@@ -60,7 +60,7 @@ void add_data_files(const std::string& data, std::vector<std::string>& inputs) {
   for (std::filesystem::directory_iterator entry(data, failed), end; !failed && entry != end;
        entry.increment(failed)) {
     const std::string extension = entry->path().extension().string();
-    if (extension != ".safetensors" && extension != ".jsonl") {
+    if (extension != ".safetensors" && extension != ".jsonl" && extension != ".html") {
       inputs.push_back(entry->path().string());
     }
   }

@@ -116,6 +116,19 @@ TEST_F(Explore, WritesTheSameReportWhateverTheThreadsWithoutAPath) {
   EXPECT_TRUE(says("Permission is hereby granted"));
 }
 
+TEST_F(Explore, ReplacesItsReportInTheFolderOfTheDataButNothingElseThere) {
+  const std::string folder = std::filesystem::path(data()).parent_path().string();
+  const auto explore_folder = [&](const std::string& report) {
+    return run({"explore", "--data", folder, "--on-bad-line", "skip", "--quiet", "--report",
+                report})
+        .code;
+  };
+  EXPECT_EQ(explore_folder(file("eda.html")), 0);
+  EXPECT_EQ(explore_folder(file("eda.html")), 0);
+  EXPECT_EQ(explore_folder(movies()), 64);
+  EXPECT_EQ(explore_folder(data()), 64);
+}
+
 TEST_F(Explore, RefusesAReportOverAnInputOrInAFolderThatIsNotThere) {
   const std::string before = read_bytes(data());
   EXPECT_EQ(explore({"--report", data()}).code, 64);

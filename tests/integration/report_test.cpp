@@ -126,6 +126,17 @@ TEST(TrainReport, CostsNoModelWhereTheDiskIsFull) {
   EXPECT_EQ(run({"inspect", model}).code, 0);
 }
 
+TEST(TrainReport, ReplacesThatOfAnEarlierRunInTheFolderOfTheData) {
+  const TemporaryFolder folder;
+  std::filesystem::copy(ProblemFolder::shared().ratings(), folder.file("ratings.csv"));
+  for (int times = 0; times < 2; ++times) {
+    const RunResult result =
+        run({"train", "--data", folder.path().string(), "--k", "2", "--epochs", "1", "--quiet",
+             "--report", folder.file("train.html"), "--out", folder.file("m.safetensors")});
+    EXPECT_EQ(result.code, 0) << result.error;
+  }
+}
+
 TEST(TrainReport, IsNoInputAndNoOtherOutput) {
   const TemporaryFolder folder;
   const std::string ratings = ProblemFolder::shared().ratings();
