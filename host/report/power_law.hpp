@@ -20,8 +20,9 @@ struct PowerLaw {
   double expected(double x) const;
 };
 
-/// ascending: counts of at least 1. The start is that of the smallest distance among at most 100
-/// starts that leave a tenth of the counts, and 50, in the tail. Nothing where there is none, or
+/// ascending: counts of at least 1. The start is that of the smallest distance among the
+/// distinct counts that leave a tenth of the counts, and 50, in the tail; of more than 100 of them,
+/// 100 evenly spaced by place. Nothing where there is none, or
 /// all counts of the tail are one.
 std::optional<PowerLaw> fit_power_law(std::span<const std::int64_t> ascending);
 
