@@ -101,7 +101,7 @@ std::vector<OwnRating> ratings_of_user(const Model& model, const ExplainOptions&
 }
 
 /// What is to be explained: what was asked for, or what would be recommended.
-std::vector<std::int32_t> items_of(const Model& model, const TitleLookup& titles,
+std::vector<std::int32_t> items_of(const Model& model, TitleLookup& titles,
                                    const ExplainOptions& options, const FoldIn& person) {
   std::vector<std::int32_t> items;
   for (const std::string& item : options.items) {
@@ -181,7 +181,7 @@ void explain_command(Arguments arguments) {
   Output output;
   protect_from_rejects(options.reading, {options.model, options.data});
   const Model model = load_model(options.model);
-  const TitleLookup titles(model, options.movies, log);
+  TitleLookup titles(model, options.movies, log);
   const FoldIn person(model, options.user.empty()
                                  ? read_own_ratings(options.ratings, model, titles, log)
                                  : ratings_of_user(model, options, log));

@@ -35,7 +35,7 @@ struct OwnColumns {
 
 class OwnRatingsReader {
  public:
-  OwnRatingsReader(const std::string& path, const Model& model, const TitleLookup& titles)
+  OwnRatingsReader(const std::string& path, const Model& model, TitleLookup& titles)
       : place_(printable(input_name(path))),
         model_(model),
         titles_(titles),
@@ -180,7 +180,7 @@ class OwnRatingsReader {
 
   std::string place_;
   const Model& model_;
-  const TitleLookup& titles_;
+  TitleLookup& titles_;
   std::string text_;
   std::optional<OwnColumns> columns_;
   bool is_header_ = false;
@@ -194,7 +194,7 @@ class OwnRatingsReader {
 }  // namespace
 
 std::vector<OwnRating> read_own_ratings(const std::string& path, const Model& model,
-                                        const TitleLookup& titles, const Log& log) {
+                                        TitleLookup& titles, const Log& log) {
   return OwnRatingsReader(path, model, titles).read(log);
 }
 

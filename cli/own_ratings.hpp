@@ -18,6 +18,6 @@ namespace alsatian {
 /// out with a note. Throws Error 65 with file and line for what is no rating, is not on the model's
 /// scale, or names several items or none; 66 and such as read_small_file.
 std::vector<OwnRating> read_own_ratings(const std::string& path, const Model& model,
-                                        const TitleLookup& titles, const Log& log);
+                                        TitleLookup& titles, const Log& log);
 
 }  // namespace alsatian

@@ -157,7 +157,7 @@ void recommend_to_newcomer(const RecommendOptions& options) {
   const Log log(options.quiet);
   Output output;
   const Model model = load_model(options.model);
-  const TitleLookup titles(model, options.movies, log);
+  TitleLookup titles(model, options.movies, log);
   std::optional<std::vector<std::int32_t>> allowed;
   if (!options.items.empty()) allowed = read_allow_list(options.items, model.items, log);
   const FoldIn newcomer(model, read_own_ratings(options.ratings, model, titles, log));

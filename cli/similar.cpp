@@ -63,7 +63,7 @@ void require_factors(const Model& model) {
 }
 
 void print_items(Output& output, const SimilarOptions& options, const Model& model) {
-  const TitleLookup titles(model, options.movies, Log());
+  TitleLookup titles(model, options.movies, Log());
   const std::int32_t item =
       find_item(model, titles, options.item, {"--item", ExitCode::usage, "--item "});
   const auto similar = Scorer(model, {}).similar_items(item, options.top);

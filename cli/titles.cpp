@@ -1,5 +1,5 @@
 // Implements titles.hpp.
-// Linear in the number of titles: one question a run.
+// Linear in the number of titles, which are folded once however many questions there are.
 #include "cli/titles.hpp"
 
 #include "cli/memory_plan.hpp"
@@ -13,9 +13,11 @@
 #include <cctype>
 #include <cstddef>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <utf8proc.h>
+#include <utility>
 
 namespace alsatian {
 namespace {
@@ -65,20 +67,6 @@ std::string_view without_year(std::string_view title) {
   return is_year ? title.substr(0, title.size() - length) : title;
 }
 
-/// How well a title fits what somebody wrote, best first.
-enum class Fit { whole, without_year, words, part, none };
-
-Fit fit_of(const std::string& title, const std::string& text,
-           const std::vector<std::string>& text_words) {
-  const std::vector<std::string> words = words_of(title);
-  if (words == text_words) return (title == text || !words.empty()) ? Fit::whole : Fit::none;
-  if (!text_words.empty()) {
-    if (words_of(without_year(title)) == text_words) return Fit::without_year;
-    if (std::ranges::includes(words, text_words)) return Fit::words;
-  }
-  return title.find(text) == std::string::npos ? Fit::none : Fit::part;
-}
-
 /// The titles of a file that the user named: it must know an item.
 StringTable given_titles(const Model& model, const std::string& path, const Log& log) {
   const Titles titles = read_titles(path, available_memory());
@@ -122,15 +110,37 @@ std::string_view TitleLookup::title(std::int32_t item) const {
   return present() ? titles_[item] : std::string_view();
 }
 
-std::vector<std::int32_t> TitleLookup::matching(std::string_view text) const {
-  const std::string wanted = folded(text);
-  const std::vector<std::string> words = words_of(wanted);
+enum class TitleLookup::Fit { whole, without_year, words, part, none };
+
+TitleLookup::Folded TitleLookup::fold(std::string_view title) {
+  std::string text = folded(title);
+  std::vector<std::string> words = words_of(text);
+  std::vector<std::string> rest = words_of(without_year(text));
+  return {std::move(text), std::move(words), std::move(rest)};
+}
+
+TitleLookup::Fit TitleLookup::fit_of(const Folded& title, const Folded& text) {
+  if (title.words == text.words) {
+    return (title.text == text.text || !title.words.empty()) ? Fit::whole : Fit::none;
+  }
+  if (!text.words.empty()) {
+    if (title.words_without_year == text.words) return Fit::without_year;
+    if (std::ranges::includes(title.words, text.words)) return Fit::words;
+  }
+  return title.text.find(text.text) == std::string::npos ? Fit::none : Fit::part;
+}
+
+std::vector<std::int32_t> TitleLookup::matching(std::string_view text) {
+  for (std::int64_t item = std::ssize(folded_); item < titles_.size(); ++item) {
+    folded_.push_back(fold(titles_[item]));
+  }
+  const Folded wanted = fold(text);
   std::vector<std::int32_t> items;
   // A number is an id or a whole title, as 300; not a part of every title with a year.
   Fit best = is_number(text) ? Fit::without_year : Fit::part;
   for (std::int64_t item = 0; item < titles_.size(); ++item) {
     if (titles_[item].empty()) continue;
-    const Fit fit = fit_of(folded(titles_[item]), wanted, words);
+    const Fit fit = fit_of(folded_[static_cast<std::size_t>(item)], wanted);
     if (fit > best) continue;
     if (fit < best) items.clear();
     best = fit;
@@ -139,7 +149,7 @@ std::vector<std::int32_t> TitleLookup::matching(std::string_view text) const {
   return items;
 }
 
-std::int32_t find_item(const Model& model, const TitleLookup& titles, const std::string& text,
+std::int32_t find_item(const Model& model, TitleLookup& titles, const std::string& text,
                        const ItemPlace& place) {
   if (const auto item = model.items.find(text)) return *item;
   if (!titles.present()) {

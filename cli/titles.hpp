@@ -30,10 +30,21 @@ class TitleLookup {
   /// Items whose title is what somebody wrote, or else whose title without its year is, or has all
   /// of its words, or contains it: those of the first kind that there are. Case, accents and the
   /// order of words do not count; a number is compared with whole titles alone.
-  std::vector<std::int32_t> matching(std::string_view text) const;
+  std::vector<std::int32_t> matching(std::string_view text);
 
  private:
+  /// As titles are compared.
+  struct Folded {
+    std::string text;
+    std::vector<std::string> words;
+    std::vector<std::string> words_without_year;
+  };
+  enum class Fit;  // best first
+  static Fit fit_of(const Folded& title, const Folded& text);
+  static Folded fold(std::string_view title);
+
   StringTable titles_;
+  std::vector<Folded> folded_;  // [titles], from the first question on
 };
 
 /// Where somebody named an item, for errors.
@@ -45,7 +56,7 @@ struct ItemPlace {
 
 /// The item by its id, or by what `matching` finds where that is one. Throws Error at `place`,
 /// with the candidates where there are several.
-std::int32_t find_item(const Model& model, const TitleLookup& titles, const std::string& text,
+std::int32_t find_item(const Model& model, TitleLookup& titles, const std::string& text,
                        const ItemPlace& place);
 
 }  // namespace alsatian

@@ -92,8 +92,14 @@ CompressedMatrix FoldIn::rated_items() const {
 }
 
 Model FoldIn::model_of_user() const {
-  Model model = model_;
-  model.users = IdIndex();
+  // All but the users that training knows, who may be most of the model.
+  Model model;
+  model.spec = model_.spec;
+  model.scale = model_.scale;
+  model.items = model_.items;
+  model.item_counts = model_.item_counts;
+  model.factors.items = model_.factors.items;
+  model.statistics = model_.statistics;
   model.user_counts = {static_cast<std::int32_t>(ratings_.size())};
   SideFactors user(1, model_.spec.rank);
   const reference::Vector& row = equations_->row;

@@ -31,7 +31,7 @@ class FoldIn {
   /// What was rated, as one row: for leaving it out of recommendations.
   CompressedMatrix rated_items() const;
 
-  /// The same model with this user alone, whose index is 0.
+  /// What predicts for this user alone, whose index is 0, with the model's items.
   Model model_of_user() const;
 
   /// A prediction is base + Σ contributions, in the rating's units: base is what is predicted for

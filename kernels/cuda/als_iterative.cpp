@@ -3,23 +3,13 @@
 #include "kernels/cuda/als_iterative.hpp"
 
 #include "kernels/cuda/als_iterative_rows.hpp"
-#include "kernels/cuda/row_segments.hpp"
-#include "kernels/cuda/upload_all.hpp"
-
-#include <utility>
+#include "kernels/cuda/cut_rows.hpp"
 
 namespace alsatian::cuda {
 namespace {
 
-std::int64_t part_floats_of(const RowSegments& made, std::int32_t rank) {
-  return std::int64_t{made.parts} * 2 * padded_rank(rank);
-}
-
 LaunchShape rows_of_warps(std::int64_t rows) {
   return {(rows + iterative_rows - 1) / iterative_rows, iterative_threads};
-}
-LaunchShape segments_of_warps(std::int64_t segments) {
-  return {(segments + gather_warps - 1) / gather_warps, gather_threads};
 }
 
 }  // namespace
@@ -27,10 +17,7 @@ LaunchShape segments_of_warps(std::int64_t segments) {
 struct AlsIterativeSide::State {
   const Context& context;
   int steps;
-  DeviceBuffer<RowSegment> segments;
-  DeviceBuffer<SegmentedRow> cut_rows;
-  DeviceBuffer<float> part_factors;
-  DeviceBuffer<double> part_biases;
+  CutRows cut;
   DeviceTableBuffer residual;
   DeviceTableBuffer inverse;
   DeviceTableBuffer direction;
@@ -43,10 +30,7 @@ struct AlsIterativeSide::State {
         int most_steps)
       : context(device),
         steps(most_steps),
-        segments(upload_all(device.compute(), made.segments)),
-        cut_rows(upload_all(device.compute(), made.cut_rows)),
-        part_factors(part_floats_of(made, rank)),
-        part_biases(made.parts),
+        cut(device.compute(), made, rank),
         residual(rows, rank),
         inverse(rows, rank),
         direction(rows, rank),
@@ -54,18 +38,6 @@ struct AlsIterativeSide::State {
         curvatures(rows),
         norms(rows),
         enough(rows) {}
-
-  template <Gathers what>
-  void gather(const GaussNewtonTask& task) {
-    const PartSums parts{part_factors.span(), part_biases.span()};
-    with_gather_shape(task.own.stride, [&](auto shape) {
-      using Shape = decltype(shape);
-      launch(context.compute(), &gather_rows<Shape, what>, segments_of_warps(segments.size()), task,
-             std::as_const(segments).span(), parts);
-      launch(context.compute(), &join_rows<Shape, what>, segments_of_warps(cut_rows.size()), task,
-             std::as_const(cut_rows).span(), parts);
-    });
-  }
 };
 
 AlsIterativeSide::AlsIterativeSide(const Context& context, View<const std::int64_t> offsets,
@@ -101,11 +73,11 @@ void AlsIterativeSide::half_sweep(const AlsTask& task) {
                            .enough = state.enough.span(),
                            .biases = task.biases};
   const Stream& stream = state.context.compute();
-  state.gather<Gathers::gradient>(pass);
+  state.cut.gather<Gathers::gradient>(stream, pass);
   launch(stream, &start_rows<iterative_threads>, rows_of_warps(solved.rows()), rows);
   pass.output = state.product.table();
   for (int step = 0; step < state.steps; ++step) {
-    state.gather<Gathers::row_product>(pass);
+    state.cut.gather<Gathers::row_product>(stream, pass);
     launch(stream, &advance_rows<iterative_threads>, rows_of_warps(solved.rows()), rows);
   }
 }
@@ -114,12 +86,10 @@ std::int64_t AlsIterativeSide::bytes(View<const std::int64_t> offsets, std::int3
                                      const IterativeOptions& options) {
   const RowSegments made = make_segments(offsets, options.part_ratings);
   const std::int64_t rows = offsets.size() - 1;
-  const std::int64_t floats =
-      part_floats_of(made, rank) + 4 * rows * (std::int64_t{padded_rank(rank)} + 1);
-  return static_cast<std::int64_t>(made.segments.size() * sizeof(RowSegment) +
-                                   made.cut_rows.size() * sizeof(SegmentedRow)) +
-         floats * std::int64_t{sizeof(float)} +
-         (made.parts + 3 * rows) * std::int64_t{sizeof(double)};
+  const std::int64_t of_row =
+      4 * (std::int64_t{padded_rank(rank)} + 1) * std::int64_t{sizeof(float)} +
+      3 * std::int64_t{sizeof(double)};
+  return CutRows::bytes(made, rank) + rows * of_row;
 }
 
 }  // namespace alsatian::cuda

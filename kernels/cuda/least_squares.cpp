@@ -3,10 +3,9 @@
 #include "kernels/cuda/least_squares.hpp"
 
 #include "kernels/cuda/bias_solve.hpp"
+#include "kernels/cuda/cut_rows.hpp"
 #include "kernels/cuda/errors.hpp"
 #include "kernels/cuda/least_squares_vectors.hpp"
-#include "kernels/cuda/row_segments.hpp"
-#include "kernels/cuda/upload_all.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -22,20 +21,13 @@ constexpr double loosest_tolerance = 0.3;  // of the first systems: their steps 
 constexpr int most_attempts = 12;          // then damping has grown by 2^66
 constexpr int vectors = 7;
 
-std::int64_t workspace_floats(std::int64_t parts, std::int32_t rank) {
-  return parts * 2 * padded_rank(rank);
-}
-
 /// One side: how its rows are cut, and a vector for each thing that the solver keeps.
 struct LeastSquaresSide {
   DeviceRatings ratings;
   std::int32_t rank;
-  DeviceBuffer<RowSegment> segments;
-  DeviceBuffer<SegmentedRow> cut_rows;
+  CutRows cut;
   DeviceBuffer<alsatian::RowRidge<float>> ridges;
   DeviceBuffer<double> row_products;
-  DeviceBuffer<float> part_factors;
-  DeviceBuffer<double> part_biases;
   DeviceBuffer<float> values;
   DeviceBuffer<double> bias_values;  // rank 0 alone
 
@@ -43,25 +35,19 @@ struct LeastSquaresSide {
                    std::int32_t factors)
       : ratings(rows_of_ratings),
         rank(factors),
-        segments(upload_all(stream, rows.segments)),
-        cut_rows(upload_all(stream, rows.cut_rows)),
+        cut(stream, rows, factors),
         ridges(ratings.rows()),
         row_products(ratings.rows()),
-        part_factors(workspace_floats(rows.parts, rank)),
-        part_biases(rows.parts),
         values(vectors * FlatTable::size(ratings.rows(), rank)),
         bias_values(rank == 0 ? BiasVectors::count * ratings.rows() : 0) {
     clear(stream, values.span());
   }
 
   static std::int64_t bytes(const RowSegments& made, std::int64_t rows, std::int32_t rank) {
-    const std::int64_t floats =
-        workspace_floats(made.parts, rank) + vectors * FlatTable::size(rows, rank);
-    const std::int64_t doubles = rows + made.parts + (rank == 0 ? BiasVectors::count * rows : 0);
-    return static_cast<std::int64_t>(made.segments.size() * sizeof(RowSegment) +
-                                     made.cut_rows.size() * sizeof(SegmentedRow)) +
-           rows * std::int64_t{sizeof(alsatian::RowRidge<float>)} +
-           floats * std::int64_t{sizeof(float)} + doubles * std::int64_t{sizeof(double)};
+    const std::int64_t doubles = rows + (rank == 0 ? BiasVectors::count * rows : 0);
+    return CutRows::bytes(made, rank) + rows * std::int64_t{sizeof(alsatian::RowRidge<float>)} +
+           vectors * FlatTable::size(rows, rank) * std::int64_t{sizeof(float)} +
+           doubles * std::int64_t{sizeof(double)};
   }
 
   FlatTable vector(int index) {
@@ -76,16 +62,14 @@ struct LeastSquaresSide {
   FlatTable search() { return vector(5); }
   FlatTable product() { return vector(6); }  // (JᵀJ + R + νD)·search, then the trial parameters
 
-  PartSums parts() { return {part_factors.span(), part_biases.span()}; }
-
   BiasSide bias_side() {
     const auto part = [this](std::int64_t index) {
       return bias_values.span().subspan(index * ratings.rows(), ratings.rows());
     };
     return {ratings,
-            std::as_const(segments).span(),
-            std::as_const(cut_rows).span(),
-            part_biases.span(),
+            cut.segments(),
+            cut.cut_rows(),
+            cut.part_biases(),
             {part(0), part(1), part(2), part(3), part(4), part(5), part(6), part(7), part(8)}};
   }
 };
@@ -169,16 +153,7 @@ class LeastSquares::Solver {
       task.own_direction = own_direction.table();
       task.opposite_direction = opposite_direction.table();
     }
-    const auto blocks = [](std::int64_t warps) {
-      return LaunchShape{(warps + gather_warps - 1) / gather_warps, gather_threads};
-    };
-    with_gather_shape(own.stride, [&](auto shape) {
-      using Shape = decltype(shape);
-      launch(context_.compute(), &gather_rows<Shape, what>, blocks(side.segments.size()), task,
-             std::as_const(side.segments).span(), side.parts());
-      launch(context_.compute(), &join_rows<Shape, what>, blocks(side.cut_rows.size()), task,
-             std::as_const(side.cut_rows).span(), side.parts());
-    });
+    side.cut.gather<what>(context_.compute(), task);
   }
 
   /// Sums make(side) over the vectors of both sides.

@@ -7,6 +7,7 @@
 #include "kernels/cuda/vendor/libraries.hpp"
 #include "kernels/reference/als.hpp"
 #include "tests/simt/device_data.hpp"
+#include "tests/simt/row_problems.hpp"
 #include "tests/simt/schedules.hpp"
 #include "tests/support/reference_problems.hpp"
 #include "tests/support/tolerance.hpp"
@@ -20,6 +21,7 @@
 namespace alsatian::cuda {
 namespace {
 
+using testing::awkward_problem;
 using testing::beyond_32_bits;
 using testing::from_device;
 using ::testing::HasSubstr;
@@ -32,17 +34,6 @@ using testing::TableOnDevice;
 using testing::to_device;
 
 constexpr Regularization usual{1.0, 0.7, 0.5};
-
-PlantedProblem awkward_problem() {
-  return planted_problem({.users = 41,
-                          .items = 37,
-                          .heavy_users = 1,
-                          .heavy_items = 1,
-                          .single_users = 3,
-                          .single_items = 2,
-                          .empty_users = 2,
-                          .empty_items = 1});
-}
 
 /// Chunks shorter than many rows, and several batches whatever the rank.
 BatchedOptions small_batches(std::int32_t rank) {

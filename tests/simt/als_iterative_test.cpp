@@ -6,6 +6,7 @@
 #include "kernels/cuda/als_iterative_rows.hpp"
 #include "kernels/reference/als.hpp"
 #include "tests/simt/device_data.hpp"
+#include "tests/simt/row_problems.hpp"
 #include "tests/simt/schedules.hpp"
 #include "tests/support/reference_problems.hpp"
 #include "tests/support/tolerance.hpp"
@@ -18,9 +19,9 @@
 namespace alsatian::cuda {
 namespace {
 
+using testing::awkward_problem;
 using testing::beyond_32_bits;
 using testing::from_device;
-using testing::planted_problem;
 using testing::PlantedProblem;
 using testing::RatingsOnDevice;
 using testing::rounded_to_float;
@@ -31,17 +32,6 @@ using testing::to_device;
 /// The ridge keeps the condition low, so that few steps more than the order reach float's end.
 constexpr Regularization usual{1.0, 0.7, 0.5};
 constexpr std::int32_t short_part = 13;  // so that ordinary rows are cut too
-
-PlantedProblem awkward_problem() {
-  return planted_problem({.users = 41,
-                          .items = 37,
-                          .heavy_users = 1,
-                          .heavy_items = 1,
-                          .single_users = 3,
-                          .single_items = 2,
-                          .empty_users = 2,
-                          .empty_items = 1});
-}
 
 /// The users after one half-sweep from `start`.
 reference::SideParameters swept(const PlantedProblem& planted, const reference::Parameters& start,

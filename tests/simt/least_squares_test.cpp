@@ -9,6 +9,7 @@
 #include "kernels/reference/least_squares.hpp"
 #include "kernels/reference/objective.hpp"
 #include "tests/simt/device_data.hpp"
+#include "tests/simt/row_problems.hpp"
 #include "tests/simt/schedules.hpp"
 #include "tests/support/reference_problems.hpp"
 #include "tests/support/tolerance.hpp"
@@ -21,6 +22,7 @@
 namespace alsatian::cuda {
 namespace {
 
+using ::alsatian::testing::awkward_problem;
 using ::alsatian::testing::beyond_32_bits;
 using ::alsatian::testing::from_device;
 using ::alsatian::testing::largest_difference;
@@ -37,17 +39,6 @@ namespace tolerance = ::alsatian::testing::tolerance;
 
 constexpr Regularization usual{1.0, 0.7, 0.5};
 constexpr std::int32_t short_part = 13;  // so that ordinary rows are cut too
-
-PlantedProblem awkward_problem() {
-  return planted_problem({.users = 41,
-                          .items = 37,
-                          .heavy_users = 1,
-                          .heavy_items = 1,
-                          .single_users = 3,
-                          .single_items = 2,
-                          .empty_users = 2,
-                          .empty_items = 1});
-}
 
 /// Everything on the device.
 struct Data {
