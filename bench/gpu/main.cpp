@@ -70,7 +70,7 @@ bool benchmark_mle(const cuda::Context& context, std::int32_t rank, Figures& fig
   for (const SgdBenchmark& one : benchmark_sgd(context, {}, options)) {
     const std::string name =
         "mle ml-25m k=" + std::to_string(rank) + (one.hogwild ? " hogwild" : " blocks") +
-        (one.halves ? " halves" : " floats") + " " + std::to_string(one.warps) + " warps ";
+        (one.halves ? " halves" : " floats") + " " + std::to_string(one.workers) + " workers ";
     figures.add(name + "epoch", one.seconds_per_epoch * 1e3, "ms");
     figures.add(name + "bytes", one.bytes_per_second * 1e-12, "TB/s");
     figures.add(name + "rmse", one.rmse, "");

@@ -303,7 +303,7 @@ SgdBenchmark time_epochs(const Context& context, const Ratings& ratings, const S
   result.rank = rank;
   result.halves = halves;
   result.hogwild = hogwild;
-  result.warps = hogwild ? epochs.hogwild_warps() : schedule.grid;
+  result.workers = hogwild ? epochs.hogwild_workers() : schedule.grid;
   result.seconds_per_epoch = seconds[seconds.size() / 2];
   result.ratings_per_second = observations / result.seconds_per_epoch;
   result.bytes_per_second =
@@ -314,9 +314,9 @@ SgdBenchmark time_epochs(const Context& context, const Ratings& ratings, const S
 
 void print(const SgdShape& shape, const SgdBenchmark& result) {
   std::printf(
-      "sgd %s k=%d %s %s warps=%lld: %.2f ms/epoch, %.0f M ratings/s, %.2f TB/s, RMSE %.4f\n",
+      "sgd %s k=%d %s %s workers=%lld: %.2f ms/epoch, %.0f M ratings/s, %.2f TB/s, RMSE %.4f\n",
       shape.name.c_str(), result.rank, result.halves ? "half" : "float",
-      result.hogwild ? "hogwild" : "blocked", static_cast<long long>(result.warps),
+      result.hogwild ? "hogwild" : "blocked", static_cast<long long>(result.workers),
       1e3 * result.seconds_per_epoch, 1e-6 * result.ratings_per_second,
       1e-12 * result.bytes_per_second, result.rmse);
   std::fflush(stdout);

@@ -22,8 +22,8 @@ struct SgdShape {
 struct SgdBenchmarkOptions {
   std::vector<std::int32_t> ranks = {64, 128};
   std::vector<cuda::SgdStorage> storages = {cuda::SgdStorage::floats, cuda::SgdStorage::halves};
-  std::vector<double> most_meetings = {1, 4};  // of Hogwild, see SgdOptions
-  std::int32_t grid = 1024;                    // of the blocked order; 0 leaves it out
+  std::vector<double> most_meetings = {1, 4, 16};  // of Hogwild, see SgdOptions
+  std::int32_t grid = 1024;                        // of the blocked order; 0 leaves it out
   int epochs = 5;
 };
 
@@ -31,7 +31,7 @@ struct SgdBenchmark {
   std::int32_t rank = 0;
   bool halves = false;
   bool hogwild = false;
-  std::int64_t warps = 0;
+  std::int64_t workers = 0;
   double seconds_per_epoch = 0;  // median, without the first
   double ratings_per_second = 0;
   /// What an epoch moves at least, both rows of every rating read and written once.

@@ -214,17 +214,29 @@ __device__ __forceinline__ void start_tile(const AlsTask& task, const RowMemory<
   }
 }
 
-/// The weight of the calling lane's rating of a tile whose columns are there; 0 beyond the end.
-template <int K>
-__device__ __forceinline__ float load_weight(const AlsTask& task, const RowMemory<K>& memory,
-                                             int slot, std::int64_t first, std::int64_t end) {
-  const std::int64_t position = first + threadIdx.x;
-  if (position >= end) {
-    return 0;
+/// What makes the weight of a lane's rating. The two are read long before they are subtracted, so
+/// that a tile is multiplied while they are on their way.
+struct RatingAndBias {
+  float rating = 0;
+  float bias = 0;
+
+  /// Of the calling lane's rating of a tile whose columns are there; zeros beyond the end.
+  template <int K>
+  __device__ __forceinline__ static RatingAndBias load(const AlsTask& task,
+                                                       const RowMemory<K>& memory, int slot,
+                                                       std::int64_t first, std::int64_t end) {
+    const std::int64_t position = first + threadIdx.x;
+    RatingAndBias loaded;
+    if (position < end) {
+      loaded.rating = task.ratings[position];
+      if (task.biases) {
+        loaded.bias = task.opposite_biases[memory.columns(slot)[threadIdx.x]];
+      }
+    }
+    return loaded;
   }
-  const float rating = task.ratings[position];
-  return task.biases ? rating - task.opposite_biases[memory.columns(slot)[threadIdx.x]] : rating;
-}
+  __device__ __forceinline__ float weight() const { return rating - bias; }
+};
 
 /// The sums that the calling thread holds of its block's row.
 template <int K>
@@ -304,7 +316,7 @@ __device__ __forceinline__ void sum_ratings(const AlsTask& task, const RowMemory
   start_columns(task, memory, 1, first + length, end);
   device::end_group_of_copies();
   if (warp == 0) {
-    const float weight = load_weight(task, memory, 0, first, end);
+    const float weight = RatingAndBias::load(task, memory, 0, first, end).weight();
     sums.total += weight;
     RatingWeights::store(memory.weights(0), weight);
   }
@@ -313,12 +325,12 @@ __device__ __forceinline__ void sum_ratings(const AlsTask& task, const RowMemory
     device::wait_for_copies<0>();
     Rows::synchronize();  // this tile is there, and nobody reads the other one any more
     const std::int64_t next = position + length;
-    float weight = 0;
+    RatingAndBias coming;
     if (next < end) {
       start_tile<K, halves>(task, memory, slot ^ 1, next, end);
       start_columns(task, memory, slot, next + length, end);
       if (warp == 0) {
-        weight = load_weight(task, memory, slot ^ 1, next, end);
+        coming = RatingAndBias::load(task, memory, slot ^ 1, next, end);
       }
     }
     device::end_group_of_copies();
@@ -326,8 +338,8 @@ __device__ __forceinline__ void sum_ratings(const AlsTask& task, const RowMemory
       add_tile<K, halves, Warp>(memory, slot, tile_count<K>(position, end), sums);
     });
     if (warp == 0 && next < end) {
-      sums.total += weight;
-      RatingWeights::store(memory.weights(slot ^ 1), weight);
+      sums.total += coming.weight();
+      RatingWeights::store(memory.weights(slot ^ 1), coming.weight());
     }
   }
   device::wait_for_copies<0>();

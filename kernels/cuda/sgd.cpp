@@ -1,4 +1,4 @@
-// Launches of sgd_rows.hpp for the numbers of pieces that are compiled in: ranks up to 128, 256 and
+// Launches of sgd_rows.hpp for the shapes that are compiled in: ranks up to 32, 64, 128, 256 and
 // 1024.
 #include "kernels/cuda/sgd.hpp"
 
@@ -48,20 +48,22 @@ __global__ void give_factors(DeviceSpan<const Half> halves, DeviceSpan<float> fa
   }
 }
 
-constexpr std::int32_t piece_columns = 4 * static_cast<std::int32_t>(device::warp_lanes);
-constexpr std::int32_t most_pieces = 8;
 constexpr std::int64_t staging_elements = std::int64_t{4} << 20;
 
-/// Calls body(std::integral_constant<int, Pieces>) with enough pieces for a row of `stride`.
+using LargestShape = SgdShape<32, 8>;
+
+/// Calls body(shape) with the smallest shape that holds a row of `stride`.
 template <typename Body>
-void with_pieces(std::int32_t stride, Body&& body) {
-  if (stride <= piece_columns) {
-    body(std::integral_constant<int, 1>());
-  } else if (stride <= 2 * piece_columns) {
-    body(std::integral_constant<int, 2>());
-  } else {
-    body(std::integral_constant<int, most_pieces>());
-  }
+void with_shape(std::int32_t stride, Body&& body) {
+  const auto fits = [&](auto shape) {
+    if (stride > shape.columns) {
+      return false;
+    }
+    body(shape);
+    return true;
+  };
+  static_cast<void>(fits(SgdShape<8, 1>()) || fits(SgdShape<16, 1>()) || fits(SgdShape<32, 1>()) ||
+                    fits(SgdShape<32, 2>()) || fits(LargestShape()));
 }
 
 /// Copies in pieces, so that little pinned memory does for any length; waits.
@@ -109,7 +111,7 @@ void check_schedule(const SgdScheduleView& schedule, View<const std::int64_t> us
   if (user_offsets.empty() || item_offsets.empty()) {
     throw std::invalid_argument("stochastic gradient descent needs the offsets of both sides");
   }
-  if (rank < 0 || rank > most_pieces * piece_columns) {
+  if (rank < 0 || rank > LargestShape::columns) {
     throw std::invalid_argument("no kernel of stochastic gradient descent for this rank");
   }
 }
@@ -117,6 +119,20 @@ void check_schedule(const SgdScheduleView& schedule, View<const std::int64_t> us
 LaunchShape one_thread_each(std::int64_t count) {
   constexpr unsigned threads = 256;
   return {(count + threads - 1) / threads, threads};
+}
+
+/// Groups of Hogwild that a multiprocessor has room for.
+std::int64_t workers_per_processor(std::int32_t rank) {
+  std::int64_t workers = 0;
+  with_shape(padded_rank(rank), [&]<typename Shape>(Shape) {
+    workers = std::int64_t{sgd_warps_per_processor<Shape>()} * Shape::groups;
+  });
+  return workers;
+}
+
+template <typename Shape>
+LaunchShape groups_side_by_side(std::int64_t groups) {
+  return {(groups + Shape::groups - 1) / Shape::groups, sgd_threads};
 }
 
 /// One side's rows and, for halves, its factors.
@@ -206,7 +222,7 @@ struct SgdEpochs::State {
   SgdOptions options;
   std::int32_t rank;
   std::int32_t grid;
-  std::int64_t hogwild_warps;
+  std::int64_t hogwild_workers;
   DeviceBuffer<std::int64_t> block_offsets;
   RatingsBuffer<std::int32_t> user_ids;
   RatingsBuffer<std::int32_t> item_ids;
@@ -221,9 +237,9 @@ struct SgdEpochs::State {
         options(how),
         rank(factors),
         grid(schedule.grid),
-        hogwild_warps(std::min({warps_without_crowding(user_offsets, how.most_meetings),
-                                warps_without_crowding(item_offsets, how.most_meetings),
-                                std::int64_t{device.processors()} * how.warps_per_processor})),
+        hogwild_workers(std::min({workers_without_crowding(user_offsets, how.most_meetings),
+                                  workers_without_crowding(item_offsets, how.most_meetings),
+                                  device.processors() * workers_per_processor(factors)})),
         block_offsets(uploaded(device.compute(), schedule.block_offsets)),
         user_ids(placed(device.compute(), schedule.users, how.ratings)),
         item_ids(placed(device.compute(), schedule.items, how.ratings)),
@@ -249,18 +265,17 @@ struct SgdEpochs::State {
             .epoch = epoch};
   }
 
-  /// Calls launch_all(task, std::integral_constant<int, Pieces>) between what begins and ends an
-  /// epoch.
+  /// Calls launch_all(task, shape) between what begins and ends an epoch.
   template <typename LaunchAll>
   void epoch(const DeviceTable<float>& user_table, const DeviceTable<float>& item_table,
              const SgdStep& step, std::uint32_t number, LaunchAll&& launch_all) {
     users.check(user_table, rank);
     items.check(item_table, rank);
-    with_pieces(user_table.stride, [&](auto pieces) {
+    with_shape(user_table.stride, [&](auto shape) {
       if (options.storage == SgdStorage::halves) {
-        launch_all(begin<Half>(user_table, item_table, step, number), pieces);
+        launch_all(begin<Half>(user_table, item_table, step, number), shape);
       } else {
-        launch_all(begin<float>(user_table, item_table, step, number), pieces);
+        launch_all(begin<float>(user_table, item_table, step, number), shape);
       }
     });
     users.end(user_table);
@@ -289,10 +304,10 @@ void SgdEpochs::blocked_epoch(const DeviceTable<float>& users, const DeviceTable
     }
   }
   state_->epoch(users, items, step, epoch,
-                [&]<typename Storage>(const SgdTask<Storage>& task, auto pieces) {
+                [&]<typename Storage, typename Shape>(const SgdTask<Storage>& task, Shape) {
                   for (const std::int32_t stage : stages) {
-                    launch(state_->context.compute(), &sgd_stage<Storage, pieces()>,
-                           {state_->grid, sgd_threads}, task,
+                    launch(state_->context.compute(), &sgd_stage<Storage, Shape>,
+                           groups_side_by_side<Shape>(state_->grid), task,
                            std::as_const(state_->block_offsets).span(), state_->grid, stage);
                   }
                 });
@@ -301,10 +316,11 @@ void SgdEpochs::blocked_epoch(const DeviceTable<float>& users, const DeviceTable
 void SgdEpochs::hogwild_epoch(const DeviceTable<float>& users, const DeviceTable<float>& items,
                               const SgdStep& step, std::uint32_t epoch) {
   state_->epoch(users, items, step, epoch,
-                [&]<typename Storage>(const SgdTask<Storage>& task, auto pieces) {
-                  launch(state_->context.compute(), &sgd_chunks<Storage, pieces()>,
-                         {state_->hogwild_warps, sgd_threads}, task, state_->ratings.size(),
-                         state_->options.chunk_ratings);
+                [&]<typename Storage, typename Shape>(const SgdTask<Storage>& task, Shape) {
+                  launch(state_->context.compute(), &sgd_chunks<Storage, Shape>,
+                         groups_side_by_side<Shape>(state_->hogwild_workers), task,
+                         state_->ratings.size(), state_->options.chunk_ratings,
+                         state_->hogwild_workers);
                 });
 }
 
@@ -319,7 +335,7 @@ void SgdEpochs::set_scaling(double scaling) {
   }
 }
 
-std::int64_t SgdEpochs::hogwild_warps() const { return state_->hogwild_warps; }
+std::int64_t SgdEpochs::hogwild_workers() const { return state_->hogwild_workers; }
 
 std::int64_t SgdEpochs::bytes(std::int64_t users, std::int64_t items, std::int64_t observations,
                               std::int32_t grid, std::int32_t rank, SgdStorage storage) {
@@ -331,7 +347,7 @@ std::int64_t SgdEpochs::bytes(std::int64_t users, std::int64_t items, std::int64
          (users + items) * row_bytes;
 }
 
-std::int64_t warps_without_crowding(View<const std::int64_t> offsets, double most_meetings) {
+std::int64_t workers_without_crowding(View<const std::int64_t> offsets, double most_meetings) {
   const auto total = static_cast<double>(offsets[offsets.size() - 1]);
   double meeting = 0;  // the chance that two ratings drawn at random are of the same row
   for (std::int64_t row = 0; row + 1 < offsets.size(); ++row) {

@@ -22,13 +22,12 @@ struct SgdOptions {
   SgdStorage storage = SgdStorage::floats;
   Place ratings = Place::device;
   std::uint64_t seed = 0;  // of Hogwild's order and of the rounding to halves
-  /// Hogwild: ratings that a warp visits in a row.
+  /// Hogwild: ratings that a worker visits in a row. A worker is a warp, or a part of it up to rank
+  /// 64, and at one rating at a time.
   std::int32_t chunk_ratings = 128;
-  /// Hogwild: how many other warps may be at work on a rating's user, and on its item, at a time,
+  /// Hogwild: how many other workers may be at work on a rating's user, and on its item, at a time,
   /// on average over ratings. Of steps that meet in a row all but one are lost.
   double most_meetings = 1.0;
-  /// Hogwild: warps that a multiprocessor is given.
-  int warps_per_processor = 28;
 };
 
 /// What may change from epoch to epoch.
@@ -73,7 +72,7 @@ class SgdEpochs {
                      std::uint32_t epoch);
 
   /// Enqueues every rating once: chunks of the schedule's order, in a random order of their own, on
-  /// as many warps as options allow, without regard to rows that they share. Fast, and another
+  /// as many workers as options allow, without regard to rows that they share. Fast, and another
   /// result every time. Best given a schedule of one block: users in random order, the ratings of
   /// each together.
   void hogwild_epoch(const DeviceTable<float>& users, const DeviceTable<float>& items,
@@ -89,8 +88,8 @@ class SgdEpochs {
   /// Other shares s(n)/n; the accumulators stay. Waits.
   void set_scaling(double scaling);
 
-  /// Warps that hogwild_epoch runs on.
-  std::int64_t hogwild_warps() const;
+  /// Workers that hogwild_epoch has.
+  std::int64_t hogwild_workers() const;
 
   /// Bytes of device memory that the constructor allocates for so many ratings on the device.
   static std::int64_t bytes(std::int64_t users, std::int64_t items, std::int64_t observations,
@@ -101,8 +100,8 @@ class SgdEpochs {
   std::unique_ptr<State> state_;
 };
 
-/// How many warps can be at work so that on average `most_meetings` others are at a rating's row:
+/// How many workers can be at work so that on average `most_meetings` others are at a rating's row:
 /// W − 1 = most_meetings / Σ (n/N)², at least 1. offsets [rows + 1]
-std::int64_t warps_without_crowding(View<const std::int64_t> offsets, double most_meetings);
+std::int64_t workers_without_crowding(View<const std::int64_t> offsets, double most_meetings);
 
 }  // namespace alsatian::cuda

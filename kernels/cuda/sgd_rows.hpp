@@ -1,9 +1,10 @@
-// Steps of stochastic gradient descent, one rating after another, by one warp: both rows in
-// registers, the next two on their way from memory, stores only where a row is left.
-// The order of a warp's ratings is kept to the letter; what warps do beside each other is the
+// Steps of stochastic gradient descent, one rating after another, by the lanes of a warp or by a
+// part of them: both rows in registers, the next two on their way from memory, stores only where a
+// row is left. The order of ratings is kept to the letter; what is done side by side is the
 // launcher's choice: blocks that share no row (deterministic), or any chunks (batch Hogwild).
 #pragma once
 
+#include "kernels/cuda/device.hpp"
 #include "kernels/cuda/half.hpp"
 #include "kernels/cuda/tables.hpp"
 #include "kernels/math/likelihood.hpp"
@@ -14,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-#include <utility>
 #include <variant>
 
 namespace alsatian::cuda {
@@ -59,31 +59,43 @@ struct SgdTask {
   std::uint32_t epoch;  // below 2^23
 };
 
-/// The slope of a likelihood known by its index. A branch that all lanes take alike costs a few
-/// cycles of a rating's hundreds; kernels compiled per likelihood would be four times as many.
-template <std::size_t... Index>
-__device__ __forceinline__ float slope_of(std::uint32_t likelihood, float eta, float rating,
-                                          std::index_sequence<Index...>) {
-  float slope = 0;
-  const auto take = [&]<std::size_t Kind>(std::integral_constant<std::size_t, Kind>) {
-    if (likelihood == Kind) {
-      slope = std::variant_alternative_t<Kind, Likelihood>::loss_and_slope(eta, rating).slope;
+/// The slope of a likelihood known by its index: a branch that all lanes take alike, none but the
+/// first for Gaussian ratings. Kernels compiled per likelihood would be four times as many.
+template <std::size_t Kind = 0>
+__device__ __forceinline__ float slope_of(std::uint32_t likelihood, float eta, float rating) {
+  if constexpr (Kind + 1 < std::variant_size_v<Likelihood>) {
+    if (likelihood != Kind) {
+      return slope_of<Kind + 1>(likelihood, eta, rating);
     }
-  };
-  (take(std::integral_constant<std::size_t, Index>()), ...);
-  return slope;
+  }
+  return std::variant_alternative_t<Kind, Likelihood>::loss_and_slope(eta, rating).slope;
 }
 
-__device__ __forceinline__ unsigned warp_lane() { return threadIdx.x % device::warp_lanes; }
+/// How a warp is shared out: a group of `Lanes` lanes works on a rating, the groups of a warp on as
+/// many ratings side by side. A lane holds four columns of each of `Pieces` pieces of a row, so a
+/// shape is for strides up to 4·Lanes·Pieces.
+template <int Lanes, int Pieces>
+struct SgdShape {
+  static constexpr int lanes = Lanes;
+  static constexpr int pieces = Pieces;
+  static constexpr int groups = static_cast<int>(device::warp_lanes) / Lanes;
+  static constexpr std::int32_t columns = 4 * Lanes * Pieces;
 
-/// The sum over the lanes of a warp, the same bits in every lane: both partners of an exchange add
-/// the same two numbers.
-__device__ __forceinline__ float warp_sum(float value) {
-#pragma unroll
-  for (int bits = device::warp_lanes / 2; bits > 0; bits /= 2) {
-    value += __shfl_xor_sync(device::all_lanes, value, bits);
+  /// The calling thread's lane in its group, and its group in the warp.
+  __device__ __forceinline__ static int lane() { return static_cast<int>(threadIdx.x) % Lanes; }
+  __device__ __forceinline__ static int group() {
+    return static_cast<int>(threadIdx.x % device::warp_lanes) / Lanes;
   }
-  return value;
+};
+
+/// The value that lane `from` of each group holds, in all lanes of the group.
+template <typename Shape, typename Value>
+__device__ __forceinline__ Value from_lane(Value value, int from) {
+  return __shfl_sync(device::all_lanes, value, from, Shape::lanes);
+}
+template <typename Value>
+__device__ __forceinline__ Value of_partner(Value value, int bits) {
+  return __shfl_xor_sync(device::all_lanes, value, bits);
 }
 
 struct RowProducts {
@@ -92,23 +104,23 @@ struct RowProducts {
   float item_squared;
 };
 
-/// The three sums over the lanes of a warp, the same bits in every lane. Lanes first share the sums
-/// out among themselves: nine exchanges for fifteen.
-__device__ __forceinline__ RowProducts warp_sums(const RowProducts& own) {
-  const bool upper = (warp_lane() & 16U) != 0;
-  const bool second = (warp_lane() & 8U) != 0;
-  const float first_pair =
-      (upper ? own.user_squared : own.user_item) +
-      __shfl_xor_sync(device::all_lanes, upper ? own.user_item : own.user_squared, 16);
-  const float last = own.item_squared + __shfl_xor_sync(device::all_lanes, own.item_squared, 16);
-  float sum = (second ? last : first_pair) +
-              __shfl_xor_sync(device::all_lanes, second ? first_pair : last, 8);
+/// The three sums over the lanes of a group, the same bits in every lane. Lanes first share the
+/// sums out among themselves: eight exchanges for twelve among sixteen lanes.
+template <typename Shape>
+__device__ __forceinline__ RowProducts group_sums(const RowProducts& own) {
+  constexpr int half = Shape::lanes / 2;
+  constexpr int quarter = Shape::lanes / 4;
+  const bool upper = (Shape::lane() & half) != 0;
+  const bool second = (Shape::lane() & quarter) != 0;
+  const float first_pair = (upper ? own.user_squared : own.user_item) +
+                           of_partner(upper ? own.user_item : own.user_squared, half);
+  const float last = own.item_squared + of_partner(own.item_squared, half);
+  float sum = (second ? last : first_pair) + of_partner(second ? first_pair : last, quarter);
 #pragma unroll
-  for (int bits = 4; bits > 0; bits /= 2) {
-    sum += __shfl_xor_sync(device::all_lanes, sum, bits);
+  for (int bits = quarter / 2; bits > 0; bits /= 2) {
+    sum += of_partner(sum, bits);
   }
-  return {__shfl_sync(device::all_lanes, sum, 0), __shfl_sync(device::all_lanes, sum, 16),
-          __shfl_sync(device::all_lanes, sum, 8)};
+  return {from_lane<Shape>(sum, 0), from_lane<Shape>(sum, half), from_lane<Shape>(sum, quarter)};
 }
 
 // Factors are read past the L1 cache, which does not see what other processors write.
@@ -139,23 +151,28 @@ __device__ __forceinline__ SgdRow load_row(const SgdRow* from) {
   return {row.x, row.y, row.z, row.w};
 }
 
-/// One row in the registers of a warp: lane l holds columns 4 (32 piece + l) and the next three of
-/// every piece; zeros beyond the stride.
-template <typename Storage, int Pieces>
+/// One row in the registers of a group: lane l holds columns 4 (piece·lanes + l) and the next three
+/// of every piece; zeros beyond the stride.
+template <typename Storage, typename Shape>
 struct HeldRow {
   SgdRow row = {};
-  float4 factors[Pieces] = {};
+  float4 factors[Shape::pieces] = {};
 
   __device__ __forceinline__ static std::int32_t column(int piece) {
-    return 4 * (piece * static_cast<std::int32_t>(device::warp_lanes) +
-                static_cast<std::int32_t>(warp_lane()));
+    return 4 * (piece * Shape::lanes + Shape::lane());
+  }
+  /// Ids are not negative: one multiplication finds the row.
+  __device__ __forceinline__ static Storage* factors_of(const SgdSide<Storage>& side,
+                                                        std::int32_t index) {
+    return side.factors + std::uint64_t{static_cast<std::uint32_t>(index)} *
+                              static_cast<std::uint32_t>(side.stride);
   }
 
   __device__ __forceinline__ void load(const SgdSide<Storage>& side, std::int32_t index) {
     row = load_row(side.rows + index);
-    const Storage* const first = side.factors + std::int64_t{index} * side.stride;
+    const Storage* const first = factors_of(side, index);
 #pragma unroll
-    for (int piece = 0; piece < Pieces; ++piece) {
+    for (int piece = 0; piece < Shape::pieces; ++piece) {
       factors[piece] = make_float4(0, 0, 0, 0);
       if (column(piece) < side.stride) {
         factors[piece] = load_4(first + column(piece));
@@ -168,17 +185,17 @@ struct HeldRow {
   __device__ __forceinline__ void store(const SgdTask<Storage>& task, const SgdSide<Storage>& side,
                                         std::int32_t index, std::int64_t position,
                                         int shift) const {
-    if (warp_lane() == 0) {
+    if (Shape::lane() == 0) {
       side.rows[index] = row;
     }
-    Storage* const first = side.factors + std::int64_t{index} * side.stride;
+    Storage* const first = factors_of(side, index);
 #pragma unroll
-    for (int piece = 0; piece < Pieces; ++piece) {
+    for (int piece = 0; piece < Shape::pieces; ++piece) {
       if (column(piece) < side.stride) {
         if constexpr (std::is_same_v<Storage, Half>) {
           const Random4 words =
               philox(task.seed, RandomStream::rounding, static_cast<std::uint64_t>(position),
-                     task.epoch << 9 | static_cast<std::uint32_t>(piece) << 5 | warp_lane());
+                     task.epoch << 9 | static_cast<std::uint32_t>(column(piece) / 4));
           store_4(first + column(piece), factors[piece], words, shift);
         } else {
           store_4(first + column(piece), factors[piece]);
@@ -196,162 +213,212 @@ __device__ __forceinline__ float4 keep_and_move(float keep, float4 own, float mo
                      keep * own.z - move * other.z, keep * own.w - move * other.w);
 }
 
-/// The squares only where AdaGrad asks for them.
-template <typename Storage, int Pieces>
-__device__ __forceinline__ RowProducts row_products(bool with_squares,
-                                                    const HeldRow<Storage, Pieces>& user,
-                                                    const HeldRow<Storage, Pieces>& item) {
+template <typename Storage, typename Shape>
+__device__ __forceinline__ RowProducts row_products(const HeldRow<Storage, Shape>& user,
+                                                    const HeldRow<Storage, Shape>& item) {
   RowProducts products{0, 0, 0};
 #pragma unroll
-  for (int piece = 0; piece < Pieces; ++piece) {
-    products.user_item = dot_4(user.factors[piece], item.factors[piece], products.user_item);
-  }
-  if (!with_squares) {
-    return {warp_sum(products.user_item), 0, 0};
-  }
-#pragma unroll
-  for (int piece = 0; piece < Pieces; ++piece) {
+  for (int piece = 0; piece < Shape::pieces; ++piece) {
     const float4 p = user.factors[piece];
     const float4 q = item.factors[piece];
+    products.user_item = dot_4(p, q, products.user_item);
     products.user_squared = dot_4(p, p, products.user_squared);
     products.item_squared = dot_4(q, q, products.item_squared);
   }
-  return warp_sums(products);
+  return group_sums<Shape>(products);
 }
 
-/// The step of one rating, both rows from their old values, as kernels/cpu/isa/sgd.inl does it.
-template <typename Storage, int Pieces>
+/// One row's bias and its accumulator, which goes into the step as it was before.
+template <typename Storage>
+__device__ __forceinline__ void step_bias(const SgdTask<Storage>& task, float slope, SgdRow& row) {
+  const float gradient = bias_gradient(slope, task.bias_regularization * row.share, row.bias);
+  const float step = task.adagrad ? device::inverse_root(row.bias_sum) : 1.0F;
+  const float sum = row.bias_sum + gradient * gradient;
+  row.bias = task.biases ? row.bias - task.learning_rate * step * gradient : row.bias;
+  row.bias_sum = task.biases && task.adagrad ? sum : row.bias_sum;
+}
+
+/// The step of one rating, both rows from their old values, as kernels/cpu/isa/sgd.inl does it. An
+/// option is a choice between two numbers, not a branch: branches cost more than what they save.
+template <typename Storage, typename Shape>
 __device__ __forceinline__ void visit_rating(const SgdTask<Storage>& task,
-                                             HeldRow<Storage, Pieces>& user,
-                                             HeldRow<Storage, Pieces>& item, float rating) {
-  const RowProducts products = row_products<Storage, Pieces>(task.adagrad, user, item);
+                                             HeldRow<Storage, Shape>& user,
+                                             HeldRow<Storage, Shape>& item, float rating) {
+  const RowProducts products = row_products<Storage, Shape>(user, item);
   const float eta = score(task.mean, task.biases ? user.row.bias : 0.0F,
                           task.biases ? item.row.bias : 0.0F, products.user_item);
-  const float slope = slope_of(task.likelihood, eta, rating,
-                               std::make_index_sequence<std::variant_size_v<Likelihood>>());
+  const float slope = slope_of(task.likelihood, eta, rating);
   const float user_shrink = task.factor_regularization * user.row.share;
   const float item_shrink = task.factor_regularization * item.row.share;
-  float user_step = task.learning_rate;
-  float item_step = task.learning_rate;
-  if (task.adagrad) {
-    user_step /= std::sqrt(user.row.factor_sum);
-    item_step /= std::sqrt(item.row.factor_sum);
-    user.row.factor_sum +=
-        task.rank_share * squared_gradient(slope, user_shrink, products.user_squared,
-                                           products.item_squared, products.user_item);
-    item.row.factor_sum +=
-        task.rank_share * squared_gradient(slope, item_shrink, products.item_squared,
-                                           products.user_squared, products.user_item);
-  }
+  const float user_step =
+      task.learning_rate * (task.adagrad ? device::inverse_root(user.row.factor_sum) : 1.0F);
+  const float item_step =
+      task.learning_rate * (task.adagrad ? device::inverse_root(item.row.factor_sum) : 1.0F);
+  const float user_sum =
+      user.row.factor_sum +
+      task.rank_share * squared_gradient(slope, user_shrink, products.user_squared,
+                                         products.item_squared, products.user_item);
+  const float item_sum =
+      item.row.factor_sum +
+      task.rank_share * squared_gradient(slope, item_shrink, products.item_squared,
+                                         products.user_squared, products.user_item);
+  user.row.factor_sum = task.adagrad ? user_sum : user.row.factor_sum;
+  item.row.factor_sum = task.adagrad ? item_sum : item.row.factor_sum;
   const float user_keep = 1 - user_step * user_shrink;
   const float item_keep = 1 - item_step * item_shrink;
 #pragma unroll
-  for (int piece = 0; piece < Pieces; ++piece) {
+  for (int piece = 0; piece < Shape::pieces; ++piece) {
     const float4 p = user.factors[piece];
     const float4 q = item.factors[piece];
     user.factors[piece] = keep_and_move(user_keep, p, user_step * slope, q);
     item.factors[piece] = keep_and_move(item_keep, q, item_step * slope, p);
   }
-  if (task.biases) {
-    update_bias(task.adagrad, user.row.bias, user.row.bias_sum, slope,
-                task.bias_regularization * user.row.share, task.learning_rate);
-    update_bias(task.adagrad, item.row.bias, item.row.bias_sum, slope,
-                task.bias_regularization * item.row.share, task.learning_rate);
-  }
+  step_bias(task, slope, user.row);
+  step_bias(task, slope, item.row);
 }
 
-/// One rating of the order; all lanes hold the same.
+/// One rating of the order.
 struct SgdRating {
   std::int32_t user;
   std::int32_t item;
   float value;
 
-  /// The last rating where `position` is behind it.
+  /// Behind the last rating of the range: some rating of the first rows, which is never visited.
   __device__ __forceinline__ static SgdRating load(const SgdRatings& from, std::int64_t position,
                                                    std::int64_t last) {
-    const std::int64_t there = position < last ? position : last - 1;
-    return {from.users[there], from.items[there], from.values[there]};
+    if (position < last) {
+      return {from.users[position], from.items[position], from.values[position]};
+    }
+    return {0, 0, 0};
+  }
+
+  /// What lane `from` of the group holds.
+  template <typename Shape>
+  __device__ __forceinline__ SgdRating of(int from) const {
+    return {from_lane<Shape>(user, from), from_lane<Shape>(item, from),
+            from_lane<Shape>(value, from)};
   }
 };
 
-/// Visits ratings [first, last) in order; called by all lanes of a warp.
-/// A row is read before the rating that needs it is due, while the one before is worked on, and
-/// only where it is not the row at work: so no step ever starts from old values.
-template <typename Storage, int Pieces>
+/// The largest of the numbers that the groups of a warp hold.
+template <typename Shape>
+__device__ __forceinline__ std::int64_t largest_of_groups(std::int64_t own) {
+  std::int64_t largest = own;
+#pragma unroll
+  for (int bits = Shape::lanes; bits < static_cast<int>(device::warp_lanes); bits *= 2) {
+    const std::int64_t other = of_partner(largest, bits);
+    largest = other > largest ? other : largest;
+  }
+  return largest;
+}
+
+/// Visits ratings [first, last) in order, another range in each group; called by all lanes of a
+/// warp, which stay together until the longest range is done.
+/// Ratings are read one to a lane, a batch before they are due. A row is read before the rating
+/// that needs it is due, while the one before is worked on, and only where it is not the row at
+/// work: so no step ever starts from old values.
+template <typename Storage, typename Shape>
 __device__ __forceinline__ void visit_ratings(const SgdTask<Storage>& task, std::int64_t first,
                                               std::int64_t last) {
-  using Held = HeldRow<Storage, Pieces>;
-  if (first >= last) {
+  using Held = HeldRow<Storage, Shape>;
+  const std::int64_t longest = largest_of_groups<Shape>(last - first);
+  if (longest <= 0) {
     return;
   }
-  SgdRating now = SgdRating::load(task.ratings, first, last);
-  SgdRating next = SgdRating::load(task.ratings, first + 1, last);
+  SgdRating batch = SgdRating::load(task.ratings, first + Shape::lane(), last);
+  SgdRating now = batch.template of<Shape>(0);
   Held user;
   Held item;
   user.load(task.users, now.user);
   item.load(task.items, now.item);
-  for (std::int64_t position = first; position < last; ++position) {
-    const SgdRating after_next = SgdRating::load(task.ratings, position + 2, last);
-    const bool more = position + 1 < last;
-    const bool leave_user = !more || next.user != now.user;
-    const bool leave_item = !more || next.item != now.item;
-    Held coming_user;
-    Held coming_item;
-    if (more && leave_user) {
-      coming_user.load(task.users, next.user);
+  for (std::int64_t done = 0; done < longest; done += Shape::lanes) {
+    const std::int64_t start = first + done;
+    const SgdRating coming =
+        SgdRating::load(task.ratings, start + Shape::lanes + Shape::lane(), last);
+    const std::int64_t left = longest - done;
+    const std::int64_t own_left = last - start;
+    const int turns = left < Shape::lanes ? static_cast<int>(left) : Shape::lanes;
+    const int own =
+        own_left > Shape::lanes ? Shape::lanes + 1 : static_cast<int>(own_left > 0 ? own_left : 0);
+    for (int turn = 0; turn < turns; ++turn) {
+      if (turn + 1 == Shape::lanes) {
+        batch = coming;
+      }
+      const SgdRating next = batch.template of<Shape>((turn + 1) % Shape::lanes);
+      const bool more = turn + 1 < own;
+      const bool leave_user = turn < own && (!more || next.user != now.user);
+      const bool leave_item = turn < own && (!more || next.item != now.item);
+      Held coming_user;
+      Held coming_item;
+      if (more && leave_user) {
+        coming_user.load(task.users, next.user);
+      }
+      if (more && leave_item) {
+        coming_item.load(task.items, next.item);
+      }
+      visit_rating(task, user, item, now.value);
+      if (leave_user) {
+        user.store(task, task.users, now.user, start + turn, 16);
+        user = coming_user;
+      }
+      if (leave_item) {
+        item.store(task, task.items, now.item, start + turn, 0);
+        item = coming_item;
+      }
+      __syncwarp();  // other lanes may read next what the first has written of a row
+      now = next;
     }
-    if (more && leave_item) {
-      coming_item.load(task.items, next.item);
-    }
-    visit_rating(task, user, item, now.value);
-    if (leave_user) {
-      user.store(task, task.users, now.user, position, 16);
-      user = coming_user;
-    }
-    if (leave_item) {
-      item.store(task, task.items, now.item, position, 0);
-      item = coming_item;
-    }
-    __syncwarp();  // other lanes may read next what the first has written of a row
-    now = next;
-    next = after_next;
   }
 }
 
-/// Warps of a block of threads: one, so that a block of ratings that is done makes room at once.
+/// Threads of a block: one warp, so that what is done makes room at once.
 inline constexpr unsigned sgd_threads = device::warp_lanes;
 
-/// Warps for which registers are left on a multiprocessor, at least.
-template <int Pieces>
+/// Warps of Hogwild for which registers are left on a multiprocessor.
+template <typename Shape>
 constexpr unsigned sgd_warps_per_processor() {
-  return Pieces == 1 ? 28 : Pieces == 2 ? 16 : 8;
+  return Shape::groups > 1 ? 20 : Shape::pieces == 1 ? 24 : Shape::pieces == 2 ? 16 : 8;
 }
 
-/// One stage of a schedule: thread block b visits block (b, (b + stage) mod grid).
+/// One stage of a schedule: group g of all the launch visits block (g, (g + stage) mod grid).
 /// block_offsets [grid² + 1]
-template <typename Storage, int Pieces>
+template <typename Storage, typename Shape>
 __global__ void __launch_bounds__(sgd_threads)
     sgd_stage(SgdTask<Storage> task, DeviceSpan<const std::int64_t> block_offsets,
               std::int32_t grid, std::int32_t stage) {
-  const std::int64_t part = blockIdx.x;
-  const std::int64_t block = part * grid + (part + stage) % grid;
-  visit_ratings<Storage, Pieces>(task, block_offsets[block], block_offsets[block + 1]);
+  const std::int32_t part = static_cast<std::int32_t>(blockIdx.x) * Shape::groups + Shape::group();
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  if (part < grid) {
+    const std::int64_t block = std::int64_t{part} * grid + (part + stage) % grid;
+    first = block_offsets[block];
+    last = block_offsets[block + 1];
+  }
+  visit_ratings<Storage, Shape>(task, first, last);
 }
 
-/// Batch Hogwild: chunks of consecutive ratings in a random order, each once; thread block b takes
-/// those at b, b + gridDim, … of it. Warps read and write rows as they come.
-template <typename Storage, int Pieces>
-__global__ void __launch_bounds__(sgd_threads, sgd_warps_per_processor<Pieces>())
-    sgd_chunks(SgdTask<Storage> task, std::int64_t observations, std::int32_t chunk_ratings) {
+/// Batch Hogwild: chunks of consecutive ratings in a random order, each once; group g of all the
+/// launch, one of `workers`, takes those at g, g + workers, … of it. Rows are read and written as
+/// it comes.
+template <typename Storage, typename Shape>
+__global__ void __launch_bounds__(sgd_threads, sgd_warps_per_processor<Shape>())
+    sgd_chunks(SgdTask<Storage> task, std::int64_t observations, std::int32_t chunk_ratings,
+               std::int64_t workers) {
   const std::int64_t chunks = (observations + chunk_ratings - 1) / chunk_ratings;
-  for (std::int64_t position = blockIdx.x; position < chunks; position += gridDim.x) {
-    const auto chunk = static_cast<std::int64_t>(
-        permuted(static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(chunks),
-                 task.seed, RandomStream::chunk_order, task.epoch));
-    const std::int64_t first = chunk * chunk_ratings;
+  const std::int64_t worker = std::int64_t{blockIdx.x} * Shape::groups + Shape::group();
+  const std::int64_t own = worker < workers ? worker : chunks;
+  for (std::int64_t round = 0; round * workers < chunks; ++round) {
+    const std::int64_t position = own + round * workers;
+    std::int64_t first = observations;
+    if (position < chunks) {
+      first = chunk_ratings *
+              static_cast<std::int64_t>(permuted(static_cast<std::uint64_t>(position),
+                                                 static_cast<std::uint64_t>(chunks), task.seed,
+                                                 RandomStream::chunk_order, task.epoch));
+    }
     const std::int64_t last =
         first + chunk_ratings < observations ? first + chunk_ratings : observations;
-    visit_ratings<Storage, Pieces>(task, first, last);
+    visit_ratings<Storage, Shape>(task, first, last);
   }
 }
 

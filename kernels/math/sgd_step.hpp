@@ -16,11 +16,16 @@ ALSATIAN_HD inline float squared_gradient(float slope, float shrink, float own_s
   return square < 0 ? 0 : square;  // rounding of a sum that cancels; NaN stays NaN
 }
 
+/// The slope of one rating's penalized loss in a bias.
+ALSATIAN_HD inline float bias_gradient(float slope, float shrink, float bias) {
+  return slope + shrink * bias;
+}
+
 /// Step of one bias; `sum` is its AdaGrad accumulator, left alone without AdaGrad. The step uses
 /// the accumulator before this rating is added to it.
 ALSATIAN_HD inline void update_bias(bool adagrad, float& bias, float& sum, float slope,
                                     float shrink, float rate) {
-  const float gradient = slope + shrink * bias;
+  const float gradient = bias_gradient(slope, shrink, bias);
   if (adagrad) {
     rate /= std::sqrt(sum);
     sum += gradient * gradient;

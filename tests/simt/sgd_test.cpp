@@ -509,7 +509,7 @@ void visit_far_rating() {
   task.ratings = {ids.data(), ids.data(), ratings.data()};
   task.learning_rate = 1;
   const Context context(0);
-  launch(context.compute(), &sgd_stage<Storage, 8>, {1, sgd_threads}, task,
+  launch(context.compute(), &sgd_stage<Storage, SgdShape<32, 8>>, {1, sgd_threads}, task,
          DeviceSpan<const std::int64_t>(block_offsets, 2), 1, 0);
   context.compute().synchronize();
   // η = ¼, slope −¾: ½ + ¾·½.
@@ -572,10 +572,10 @@ TEST(Permutation, TakesEveryPositionOnceAndDiffersFromNumberToNumber) {
   }
 }
 
-TEST_F(Sgd, OfHogwildTakesAsManyWarpsAsMeetSeldom) {
-  EXPECT_EQ(warps_without_crowding(std::vector<std::int64_t>{0, 1, 2, 3, 4}, 1.0), 5);
-  EXPECT_EQ(warps_without_crowding(std::vector<std::int64_t>{0, 9, 9}, 1.0), 2);
-  EXPECT_EQ(warps_without_crowding(std::vector<std::int64_t>{0, 0, 0}, 1.0), 1);
+TEST_F(Sgd, OfHogwildTakesAsManyWorkersAsMeetSeldom) {
+  EXPECT_EQ(workers_without_crowding(std::vector<std::int64_t>{0, 1, 2, 3, 4}, 1.0), 5);
+  EXPECT_EQ(workers_without_crowding(std::vector<std::int64_t>{0, 9, 9}, 1.0), 2);
+  EXPECT_EQ(workers_without_crowding(std::vector<std::int64_t>{0, 0, 0}, 1.0), 1);
 }
 
 }  // namespace
