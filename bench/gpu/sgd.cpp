@@ -147,8 +147,12 @@ std::vector<std::int64_t> counting_order(const std::vector<std::int64_t>& positi
   return sorted;
 }
 
-/// Blocks one after the other; in a block users in random order, the ratings of each together.
-Schedule make_schedule(const Ratings& ratings, std::int32_t grid) {
+/// What ratings are grouped by in a block.
+enum class Grouping { by_user, by_item };
+
+/// Blocks one after the other; in a block the rows of one side in random order, the ratings of each
+/// together.
+Schedule make_schedule(const Ratings& ratings, std::int32_t grid, Grouping grouping) {
   const Parts users =
       cut(offsets_of(ratings.user_of, ratings.users), grid, RandomStream::user_order);
   const Parts items =
@@ -159,12 +163,12 @@ Schedule make_schedule(const Ratings& ratings, std::int32_t grid) {
   for (std::size_t j = 0; j < size; ++j) {
     const auto user = static_cast<std::size_t>(ratings.user_of[j]);
     const auto item = static_cast<std::size_t>(ratings.item_of[j]);
-    places[j] = users.place_of[user];
+    places[j] = grouping == Grouping::by_user ? users.place_of[user] : items.place_of[item];
     blocks[j] = users.part_of[user] * grid + items.part_of[item];
   }
   std::vector<std::int64_t> positions(size);
   std::iota(positions.begin(), positions.end(), 0);
-  positions = counting_order(positions, places, ratings.users);
+  positions = counting_order(positions, places, std::max(ratings.users, ratings.items));
   positions = counting_order(positions, blocks, std::int64_t{grid} * grid);
   Schedule schedule;
   schedule.grid = grid;
@@ -449,7 +453,8 @@ std::vector<SgdBenchmark> benchmark_sgd(const Context& context, const SgdShape& 
       print(shape, results.back());
     }
   };
-  const Schedule runs = make_schedule(ratings, 1);
+  // Items, of which few have most of the ratings, as host/train/sgd_schedule.cpp has it.
+  const Schedule runs = make_schedule(ratings, 1, Grouping::by_item);
   for (const SgdStorage storage : options.storages) {
     for (const double meetings : options.most_meetings) {
       cuda::SgdOptions how;
@@ -459,7 +464,7 @@ std::vector<SgdBenchmark> benchmark_sgd(const Context& context, const SgdShape& 
     }
   }
   if (options.grid > 0) {
-    const Schedule blocks = make_schedule(ratings, options.grid);
+    const Schedule blocks = make_schedule(ratings, options.grid, Grouping::by_user);
     for (const SgdStorage storage : options.storages) {
       cuda::SgdOptions how;
       how.storage = storage;
@@ -474,7 +479,7 @@ double largest_sgd_difference(const Context& context) {
   for (float& value : ratings.values) {
     value = value > 0 ? 1.0F : 0.0F;  // what every likelihood can explain
   }
-  const Schedule schedule = make_schedule(ratings, 7);
+  const Schedule schedule = make_schedule(ratings, 7, Grouping::by_user);
   double largest = 0;
   for (const Likelihood& likelihood : {Likelihood(Gaussian{}), Likelihood(Laplace{}),
                                        Likelihood(Poisson{}), Likelihood(Bernoulli{})}) {

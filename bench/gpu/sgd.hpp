@@ -22,8 +22,8 @@ struct SgdShape {
 struct SgdBenchmarkOptions {
   std::vector<std::int32_t> ranks = {64, 128};
   std::vector<cuda::SgdStorage> storages = {cuda::SgdStorage::floats, cuda::SgdStorage::halves};
-  std::vector<double> most_meetings = {1, 4, 16};  // of Hogwild, see SgdOptions
-  std::int32_t grid = 1024;                        // of the blocked order; 0 leaves it out
+  std::vector<double> most_meetings = {1, 4};  // of Hogwild, see SgdOptions
+  std::int32_t grid = 1024;                    // of the blocked order; 0 leaves it out
   int epochs = 5;
 };
 

@@ -95,8 +95,10 @@ TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, cons
   problem.by_user = compress_by_user(dataset.train, dataset.users.size());
   standardise(problem.by_user.values, problem.scale);
   if (std::holds_alternative<Mle>(spec.algorithm)) {
-    problem.schedule =
-        make_sgd_schedule(problem.by_user, dataset.items.size(), spec.seed, options.grid);
+    const std::int32_t items = dataset.items.size();
+    problem.schedule = is_hogwild(spec.algorithm)
+                           ? make_hogwild_schedule(problem.by_user, items, spec.seed)
+                           : make_sgd_schedule(problem.by_user, items, spec.seed, options.grid);
   }
   if (options.by_item == RatingsByItem::complete) {
     problem.by_item = transpose(problem.by_user, dataset.items.size());

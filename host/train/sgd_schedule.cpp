@@ -48,6 +48,15 @@ std::vector<std::int64_t> counts_of_items(const CompressedMatrix& by_user, std::
   return counts;
 }
 
+/// How often two ratings drawn at random are of the same row, but for a factor: Σ n².
+double crowding(std::span<const std::int64_t> counts) {
+  double sum = 0;
+  for (const std::int64_t count : counts) {
+    sum += static_cast<double>(count) * static_cast<double>(count);
+  }
+  return sum;
+}
+
 /// Cuts rows, in their order, into parts of about equal numbers of ratings: a row belongs to the
 /// part in which the middle of its ratings falls. Returns the part of each row [rows].
 std::vector<std::int32_t> cut_into_parts(std::span<const std::int32_t> order,
@@ -178,6 +187,17 @@ SgdSchedule make_sgd_schedule(const CompressedMatrix& by_user, std::int32_t item
     fill_blocks(by_user, slices[static_cast<std::size_t>(slice)].users, item_parts, seed,
                 next_of(slice), schedule);
   });
+  return schedule;
+}
+
+SgdSchedule make_hogwild_schedule(const CompressedMatrix& by_user, std::int32_t items,
+                                  std::uint64_t seed) {
+  if (crowding(counts_of_items(by_user, items)) <= crowding(counts_of_users(by_user))) {
+    return make_sgd_schedule(by_user, items, seed, single_block);
+  }
+  const auto users = static_cast<std::int32_t>(by_user.rows());
+  SgdSchedule schedule = make_sgd_schedule(transpose(by_user, items), users, seed, single_block);
+  std::swap(schedule.users, schedule.items);
   return schedule;
 }
 

@@ -31,13 +31,19 @@ struct SgdGrid {
 inline constexpr SgdGrid grid_for_threads{};
 /// A device runs the blocks of a stage on one warp each.
 inline constexpr SgdGrid grid_for_warps{.ratings_per_block = 24, .largest = 1024};
-/// One block: users in random order, the ratings of each together.
+/// One block: the rows of one side in random order, the ratings of each together.
 inline constexpr SgdGrid single_block{.largest = 1};
 
 /// Depends on the ratings, the seed and the kind of grid alone. Rows are cut into parts of about
 /// equal numbers of ratings.
 SgdSchedule make_sgd_schedule(const CompressedMatrix& by_user, std::int32_t items,
                               std::uint64_t seed, const SgdGrid& grid = grid_for_threads);
+
+/// The order of batch Hogwild: one block, its ratings grouped by the side whose ratings crowd in
+/// fewer rows. A row that steps meet in is then written once a run of ratings instead of once a
+/// rating: on a GPU nothing waits as long as writes that meet. Depends on the ratings and the seed.
+SgdSchedule make_hogwild_schedule(const CompressedMatrix& by_user, std::int32_t items,
+                                  std::uint64_t seed);
 
 /// The stages of an epoch in the order to run them: a permutation of 0 … grid − 1.
 std::vector<std::int32_t> stage_order(std::int32_t grid, int epoch, std::uint64_t seed);

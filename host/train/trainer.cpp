@@ -76,12 +76,11 @@ double learning_rate(const Mle& mle, int epoch) {
   return mle.learning_rate;
 }
 
-/// A GPU makes the ratings by item itself, and keeps a warp busy with each block of a stage, where
-/// a CPU has a few threads; Hogwild's warps want the ratings of a user together.
+/// A GPU makes the ratings by item itself, and works on every block of a stage at once, where a CPU
+/// has a few threads.
 ProblemOptions problem_options(const ModelSpec& spec, const DeviceOptions& device) {
   if (!chooses_cuda(spec, device)) return {};
-  return {.grid = is_hogwild(spec.algorithm) ? single_block : grid_for_warps,
-          .by_item = RatingsByItem::offsets};
+  return {.grid = grid_for_warps, .by_item = RatingsByItem::offsets};
 }
 
 /// A step of mle multiplies a parameter by 1 - rate·penalty: beyond 2 its size grows, so that a

@@ -80,7 +80,7 @@ enum class RatingsByItem { complete, offsets };
 
 /// What a problem is made for.
 struct ProblemOptions {
-  SgdGrid grid = grid_for_threads;  // how finely mle's ratings are cut
+  SgdGrid grid = grid_for_threads;  // how finely mle's ratings are cut, but for Hogwild
   RatingsByItem by_item = RatingsByItem::complete;
 };
 

@@ -26,8 +26,9 @@ struct SgdOptions {
   /// 64, and at one rating at a time.
   std::int32_t chunk_ratings = 128;
   /// Hogwild: how many other workers may be at work on a rating's user, and on its item, at a time,
-  /// on average over ratings. Of steps that meet in a row all but one are lost.
-  double most_meetings = 1.0;
+  /// on average over ratings. Of steps that meet in a row all but one are lost; at 4 an epoch of
+  /// ml-25m's shape takes half the time that it takes at 1, and the test error is no larger.
+  double most_meetings = 4.0;
 };
 
 /// What may change from epoch to epoch.
@@ -73,8 +74,8 @@ class SgdEpochs {
 
   /// Enqueues every rating once: chunks of the schedule's order, in a random order of their own, on
   /// as many workers as options allow, without regard to rows that they share. Fast, and another
-  /// result every time. Best given a schedule of one block: users in random order, the ratings of
-  /// each together.
+  /// result every time. Best given a schedule of one block: the rows of the side whose ratings
+  /// crowd in fewer rows in random order, the ratings of each together.
   void hogwild_epoch(const DeviceTable<float>& users, const DeviceTable<float>& items,
                      const SgdStep& step, std::uint32_t epoch);
 

@@ -122,6 +122,33 @@ TEST(SgdSchedule, GroupsTheRatingsOfABlockByUser) {
   }
 }
 
+/// Whether each id's entries follow each other.
+bool together(const std::vector<std::int32_t>& ids) {
+  std::set<std::int32_t> seen;
+  for (std::size_t entry = 0; entry < ids.size(); ++entry) {
+    if ((entry == 0 || ids[entry] != ids[entry - 1]) && !seen.insert(ids[entry]).second) {
+      return false;
+    }
+  }
+  return true;
+}
+
+TEST(SgdSchedule, OfHogwildGroupsByTheSideWhoseRatingsCrowdInFewerRows) {
+  // 40 items for 300 users, and the other way round: the fewer rows have more ratings each.
+  const CompressedMatrix by_user = random_matrix(300, 40, 6000, 11);
+  const SgdSchedule few_items = make_hogwild_schedule(by_user, 40, 42);
+  EXPECT_EQ(few_items.grid, 1);
+  EXPECT_TRUE(together(few_items.items));
+  EXPECT_FALSE(together(few_items.users));
+  const SgdSchedule few_users = make_hogwild_schedule(transpose(by_user, 40), 300, 42);
+  EXPECT_TRUE(together(few_users.users));
+  EXPECT_FALSE(together(few_users.items));
+  // Every rating once, its user a user and its item an item.
+  std::vector<Rating> visited = ratings_of(few_items);
+  std::sort(visited.begin(), visited.end());
+  EXPECT_EQ(visited, ratings_of(by_user));
+}
+
 TEST(SgdSchedule, VisitsUsersAndItemsInRandomOrder) {
   const SgdSchedule schedule = make_sgd_schedule(random_matrix(803, 67, 30'000, 8), 67, 42);
   // Of neighbours in the order, half ascend: a coin per change of user, and per item of a user.
