@@ -160,7 +160,8 @@ void append_figure(std::string& html, const Figure& figure) {
         html_text(figure.name), html_text(figure.title));
   }
   const bool folded = drawn || !figure.svg.empty();
-  if (folded) html += "<details><summary>The same as a table</summary>\n";
+  // Open until the script folds it: without one the table stands for the plot.
+  if (folded) html += "<details open><summary>The same as a table</summary>\n";
   append_table(html, figure.data);
   if (folded) html += "</details>\n";
   html += "</figure>\n";
@@ -180,7 +181,8 @@ void append_head(std::string& html, const Page& page) {
     html += fmt::format("<p class=\"lead\">{}</p>\n", html_text(page.lead, 1000));
   }
   html +=
-      "<noscript><p class=\"note\">The plots need JavaScript, which is off. The tables hold the "
+      "<noscript><style>.plot { display: none; }</style><p class=\"note\">The plots need "
+      "JavaScript, which is off. The tables hold the "
       "same figures.</p></noscript>\n<dl>\n";
   for (const auto& [name, value] : page.facts) {
     html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", html_text(name), html_text(value));

@@ -1,4 +1,5 @@
-// Draws the plots of a report from the JSON beside it, in the colors of the page.
+// Draws the plots of a report from the JSON beside it, in the colors of the page, and folds the
+// tables that hold the same figures.
 // Redraws where the colors change: light, dark, and paper, which is always light.
 (() => {
   "use strict";
@@ -9,6 +10,8 @@
   const darkColors = ["#79b4f2", "#f2a06a", "#7fd1a0", "#cf9be6", "#f28b82", "#e0c65a", "#6fd3de",
     "#a8b0bc", "#f2a3c7", "#a3abf7", "#b7de5f", "#d9a384"];
   const charts = [];
+
+  for (const table of document.querySelectorAll("figure details")) table.open = false;
 
   const pointsOf = (plot, y, keep) => plot.x
     .map((x, row) => ({ x, y: y[row], name: plot.hover ? plot.hover[row] : undefined, row }))

@@ -141,6 +141,47 @@ def complaints(browser, path, width, scheme):
     return [f"{path.name}, {width} wide, {scheme}: {what}" for what in found]
 
 
+def complaints_without_script(browser, path):
+    """What is wrong with a report where scripts are off: tables stand for the plots."""
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    browser.open(path, 1280, "light")
+    browser.call("Emulation.setScriptExecutionDisabled", value=False)
+    shown = browser.value("""({
+      plots: [...document.querySelectorAll(".plot")].filter((plot) => plot.offsetHeight > 0).length,
+      tables: [...document.querySelectorAll("figure details table")]
+        .filter((table) => table.offsetHeight > 0).length,
+      canvases: document.querySelectorAll("canvas[data-plot]").length,
+      note: document.querySelector("noscript").innerText.includes("JavaScript"),
+    })""")
+    found = []
+    if shown["plots"] > 0:
+        found.append(f"leaves room for {shown['plots']} plots")
+    if shown["tables"] < shown["canvases"]:
+        found.append(f"shows {shown['tables']} tables for {shown['canvases']} plots")
+    if not shown["note"]:
+        found.append("does not say that plots need a script")
+    return [f"{path.name}, without scripts: {what}" for what in found]
+
+
+def complaints_on_paper(browser, path):
+    """What is wrong with a report as printed from a dark screen: ink must be dark on white."""
+    browser.open(path, 720, "dark")
+    browser.call("Emulation.setEmulatedMedia", media="print",
+                 features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    browser.value("window.dispatchEvent(new Event('beforeprint'))")
+    ink = browser.value("""[...document.querySelectorAll("canvas[data-plot]")].map((canvas) =>
+      Chart.getChart(canvas).options.scales.x.ticks.color)""")
+    folded = browser.value("""[...document.querySelectorAll("figure details")]
+      .every((table) => !table.open)""")
+    browser.call("Emulation.setEmulatedMedia", media="")
+    found = []
+    if not ink or any(int(color[1:3], 16) > 128 for color in ink):
+        found.append(f"prints labels in {sorted(set(ink))}")
+    if not folded:
+        found.append("prints tables beside their plots")
+    return [f"{path.name}, on paper: {what}" for what in found]
+
+
 def write_data(folder, program):
     """Ratings with times, titles and genres, one title of which is markup."""
     subprocess.run([program, "generate", "--users", "120", "--items", "90", "--ratings", "4000",
@@ -195,6 +236,8 @@ def main():
         browser = Browser(chromium, folder / "profile")
         try:
             for report in reports:
+                found += complaints_without_script(browser, report.resolve())
+                found += complaints_on_paper(browser, report.resolve())
                 for width in (390, 1280):
                     for scheme in ("light", "dark"):
                         found += complaints(browser, report.resolve(), width, scheme)

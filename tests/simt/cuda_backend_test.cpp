@@ -348,8 +348,8 @@ TrainingProblem problem_without_meetings(std::int32_t rows) {
 }
 
 TEST(CudaTable, OfHogwildVisitsEveryRatingOnce) {
-  // The accumulator of a bias, 1 at first, grows by the squared slope of each visit. The first, from
-  // parameters and a mean of 0, has rating² and moves both biases by next to nothing.
+  // The accumulator of a bias, 1 at first, grows by the squared slope of each visit. The first,
+  // from parameters and a mean of 0, has rating² and moves both biases by next to nothing.
   constexpr std::int32_t rows = 3001;
   simt::reset_device();
   const TrainingProblem problem = problem_without_meetings(rows);
