@@ -286,7 +286,8 @@ void probe_output(const std::string& path, const std::string& input, std::int64_
   if (existing && S_ISCHR(existing->st_mode)) return;
   const auto available = free_bytes(folder_of(path));
   if (expected_bytes > 0 && available && *available < static_cast<std::uint64_t>(expected_bytes)) {
-    throw Error(ExitCode::cannot_create, printable(path),
+    // As where the disk fills while it is written: a script sees one code for one cause.
+    throw Error(ExitCode::input_output, printable(path),
                 fmt::format("needs {}, but {} are free there",
                             readable_bytes(static_cast<std::uint64_t>(expected_bytes)),
                             readable_bytes(*available)),

@@ -53,10 +53,11 @@ class AtomicFile {
   std::string buffer_;
 };
 
-/// Fails now, with 73, if writing `path` would fail later; writes nothing that stays. Throws Error
-/// 64 where `path` is the same file as `input` (also through links, or one in the folder `input`,
-/// or what standard input is where `input` is "-"); "" for no input. expected_bytes: what will be
-/// written, checked against the free space; 0 if not known.
+/// Fails now, with 73, if writing `path` would fail later, and with 74 where there is no room for
+/// it; writes nothing that stays. Throws Error 64 where `path` is the same file as `input` (also
+/// through links, or one in the folder `input`, or what standard input is where `input` is "-"); ""
+/// for no input. expected_bytes: what will be written, checked against the free space; 0 if not
+/// known.
 void probe_output(const std::string& path, const std::string& input,
                   std::int64_t expected_bytes = 0);
 

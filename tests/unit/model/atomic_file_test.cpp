@@ -305,7 +305,7 @@ TEST(ProbeOutput, LeavesNothingAndFailsEarly) {
 
 TEST(ProbeOutput, RefusesAnOutputThatNeedsMoreThanIsFree) {
   const TemporaryFolder folder;
-  EXPECT_TRUE(fails_with(ExitCode::cannot_create, "needs 1000.0 PB", [&] {
+  EXPECT_TRUE(fails_with(ExitCode::input_output, "needs 1000.0 PB", [&] {
     probe_output(folder.file("model"), "", 1'000'000'000'000'000'000);
   }));
   EXPECT_NO_THROW(probe_output(folder.file("model"), "", 1));
