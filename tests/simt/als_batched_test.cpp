@@ -7,9 +7,9 @@
 #include "kernels/cuda/vendor/libraries.hpp"
 #include "kernels/reference/als.hpp"
 #include "tests/simt/device_data.hpp"
-#include "tests/simt/row_problems.hpp"
 #include "tests/simt/schedules.hpp"
 #include "tests/support/reference_problems.hpp"
+#include "tests/support/row_problems.hpp"
 #include "tests/support/tolerance.hpp"
 
 #include <gmock/gmock.h>

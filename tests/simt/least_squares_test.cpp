@@ -9,9 +9,9 @@
 #include "kernels/reference/least_squares.hpp"
 #include "kernels/reference/objective.hpp"
 #include "tests/simt/device_data.hpp"
-#include "tests/simt/row_problems.hpp"
 #include "tests/simt/schedules.hpp"
 #include "tests/support/reference_problems.hpp"
+#include "tests/support/row_problems.hpp"
 #include "tests/support/tolerance.hpp"
 
 #include <gmock/gmock.h>

@@ -7,6 +7,7 @@
 #include "tests/support/cpu_tables.hpp"
 #include "tests/support/problems.hpp"
 #include "tests/support/reference_problems.hpp"
+#include "tests/support/row_problems.hpp"
 #include "tests/support/tolerance.hpp"
 
 #include <gtest/gtest.h>
@@ -21,6 +22,7 @@ namespace alsatian::cpu {
 namespace {
 
 using ::alsatian::testing::available_isas;
+using ::alsatian::testing::awkward_problem;
 using ::alsatian::testing::from_table;
 using ::alsatian::testing::largest_difference;
 using ::alsatian::testing::padding_is_zero;
@@ -35,17 +37,6 @@ using ::alsatian::testing::to_table;
 namespace tolerance = ::alsatian::testing::tolerance;
 
 constexpr std::int32_t ranks[] = {0, 1, 15, 16, 17, 31, 32, 33, 64, 100};
-
-PlantedProblem awkward_problem() {
-  return planted_problem({.users = 41,
-                          .items = 37,
-                          .heavy_users = 1,
-                          .heavy_items = 1,
-                          .single_users = 3,
-                          .single_items = 2,
-                          .empty_users = 2,
-                          .empty_items = 1});
-}
 
 /// Parameters, or a direction, in float tables; and the same floats in double.
 struct Tables {

@@ -1,4 +1,4 @@
-// The problem that row solves on fibers are tried on: every kind of row, few of each.
+// The problem that row solves are tried on: every kind of row, few of each.
 // Chunks, parts and batches are made small beside it by those who use it.
 #pragma once
 
