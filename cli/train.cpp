@@ -240,13 +240,15 @@ class TrainCommand {
             "the plan needs {}, {} are free",
             human_bytes(plan_memory(training_sizes(dataset), chosen_.spec, precision_).total_bytes),
             human_bytes(limit.bytes)));
-    if (!options_.out.empty()) probe_output(options_.out, "", least_model_bytes(dataset));
+    StringTable item_titles = find_item_titles(dataset.items);
+    if (!options_.out.empty()) {
+      probe_output(options_.out, "", least_model_bytes(dataset, item_titles));
+    }
     Progress progress(log_, test_names(dataset));
     TrainerOptions trainer = trainer_;
     trainer.observers = {&progress};
     if (log_file_) trainer.observers.push_back(log_file_.get());
     if (report_) trainer.observers.push_back(report_.get());
-    StringTable item_titles = find_item_titles(dataset.items);
     TrainingResult result = train(dataset, chosen_.spec, trainer);
     say_if_nll_is_undefined(result.model.statistics);
     result.model.positive = options_.model.positive;
@@ -303,10 +305,11 @@ class TrainCommand {
     }
   }
 
-  /// Factors, biases, counts and ids; the file is a little larger.
-  std::int64_t least_model_bytes(const Dataset& dataset) const {
+  /// Factors, biases, counts, ids and titles; the file is a little larger.
+  std::int64_t least_model_bytes(const Dataset& dataset, const StringTable& titles) const {
     const std::int64_t rows = std::int64_t{dataset.users.size()} + dataset.items.size();
-    return rows * ((std::int64_t{chosen_.spec.rank} + 2) * 4 + 8);
+    return rows * ((std::int64_t{chosen_.spec.rank} + 2) * 4 + 8) +
+           static_cast<std::int64_t>(titles.bytes.size() + titles.offsets.size() * 8);
   }
 
   /// Nobody asked for titles, and in an archive nobody can take them away: where they cannot be
