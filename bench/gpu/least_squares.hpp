@@ -2,7 +2,7 @@
 // Plain functions, so that a benchmark program needs nothing but the CUDA toolkit.
 #pragma once
 
-#include "kernels/cuda/context.hpp"
+#include "kernels/cuda/least_squares.hpp"
 
 #include <cstdint>
 
@@ -29,12 +29,14 @@ struct LeastSquaresTimes {
 };
 
 /// Prints a line per figure to stdout. Throws DeviceError.
-LeastSquaresTimes benchmark_least_squares(const cuda::Context& context,
-                                          const LeastSquaresShape& shape = {}, int repeats = 7);
+LeastSquaresTimes benchmark_least_squares(
+    const cuda::Context& context, const LeastSquaresShape& shape = {},
+    cuda::GaussNewtonProducts products = cuda::GaussNewtonProducts::fused, int repeats = 7);
 
 /// A small problem, odd sizes, rows in parts: errors against a loop in double, every step's F
-/// against F in double of what it left, the gradient's fall, and the same bytes twice.
-/// Prints what is wrong, and returns whether nothing is.
-bool check_least_squares(const cuda::Context& context, std::int32_t rank);
+/// against F in double of what it left, the gradient's fall, and of the fused products the same
+/// bytes twice. Prints what is wrong, and returns whether nothing is.
+bool check_least_squares(const cuda::Context& context, std::int32_t rank,
+                         cuda::GaussNewtonProducts products = cuda::GaussNewtonProducts::fused);
 
 }  // namespace alsatian::bench

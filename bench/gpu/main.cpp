@@ -1,6 +1,6 @@
 // Measures a GPU and the project's kernels on it; needs nothing but a driver.
-// Usage: gpu_bench RESULT.json [ceilings | als[-fast|-cg|-vendor] SHAPE K REPEATS | mle K | ls K |
-// top-n K]...
+// Usage: gpu_bench RESULT.json [ceilings | als[-fast|-cg|-vendor] SHAPE K REPEATS | mle K |
+//                               ls[-vendor] K | top-n[-vendor] K]...
 #include "bench/gpu/als.hpp"
 #include "bench/gpu/ceilings.hpp"
 #include "bench/gpu/least_squares.hpp"
@@ -78,10 +78,14 @@ bool benchmark_mle(const cuda::Context& context, std::int32_t rank, Figures& fig
   return difference < 1e-3;
 }
 
+template <cuda::GaussNewtonProducts products>
 bool benchmark_ls(const cuda::Context& context, std::int32_t rank, Figures& figures) {
-  const bool right = check_least_squares(context, 0) && check_least_squares(context, rank);
-  const LeastSquaresTimes times = benchmark_least_squares(context, {.rank = rank});
-  const std::string name = "ls ml-25m k=" + std::to_string(rank) + " ";
+  const bool right =
+      check_least_squares(context, 0) && check_least_squares(context, rank, products);
+  const LeastSquaresTimes times = benchmark_least_squares(context, {.rank = rank}, products);
+  const bool by_library = products == cuda::GaussNewtonProducts::library;
+  const std::string name =
+      "ls ml-25m k=" + std::to_string(rank) + (by_library ? " by cuSPARSE " : " ");
   figures.add(name + "gradient", times.gradient_seconds * 1e3, "ms");
   figures.add(name + "product", times.product_seconds * 1e3, "ms");
   figures.add(name + "step", times.step_seconds * 1e3, "ms");
@@ -90,11 +94,15 @@ bool benchmark_ls(const cuda::Context& context, std::int32_t rank, Figures& figu
   return right;
 }
 
+template <cuda::ScoreProducts products>
 bool benchmark_recommendations(const cuda::Context& context, std::int32_t rank, Figures& figures) {
   TopItemsShape shape;
   shape.rank = rank;
+  shape.products = products;
   const TopItemsTimes times = benchmark_top_n(context, shape);
-  const std::string name = "top-n ml-25m k=" + std::to_string(rank) + " ";
+  const bool by_library = products == cuda::ScoreProducts::library;
+  const std::string name =
+      "top-n ml-25m k=" + std::to_string(rank) + (by_library ? " by cuBLAS " : " ");
   figures.add(name + "100 items for all users", times.median_milliseconds, "ms");
   figures.add(name + "construction", times.construction_milliseconds, "ms");
   figures.add(name + "users left to the host", static_cast<double>(times.unproven_users), "");
@@ -106,7 +114,11 @@ using RankBenchmark = bool (*)(const cuda::Context&, std::int32_t, Figures&);
 
 const std::map<std::string, RankBenchmark>& of_one_rank() {
   static const std::map<std::string, RankBenchmark> benchmarks = {
-      {"mle", &benchmark_mle}, {"ls", &benchmark_ls}, {"top-n", &benchmark_recommendations}};
+      {"mle", &benchmark_mle},
+      {"ls", &benchmark_ls<cuda::GaussNewtonProducts::fused>},
+      {"ls-vendor", &benchmark_ls<cuda::GaussNewtonProducts::library>},
+      {"top-n", &benchmark_recommendations<cuda::ScoreProducts::fused>},
+      {"top-n-vendor", &benchmark_recommendations<cuda::ScoreProducts::library>}};
   return benchmarks;
 }
 
@@ -149,9 +161,7 @@ int run(const std::vector<std::string>& arguments) {
       ++at;
     } else {
       std::cerr << "usage: gpu_bench RESULT.json [ceilings | als[-fast|-cg|-vendor] SHAPE K "
-                   "REPEATS | mle "
-                   "K | ls K | "
-                   "top-n K]...\n";
+                   "REPEATS | mle K | ls[-vendor] K | top-n[-vendor] K]...\n";
       return 64;
     }
     write(arguments, figures);

@@ -145,9 +145,10 @@ TopItemsTimes benchmark_top_n(const Context& context, const TopItemsShape& shape
                                        host_users.stride};
   TopItemsTimes times;
   const auto start = std::chrono::steady_clock::now();
-  TopItems top(context, items, shape.count, shape.users);
+  const TopItemsOptions options{.products = shape.products};
+  TopItems top(context, items, shape.count, shape.users, options);
   times.construction_milliseconds = milliseconds_since(start);
-  times.device_bytes = TopItems::bytes(shape.items, shape.rank, shape.count, shape.users);
+  times.device_bytes = TopItems::bytes(shape.items, shape.rank, shape.count, shape.users, options);
 
   const TopItemsQuestion question{users, offsets.span(), columns.span(), mean};
   TopItemsAnswer answer = top.answer(question);

@@ -1,7 +1,7 @@
 // Time of top-N for all users on the device, and a check of it against a plain loop on the host.
 #pragma once
 
-#include "kernels/cuda/context.hpp"
+#include "kernels/cuda/top_n.hpp"
 
 #include <cstdint>
 
@@ -15,6 +15,7 @@ struct TopItemsShape {
   std::int64_t seen_per_user = 153;
   int repeats = 7;
   std::int64_t checked_users = 64;
+  cuda::ScoreProducts products = cuda::ScoreProducts::fused;
 };
 
 struct TopItemsTimes {

@@ -6,6 +6,7 @@
 #include "kernels/cuda/cut_rows.hpp"
 #include "kernels/cuda/errors.hpp"
 #include "kernels/cuda/least_squares_vectors.hpp"
+#include "kernels/cuda/sparse_products.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -94,6 +95,10 @@ class LeastSquares::Solver {
                make_segments(ratings.user_offsets, options.part_ratings), rank),
         items_(context.compute(), ratings.by_item,
                make_segments(ratings.item_offsets, options.part_ratings), rank) {
+    if (rank > 0 && options.products == GaussNewtonProducts::library) {
+      sparse_products_ =
+          std::make_unique<SparseProducts>(context, sums_, ratings.by_user, ratings.by_item, rank);
+    }
     set_regularization(options.regularization);
   }
 
@@ -109,15 +114,25 @@ class LeastSquares::Solver {
 
   void compute_gradient(const DeviceTable<const float>& users,
                         const DeviceTable<const float>& items) {
-    gather<Gathers::gradient>(users_, users, items, {}, {});
-    gather<Gathers::gradient>(items_, items, users, {}, {});
+    users_.cut.gather<Gathers::gradient>(context_.compute(),
+                                         task_of<Gathers::gradient>(users_, users, items, {}, {}));
+    items_.cut.gather<Gathers::gradient>(context_.compute(),
+                                         task_of<Gathers::gradient>(items_, items, users, {}, {}));
   }
 
   /// product = (JᵀJ + R + νD)·direction for both sides, with its ⟨direction, product⟩ by row.
   void multiply(const DeviceTable<const float>& users, const DeviceTable<const float>& items,
                 const FlatTable& user_direction, const FlatTable& item_direction) {
-    gather<Gathers::product>(users_, users, items, user_direction, item_direction);
-    gather<Gathers::product>(items_, items, users, item_direction, user_direction);
+    const GaussNewtonTask user_task =
+        task_of<Gathers::product>(users_, users, items, user_direction, item_direction);
+    const GaussNewtonTask item_task =
+        task_of<Gathers::product>(items_, items, users, item_direction, user_direction);
+    if (sparse_products_) {
+      sparse_products_->multiply(user_task, item_task, user_direction, item_direction);
+      return;
+    }
+    users_.cut.gather<Gathers::product>(context_.compute(), user_task);
+    items_.cut.gather<Gathers::product>(context_.compute(), item_task);
   }
 
   DampingState state;
@@ -134,9 +149,9 @@ class LeastSquares::Solver {
   }
 
   template <Gathers what>
-  void gather(LeastSquaresSide& side, const DeviceTable<const float>& own,
-              const DeviceTable<const float>& opposite, const FlatTable& own_direction,
-              const FlatTable& opposite_direction) {
+  GaussNewtonTask task_of(LeastSquaresSide& side, const DeviceTable<const float>& own,
+                          const DeviceTable<const float>& opposite, const FlatTable& own_direction,
+                          const FlatTable& opposite_direction) {
     GaussNewtonTask task{
         .ratings = side.ratings,
         .own = own,
@@ -153,7 +168,7 @@ class LeastSquares::Solver {
       task.own_direction = own_direction.table();
       task.opposite_direction = opposite_direction.table();
     }
-    side.cut.gather<what>(context_.compute(), task);
+    return task;
   }
 
   /// Sums make(side) over the vectors of both sides.
@@ -188,6 +203,7 @@ class LeastSquares::Solver {
   VectorSums sums_;
   LeastSquaresSide users_;
   LeastSquaresSide items_;
+  std::unique_ptr<SparseProducts> sparse_products_;  // null: the fused pass
 };
 
 /// The preconditioner, and the first residual and search direction of conjugate gradients;
@@ -367,7 +383,13 @@ std::int64_t LeastSquares::bytes(View<const std::int64_t> user_offsets,
     return LeastSquaresSide::bytes(make_segments(offsets, options.part_ratings),
                                    std::max<std::int64_t>(offsets.size() - 1, 0), rank);
   };
-  return Errors::bytes() + VectorSums::bytes() + of_side(user_offsets) + of_side(item_offsets);
+  const std::int64_t vectors =
+      Errors::bytes() + VectorSums::bytes() + of_side(user_offsets) + of_side(item_offsets);
+  if (rank == 0 || options.products == GaussNewtonProducts::fused) {
+    return vectors;
+  }
+  return vectors + SparseProducts::bytes(user_offsets.size() - 1, item_offsets.size() - 1,
+                                         user_offsets[user_offsets.size() - 1], rank);
 }
 
 }  // namespace alsatian::cuda

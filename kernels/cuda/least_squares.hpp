@@ -11,6 +11,10 @@
 
 namespace alsatian::cuda {
 
+/// How JᵀJ·v is computed: in one fused pass over the ratings, or by cuSPARSE, which takes the
+/// tables twice more, the ratings once more and some space of its own. Fused is the faster.
+enum class GaussNewtonProducts { fused, library };
+
 struct LeastSquaresOptions {
   Regularization regularization;
   bool biases = true;
@@ -19,6 +23,7 @@ struct LeastSquaresOptions {
   /// Rows with more ratings are summed in parts of so many, so that the longest row does not make
   /// the pass.
   std::int32_t part_ratings = 512;
+  GaussNewtonProducts products = GaussNewtonProducts::fused;
 };
 
 struct LeastSquaresStep {
@@ -46,12 +51,13 @@ struct LeastSquaresRatings {
 /// Minimises F for the Gaussian likelihood with μ = 0 (ratings standardised). The rules of a step
 /// are those of cpu::LeastSquares: see kernels/cpu/least_squares.hpp.
 ///
-/// Vectors are float, scalars double, every sum in a fixed order: the same device gives the same
-/// bytes. Holds seven vectors of the size of the parameters; a step allocates nothing.
-/// Everything runs on the context's compute stream, and a step has waited for it.
+/// Vectors are float, scalars double, every sum in a fixed order, but for cuSPARSE's: the same
+/// device gives the same bytes. Holds seven vectors of the size of the parameters; a step allocates
+/// nothing. Everything runs on the context's compute stream, and a step has waited for it.
 class LeastSquares {
  public:
-  /// Throws DeviceError; std::invalid_argument for a rank above 1024. `context` outlives it.
+  /// Throws DeviceError; std::invalid_argument for a rank above 1024; UnsupportedByDevice for
+  /// cuSPARSE's products where it is not there. `context` outlives it.
   LeastSquares(const Context& context, const LeastSquaresRatings& ratings, std::int32_t rank,
                const LeastSquaresOptions& options);
   ~LeastSquares();
@@ -66,7 +72,7 @@ class LeastSquares {
 
   DampingState& state();
 
-  /// Bytes of device memory that the constructor allocates.
+  /// Bytes of device memory that the constructor allocates, but for what cuSPARSE computes in.
   static std::int64_t bytes(View<const std::int64_t> user_offsets,
                             View<const std::int64_t> item_offsets, std::int32_t rank,
                             const LeastSquaresOptions& options);

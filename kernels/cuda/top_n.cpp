@@ -3,8 +3,11 @@
 #include "kernels/cuda/top_n.hpp"
 
 #include "kernels/cuda/top_n_rank.hpp"
+#include "kernels/cuda/top_n_tiles.hpp"
+#include "kernels/cuda/vendor/half_product.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -132,6 +135,79 @@ PackedWidth width_on(const Context& context, std::int32_t rank) {
   return fits ? width : PackedWidth{streamed_chunk, width.columns() / streamed_chunk};
 }
 
+/// Users whose scores are in memory at once: whole blocks.
+std::int64_t users_at_once(std::int64_t items, std::int64_t most_users,
+                           const TopItemsOptions& options) {
+  const std::int64_t fitting = options.block_scores / std::max<std::int64_t>(whole_tiles(items), 1);
+  return std::min(whole_blocks(most_users),
+                  std::max<std::int64_t>(fitting / block_users, 1) * block_users);
+}
+
+/// What scores by cuBLAS take beside the rest: both tables once more, and a block of scores.
+class ScoreTiles {
+ public:
+  ScoreTiles(const Context& context, PackedWidth width, std::int64_t items, std::int64_t most_users,
+             const TopItemsOptions& options)
+      : context_(context),
+        width_(width),
+        most_at_once_(users_at_once(items, most_users, options)),
+        items_(packed_item_words(width, items)),
+        users_(packed_user_words(width, most_users)),
+        products_(most_at_once_ * whole_tiles(items)),
+        product_(context) {}
+
+  void flatten_items(DeviceSpan<const std::uint32_t> packed) {
+    flatten(packed, false, items_.span());
+  }
+
+  /// Enqueues the selection for the users of `task`.
+  void select(const SelectTask& task) {
+    const std::int64_t words = width_.columns() / 2;
+    flatten(task.users.subspan(0, task.bounds.size() * words), true, users_.span());
+    for (std::int64_t first = 0; first < task.counts.size(); first += most_at_once_) {
+      const std::int64_t padded = std::min(most_at_once_, task.bounds.size() - first);
+      const std::int64_t users = std::min(most_at_once_, task.counts.size() - first);
+      if (items_.size() > 0) {
+        product_.multiply(std::as_const(users_).span().subspan(first * words, padded * words),
+                          std::as_const(items_).span(), width_.columns(), products_.span());
+      }
+      SelectTask part = task;
+      part.bounds = task.bounds.subspan(first, padded);
+      part.kept.data += KeptItems::place(first, task.kept.capacity);
+      part.counts = task.counts.subspan(first, users);
+      if (task.seen_offsets.size() > 0) {
+        part.seen_offsets = task.seen_offsets.subspan(first, users + 1);
+      }
+      launch(context_.compute(), &select_scores<SelectScoresShape>,
+             {blocks_of(users, block_users), SelectScoresShape::threads,
+              SelectScoresShape::shared_bytes},
+             part, std::as_const(products_).span());
+    }
+  }
+
+  static std::int64_t bytes(PackedWidth width, std::int64_t items, std::int64_t most_users,
+                            const TopItemsOptions& options) {
+    return 4 * (packed_item_words(width, items) + packed_user_words(width, most_users) +
+                users_at_once(items, most_users, options) * whole_tiles(items));
+  }
+
+ private:
+  void flatten(DeviceSpan<const std::uint32_t> packed, bool users, DeviceSpan<std::uint32_t> flat) {
+    const std::int64_t rows = packed.size() / (width_.columns() / 2);
+    launch(context_.compute(), &flatten_halves<packing_threads>,
+           {blocks_of(rows, packing_threads / 32), packing_threads, 0}, packed, width_, users,
+           flat.subspan(0, packed.size()));
+  }
+
+  const Context& context_;
+  PackedWidth width_;
+  std::int64_t most_at_once_;
+  DeviceBuffer<std::uint32_t> items_;
+  DeviceBuffer<std::uint32_t> users_;
+  DeviceBuffer<float> products_;
+  vendor::HalfProduct product_;
+};
+
 }  // namespace
 
 struct TopItems::State {
@@ -156,9 +232,10 @@ struct TopItems::State {
   DeviceBuffer<std::int32_t> positions;
   DeviceBuffer<double> scores;
   DeviceBuffer<std::int32_t> found;
+  std::unique_ptr<ScoreTiles> tiles;  // null: fused
 
   State(const Context& device, DeviceTable<const float> table, std::int32_t asked,
-        std::int64_t users)
+        std::int64_t users, const TopItemsOptions& options)
       : context(device),
         candidates(table),
         row_size(asked),
@@ -180,6 +257,9 @@ struct TopItems::State {
         positions(users * asked),
         scores(users * asked),
         found(users) {
+    if (options.products == ScoreProducts::library) {
+      tiles = std::make_unique<ScoreTiles>(device, width, items, users, options);
+    }
     pack();
   }
 
@@ -202,6 +282,9 @@ struct TopItems::State {
            {blocks_of(biases.size(), packing_threads / 32), packing_threads, 0}, candidates,
            std::as_const(order).span(), width, scale, item_words.span(), biases.span(),
            rounding.span());
+    if (tiles) {
+      tiles->flatten_items(std::as_const(item_words).span());
+    }
     stream.synchronize();  // the staging memory goes now
   }
 
@@ -222,9 +305,9 @@ struct TopItems::State {
 };
 
 TopItems::TopItems(const Context& context, DeviceTable<const float> candidates, std::int32_t count,
-                   std::int64_t most_users) {
+                   std::int64_t most_users, const TopItemsOptions& options) {
   check_limits(candidates, count, most_users);
-  state_ = std::make_unique<State>(context, candidates, count, most_users);
+  state_ = std::make_unique<State>(context, candidates, count, most_users, options);
 }
 
 TopItems::~TopItems() = default;
@@ -264,9 +347,15 @@ TopItemsAnswer TopItems::answer(const TopItemsQuestion& question, const Event* l
   launch(stream, &pack_users<packing_threads>,
          {blocks_of(padded, packing_threads / 32), packing_threads, 0}, question.users,
          question.mean, items, state.user_words.span(), bounds);
-  launch(stream, select_kernel(state.width), select_shape(state.width, users),
-         SelectTask{items, std::as_const(state.user_words).span(), bounds, question.seen_offsets,
-                    question.seen, kept, counts, state.count});
+  const SelectTask task{items,         std::as_const(state.user_words).span(),
+                        bounds,        question.seen_offsets,
+                        question.seen, kept,
+                        counts,        state.count};
+  if (state.tiles) {
+    state.tiles->select(task);
+  } else {
+    launch(stream, select_kernel(state.width), select_shape(state.width, users), task);
+  }
   wait_for_last_read();
   launch(
       stream, &rank_items<RankShape>,
@@ -278,7 +367,7 @@ TopItemsAnswer TopItems::answer(const TopItemsQuestion& question, const Event* l
 }
 
 std::int64_t TopItems::bytes(std::int64_t candidates, std::int32_t rank, std::int32_t count,
-                             std::int64_t most_users) {
+                             std::int64_t most_users, const TopItemsOptions& options) {
   const PackedWidth width = packed_width(rank);
   const auto had = static_cast<std::int32_t>(std::min<std::int64_t>(count, candidates));
   constexpr std::int64_t index = sizeof(std::int32_t);
@@ -292,7 +381,10 @@ std::int64_t TopItems::bytes(std::int64_t candidates, std::int32_t rank, std::in
       most_users * (2 * index + count * std::int64_t{sizeof(double) + sizeof(std::int32_t)});
   // Sizes of the candidates are there only while they are ordered, before the rest.
   const std::int64_t lasting = of_items + packed_user_words(width, most_users) * 4 +
-                               whole_blocks(most_users) * of_user + of_answers;
+                               whole_blocks(most_users) * of_user + of_answers +
+                               (options.products == ScoreProducts::library
+                                    ? ScoreTiles::bytes(width, candidates, most_users, options)
+                                    : 0);
   return std::max(lasting, candidates * std::int64_t{sizeof(RowSize)});
 }
 

@@ -28,6 +28,16 @@ struct TopItemsAnswer {
   DeviceSpan<const std::int32_t> found;      // [users]
 };
 
+/// How scores come about: on tensor cores, fused with the selection; or block by block by cuBLAS,
+/// written to memory and read again. Answers are the same, and fused is the faster.
+enum class ScoreProducts { fused, library };
+
+struct TopItemsOptions {
+  ScoreProducts products = ScoreProducts::fused;
+  /// Scores of a block that cuBLAS computes at once: as many users as fit, but at least 256.
+  std::int64_t block_scores = std::int64_t{1} << 28;
+};
+
 /// Exactly what the host's top_items gives: the best `count` unseen candidates of each user by
 ///   score = mean + b_u + c_i + ⟨p_u, q_i⟩
 /// in double, summed in index order, then by smaller position; fewer where fewer are left. A score
@@ -39,9 +49,10 @@ class TopItems {
 
   /// Packs the candidates, which must stay as they are, and waits for it. Allocates once, for all
   /// answers to up to `most_users` users. 0 ≤ count ≤ most_count. Throws DeviceError;
-  /// std::invalid_argument where a limit is broken.
+  /// std::invalid_argument where a limit is broken; UnsupportedByDevice where cuBLAS is wanted and
+  /// not there.
   TopItems(const Context& context, DeviceTable<const float> candidates, std::int32_t count,
-           std::int64_t most_users);
+           std::int64_t most_users, const TopItemsOptions& options = {});
   ~TopItems();
   TopItems(const TopItems&) = delete;
   TopItems& operator=(const TopItems&) = delete;
@@ -51,9 +62,9 @@ class TopItems {
   /// another stream reaches when it has read it.
   TopItemsAnswer answer(const TopItemsQuestion& question, const Event* last_read = nullptr);
 
-  /// Bytes of device memory that the constructor allocates.
+  /// Bytes of device memory that the constructor allocates; cuBLAS takes some more.
   static std::int64_t bytes(std::int64_t candidates, std::int32_t rank, std::int32_t count,
-                            std::int64_t most_users);
+                            std::int64_t most_users, const TopItemsOptions& options = {});
 
  private:
   struct State;

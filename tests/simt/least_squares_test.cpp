@@ -9,6 +9,7 @@
 #include "kernels/reference/least_squares.hpp"
 #include "kernels/reference/objective.hpp"
 #include "tests/simt/device_data.hpp"
+#include "tests/simt/gauss_newton_cases.hpp"
 #include "tests/simt/schedules.hpp"
 #include "tests/support/reference_problems.hpp"
 #include "tests/support/row_problems.hpp"
@@ -22,8 +23,11 @@
 namespace alsatian::cuda {
 namespace {
 
+using ::alsatian::testing::allowed_difference;
 using ::alsatian::testing::awkward_problem;
 using ::alsatian::testing::beyond_32_bits;
+using ::alsatian::testing::case_of;
+using ::alsatian::testing::expected_product;
 using ::alsatian::testing::from_device;
 using ::alsatian::testing::largest_difference;
 using ::alsatian::testing::planted_problem;
@@ -31,13 +35,15 @@ using ::alsatian::testing::PlantedProblem;
 using ::alsatian::testing::RatingsOnDevice;
 using ::alsatian::testing::reference_problem;
 using ::alsatian::testing::rounded_to_float;
+using ::alsatian::testing::RowResults;
+using ::alsatian::testing::RowsCase;
 using ::alsatian::testing::SparseMemory;
 using ::alsatian::testing::start_parameters;
 using ::alsatian::testing::TableOnDevice;
 using ::alsatian::testing::to_device;
 namespace tolerance = ::alsatian::testing::tolerance;
 
-constexpr Regularization usual{1.0, 0.7, 0.5};
+constexpr Regularization usual = ::alsatian::testing::usual_regularization;
 constexpr std::int32_t short_part = 13;  // so that ordinary rows are cut too
 
 /// Everything on the device.
@@ -77,22 +83,6 @@ class Runtime : public ::testing::Test {
 };
 
 // ---- rows ----
-
-/// What gather_rows and join_rows give for the users of a problem.
-struct RowResults {
-  reference::SideParameters output;
-  reference::SideParameters diagonal;
-  std::vector<double> row_products;
-};
-
-struct RowsCase {
-  const PlantedProblem& planted;
-  reference::Parameters at;
-  reference::Parameters direction;
-  bool biases = true;
-  std::int32_t part_ratings = short_part;
-  float damping = 0.25F;
-};
 
 template <Gathers what>
 RowResults device_rows(const RowsCase& rows) {
@@ -149,52 +139,6 @@ RowResults device_rows(const RowsCase& rows) {
           from_device(context, DeviceTable<const float>(diagonal.table())),
           what == Gathers::product ? from_device(context, std::as_const(row_products).span())
                                    : std::vector<double>()};
-}
-
-RowsCase case_of(const PlantedProblem& planted, std::int32_t rank) {
-  RowsCase rows{planted, rounded_to_float(testing::random_parameters(planted, rank, 0.2, 0.2)), {}};
-  rows.direction = rows.at;
-  rows.direction.users.factors *= -0.75;  // exact in float
-  rows.direction.users.biases *= -0.75;
-  rows.direction = rounded_to_float(rows.direction);
-  return rows;
-}
-
-/// JᵀJ·v + (R + νD)·v of the users by one loop over the ratings, in double.
-RowResults expected_product(const RowsCase& rows) {
-  const reference::Parameters& at = rows.at;
-  const reference::Parameters& v = rows.direction;
-  RowResults expected{{at.users.rows(), at.rank()}, {at.users.rows(), at.rank()}, {}};
-  const double bias = rows.biases ? 1 : 0;
-  for (std::int64_t user = 0; user < at.users.rows(); ++user) {
-    for (const std::int32_t item : rows.planted.by_user.view().row_columns(user)) {
-      const double change = bias * (v.users.biases[user] + v.items.biases[item]) +
-                            v.users.factors.row(user).dot(at.items.factors.row(item)) +
-                            at.users.factors.row(user).dot(v.items.factors.row(item));
-      expected.output.factors.row(user) += change * at.items.factors.row(item);
-      expected.output.biases[user] += bias * change;
-    }
-    const auto count = static_cast<double>(rows.planted.by_user.view().row_size(user));
-    const alsatian::RowRidge<double> ridge = row_ridge<double>(count, usual);
-    expected.output.factors.row(user) +=
-        (ridge.factors + 0.5 * rows.damping) * v.users.factors.row(user);
-    expected.output.biases[user] +=
-        bias * (ridge.biases + 2.0 * rows.damping) * v.users.biases[user];
-    expected.row_products.push_back(
-        expected.output.factors.row(user).dot(v.users.factors.row(user)) +
-        expected.output.biases[user] * v.users.biases[user]);
-  }
-  return expected;
-}
-
-/// An element is a sum over at most 41 ratings, each with two dot products of `rank` products:
-/// roundings of random sign grow by the root of their number. The terms of a sum are no larger than
-/// 1, or than the sum of largest magnitude.
-double allowed_difference(const reference::SideParameters& expected) {
-  const double largest = std::max(
-      {1.0, expected.biases.cwiseAbs().maxCoeff(), expected.factors.cwiseAbs().maxCoeff()});
-  return std::sqrt(41.0 + 2.0 * static_cast<double>(expected.rank())) * tolerance::eps<float> *
-         largest;
 }
 
 class GaussNewtonRows : public Runtime, public ::testing::WithParamInterface<std::int32_t> {};

@@ -3,6 +3,7 @@
 #include "kernels/cuda/top_n.hpp"
 
 #include "kernels/cuda/top_n_rank.hpp"
+#include "kernels/cuda/top_n_tiles.hpp"
 #include "tests/simt/schedules.hpp"
 #include "tests/simt/top_n_problems.hpp"
 
@@ -109,19 +110,24 @@ Answers to_answers(const Context& context, const TopItemsAnswer& answer, std::in
   return answers;
 }
 
-/// As the device answers; where `first_seen` is large, the list of what was seen begins so far in
-/// front of its memory.
+/// As the device answers, however its scores come about; where `first_seen` is large, the list of
+/// what was seen begins so far in front of its memory.
 Answers device_answers(const Problem& problem, std::int64_t first_seen = 0) {
   const Context context(0);
   const OnDevice items(context, problem.items);
   const OnDevice users(context, problem.users);
   const SeenOnDevice seen(context, problem.seen, first_seen);
-  TopItems top(context, items.table(), problem.count, problem.users.rows());
   const DeviceSpan<const std::int32_t> columns(seen.columns.span().data() - first_seen,
                                                first_seen + seen.columns.size());
-  return to_answers(context,
-                    top.answer({users.table(), seen.offsets.span(), columns, problem.mean}),
-                    problem.count);
+  const TopItemsQuestion question{users.table(), seen.offsets.span(), columns, problem.mean};
+  const auto answers_by = [&](const TopItemsOptions& options) {
+    TopItems top(context, items.table(), problem.count, problem.users.rows(), options);
+    return to_answers(context, top.answer(question), problem.count);
+  };
+  Answers answers = answers_by({});
+  // Of one block of users at a time.
+  EXPECT_EQ(answers_by({.products = ScoreProducts::library, .block_scores = 1}), answers);
+  return answers;
 }
 
 class Runtime : public ::testing::Test {
@@ -376,6 +382,46 @@ TEST_F(TopItemsAnyhow, CountWordsAndPlacesIn64Bits) {
   EXPECT_EQ(packed_user_words(wide, users), users * 512);
 }
 
+TEST_F(TopItemsAnyhow, SelectFromScoresBeyond32BitOffsets) {
+  // One tile; the users, and what they have, begin so far before the memory of the last block.
+  constexpr std::int64_t block = (std::int64_t{1} << 31) / (tile_items * block_users) + 1;
+  constexpr std::int64_t far = block * block_users;
+  constexpr std::int32_t capacity = KeptItems::capacity_for(1);
+  const Context context(0);
+  std::vector<float> scores(block_users * tile_items);
+  scores[tile_items + 7] = 3;  // of user 1
+  scores[tile_items + 9] = 5;
+  const auto products = to_device(context, scores);
+  const auto biases = to_device(context, std::vector<float>(tile_items));
+  const auto tile = to_device(context, std::vector<TileBounds>{{1, 1}});
+  std::vector<UserBounds> all(block_users, {1, 0, 0, out_of_reach(), answered});
+  all[1] = {2, 0, 100, -INFINITY, answered};
+  const auto bounds = to_device(context, all);
+  auto kept = to_device(context, std::vector<KeptItem>(block_users * capacity));
+  auto counts = to_device(context, std::vector<std::int32_t>(block_users, -2));
+  PackedItems items{};
+  items.biases = biases.span();
+  items.bounds = tile.span();
+  simt::set_schedule({.first_block = block});
+  launch(context.compute(), &select_scores<SelectScoresShape>,
+         {block + 1, SelectScoresShape::threads, SelectScoresShape::shared_bytes},
+         SelectTask{items,
+                    {},
+                    {bounds.span().data() - far, far + block_users},
+                    {},
+                    {},
+                    {kept.span().data() - KeptItems::place(far, capacity), capacity},
+                    {counts.span().data() - far, far + block_users},
+                    1},
+         DeviceSpan<const float>{products.span().data() - far * tile_items,
+                                 (far + block_users) * tile_items});
+  context.compute().synchronize();
+  EXPECT_EQ(from_device(context, std::as_const(counts).span())[1], 1);
+  const KeptItem best = from_device(context, std::as_const(kept).span())[capacity];
+  EXPECT_EQ(best.item, 9);
+  EXPECT_EQ(best.score, 10);
+}
+
 TEST_F(TopItemsAnyhow, RankCandidatesFarInALargeTable) {
   // Position × stride, and user × count, beyond 32 bits: the tables begin so far before their data.
   constexpr std::int64_t far = 300'000'000;
@@ -424,27 +470,30 @@ TEST_F(TopItemsAnyhow, AllocateOnceForAllBatches) {
   const OnDevice items(context, problem.items);
   const OnDevice users(context, problem.users);
   const SeenOnDevice seen(context, problem.seen, 0);
-  const std::size_t before = simt::device_bytes_in_use();
-  TopItems top(context, items.table(), problem.count, 13);
-  EXPECT_EQ(static_cast<std::int64_t>(simt::device_bytes_in_use() - before),
-            TopItems::bytes(130, 9, 5, 13));
-  std::int64_t allocations = simt::allocations_made();
-  Answers found;
-  for (const std::int64_t first : {0, 13}) {
-    const std::int64_t rows = first == 0 ? 13 : 7;
-    const DeviceTable<const float> all = users.table();
-    const TopItemsAnswer answer =
-        top.answer({{all.factors.subspan(first * all.stride, rows * all.stride),
-                     all.biases.subspan(first, rows), all.rank, all.stride},
-                    seen.offsets.span().subspan(first, rows + 1),
-                    seen.columns.span(),
-                    problem.mean});
-    EXPECT_EQ(simt::allocations_made(), allocations);
-    const Answers part = to_answers(context, answer, problem.count);
-    found.insert(found.end(), part.begin(), part.end());
-    allocations = simt::allocations_made();  // those of the download
+  for (const ScoreProducts products : {ScoreProducts::fused, ScoreProducts::library}) {
+    const TopItemsOptions options{.products = products, .block_scores = 1};
+    const std::size_t before = simt::device_bytes_in_use();
+    TopItems top(context, items.table(), problem.count, 13, options);
+    EXPECT_EQ(static_cast<std::int64_t>(simt::device_bytes_in_use() - before),
+              TopItems::bytes(130, 9, 5, 13, options));
+    std::int64_t allocations = simt::allocations_made();
+    Answers found;
+    for (const std::int64_t first : {0, 13}) {
+      const std::int64_t rows = first == 0 ? 13 : 7;
+      const DeviceTable<const float> all = users.table();
+      const TopItemsAnswer answer =
+          top.answer({{all.factors.subspan(first * all.stride, rows * all.stride),
+                       all.biases.subspan(first, rows), all.rank, all.stride},
+                      seen.offsets.span().subspan(first, rows + 1),
+                      seen.columns.span(),
+                      problem.mean});
+      EXPECT_EQ(simt::allocations_made(), allocations);
+      const Answers part = to_answers(context, answer, problem.count);
+      found.insert(found.end(), part.begin(), part.end());
+      allocations = simt::allocations_made();  // those of the download
+    }
+    EXPECT_EQ(found, best_of_all(problem));
   }
-  EXPECT_EQ(found, best_of_all(problem));
 }
 
 TEST_F(TopItemsAnyhow, KeepAnAnswerUntilAnotherStreamHasReadIt) {

@@ -2,22 +2,16 @@
 // their columns × length, and a symmetric matrix is the same either way.
 #include "kernels/cuda/vendor/libraries.hpp"
 
-#include "kernels/cuda/vendor/symbols.hpp"
-
-#include <cublas_v2.h>
+#include "kernels/cuda/vendor/blas.hpp"
 
 #include <cusolverDn.h>
-#include <source_location>
 
 namespace alsatian::cuda::vendor {
 namespace {
 
-/// The libraries of the toolkit that the module was built with: another major version may have
-/// other functions.
-const std::string cublas = "libcublas.so." + std::to_string(CUBLAS_VER_MAJOR);
 const std::string cusolver = "libcusolver.so." + std::to_string(CUSOLVER_VER_MAJOR);
 
-/// The functions; the first that is not there.
+/// The functions, and the first that is not there.
 struct Functions {
   decltype(&cublasCreate_v2) create_blas;
   decltype(&cublasDestroy_v2) destroy_blas;
@@ -32,45 +26,21 @@ struct Functions {
   std::string missing;
 
   Functions() {
-    find(cublas, "cublasCreate_v2", create_blas);
-    find(cublas, "cublasDestroy_v2", destroy_blas);
-    find(cublas, "cublasSetStream_v2", set_blas_stream);
-    find(cublas, "cublasSetWorkspace_v2", set_blas_workspace);
-    find(cublas, "cublasSgemmStridedBatched", multiply);
-    find(cusolver, "cusolverDnCreate", create_solver);
-    find(cusolver, "cusolverDnDestroy", destroy_solver);
-    find(cusolver, "cusolverDnSetStream", set_solver_stream);
-    find(cusolver, "cusolverDnSpotrfBatched", factor);
-    find(cusolver, "cusolverDnSpotrsBatched", solve);
-  }
-
- private:
-  template <typename Function>
-  void find(const std::string& library, const char* name, Function& function) {
-    function = nullptr;
-    if (!missing.empty()) {
-      return;
-    }
-    function = reinterpret_cast<Function>(symbol(library.c_str(), name));
-    if (function == nullptr) {
-      missing = symbol_error();
-    }
+    FunctionFinder all;
+    all.find(cublas, "cublasCreate_v2", create_blas);
+    all.find(cublas, "cublasDestroy_v2", destroy_blas);
+    all.find(cublas, "cublasSetStream_v2", set_blas_stream);
+    all.find(cublas, "cublasSetWorkspace_v2", set_blas_workspace);
+    all.find(cublas, "cublasSgemmStridedBatched", multiply);
+    all.find(cusolver, "cusolverDnCreate", create_solver);
+    all.find(cusolver, "cusolverDnDestroy", destroy_solver);
+    all.find(cusolver, "cusolverDnSetStream", set_solver_stream);
+    all.find(cusolver, "cusolverDnSpotrfBatched", factor);
+    all.find(cusolver, "cusolverDnSpotrsBatched", solve);
+    missing = all.missing();
   }
 };
 
-[[noreturn]] void fail(const std::string& what, bool is_memory, std::source_location place) {
-  const std::string text = what + " at " + place.file_name() + ":" + std::to_string(place.line());
-  if (is_memory) {
-    throw OutOfDeviceMemory(cudaErrorMemoryAllocation, text);
-  }
-  throw DeviceError(cudaErrorLaunchFailure, text);
-}
-
-void check(cublasStatus_t code, std::source_location place = std::source_location::current()) {
-  if (code != CUBLAS_STATUS_SUCCESS) {
-    fail("cuBLAS says " + std::to_string(code), code == CUBLAS_STATUS_ALLOC_FAILED, place);
-  }
-}
 void check(cusolverStatus_t code, std::source_location place = std::source_location::current()) {
   if (code != CUSOLVER_STATUS_SUCCESS) {
     fail("cuSOLVER says " + std::to_string(code), code == CUSOLVER_STATUS_ALLOC_FAILED, place);

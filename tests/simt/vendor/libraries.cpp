@@ -1,12 +1,16 @@
 // cuBLAS' and cuSOLVER's calls by plain loops over columns, as their documentation defines them,
-// and the loader that finds them. Arguments that the real ones refuse are refused.
+// and the loader that finds them and cuSPARSE's. Arguments that the real ones refuse are refused.
 #include "kernels/cuda/vendor/symbols.hpp"
+#include "tests/simt/tensor.hpp"
 #include "tests/simt/vendor/cusolverDn.h"
+#include "tests/simt/vendor/cusparse.h"
+#include "tests/simt/vendor/handles.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <set>
 #include <string>
 
 struct cublasContext {
@@ -18,8 +22,11 @@ struct cusolverDnContext {
 
 namespace {
 
-int handles = 0;
+using alsatian::simt::create_handle;
+using alsatian::simt::destroy_handle;
+
 bool libraries_are_there = true;
+std::string last_wanted;  // library
 
 cublasStatus_t blas_status(cudaError_t error) {
   return error == cudaSuccess                 ? CUBLAS_STATUS_SUCCESS
@@ -30,24 +37,6 @@ cusolverStatus_t solver_status(cudaError_t error) {
   return error == cudaSuccess                 ? CUSOLVER_STATUS_SUCCESS
          : error == cudaErrorMemoryAllocation ? CUSOLVER_STATUS_ALLOC_FAILED
                                               : CUSOLVER_STATUS_EXECUTION_FAILED;
-}
-
-template <typename Handle>
-cudaError_t create(const char* call, Handle** handle) {
-  const cudaError_t error = alsatian::simt::count_call(call);
-  if (error == cudaSuccess) {
-    *handle = new Handle;
-    ++handles;
-  }
-  return error;
-}
-template <typename Handle>
-cudaError_t destroy(const char* call, Handle* handle) {
-  if (handle != nullptr) {
-    delete handle;
-    --handles;
-  }
-  return alsatian::simt::count_call(call);
 }
 
 /// Cholesky of the lower half in place; 0, or the first bad pivot from 1 on.
@@ -81,10 +70,10 @@ void solve_lower(const float* matrix, int order, std::int64_t stride, float* rig
 }  // namespace
 
 cublasStatus_t cublasCreate_v2(cublasHandle_t* handle) {
-  return blas_status(create("cublasCreate_v2", handle));
+  return blas_status(create_handle("cublasCreate_v2", handle));
 }
 cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
-  return blas_status(destroy("cublasDestroy_v2", handle));
+  return blas_status(destroy_handle("cublasDestroy_v2", handle));
 }
 cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
   handle->stream = stream;
@@ -129,11 +118,40 @@ cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_
   return blas_status(alsatian::simt::enqueue("cublasSgemmStridedBatched", handle->stream, work));
 }
 
+cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t transa,
+                            cublasOperation_t transb, int m, int n, int k, const void* alpha,
+                            const void* A, cudaDataType Atype, int lda, const void* B,
+                            cudaDataType Btype, int ldb, const void* beta, void* C,
+                            cudaDataType Ctype, int ldc, cublasComputeType_t computeType,
+                            cublasGemmAlgo_t) {
+  // What top-N asks for, and that alone.
+  if (m < 0 || n < 0 || k < 0 || transa != CUBLAS_OP_T || transb != CUBLAS_OP_N || lda < k ||
+      ldb < k || ldc < std::max(1, m) || Atype != CUDA_R_16F || Btype != CUDA_R_16F ||
+      Ctype != CUDA_R_32F || computeType != CUBLAS_COMPUTE_32F ||
+      *static_cast<const float*>(alpha) != 1 || *static_cast<const float*>(beta) != 0) {
+    return CUBLAS_STATUS_INVALID_VALUE;
+  }
+  const auto work = [=] {
+    const auto* const a = static_cast<const std::uint16_t*>(A);
+    const auto* const b = static_cast<const std::uint16_t*>(B);
+    for (std::int64_t j = 0; j < n; ++j) {
+      for (std::int64_t i = 0; i < m; ++i) {
+        float sum = 0;
+        for (std::int64_t p = 0; p < k; ++p) {
+          sum += alsatian::simt::of_half(a[p + i * lda]) * alsatian::simt::of_half(b[p + j * ldb]);
+        }
+        static_cast<float*>(C)[i + j * ldc] = sum;
+      }
+    }
+  };
+  return blas_status(alsatian::simt::enqueue("cublasGemmEx", handle->stream, work));
+}
+
 cusolverStatus_t cusolverDnCreate(cusolverDnHandle_t* handle) {
-  return solver_status(create("cusolverDnCreate", handle));
+  return solver_status(create_handle("cusolverDnCreate", handle));
 }
 cusolverStatus_t cusolverDnDestroy(cusolverDnHandle_t handle) {
-  return solver_status(destroy("cusolverDnDestroy", handle));
+  return solver_status(destroy_handle("cusolverDnDestroy", handle));
 }
 cusolverStatus_t cusolverDnSetStream(cusolverDnHandle_t handle, cudaStream_t stream) {
   handle->stream = stream;
@@ -166,32 +184,53 @@ cusolverStatus_t cusolverDnSpotrsBatched(cusolverDnHandle_t handle, cublasFillMo
 namespace alsatian::simt {
 
 void set_vendor_libraries(bool are_there) { libraries_are_there = are_there; }
-int vendor_handles() { return handles; }
+int vendor_handles() { return library_handles; }
 
 }  // namespace alsatian::simt
 
 namespace alsatian::cuda::vendor {
 
 void* symbol(const char* library, const char* function) {
-  static const std::map<std::string, void*> functions = {
-      {"cublasCreate_v2", reinterpret_cast<void*>(&cublasCreate_v2)},
-      {"cublasDestroy_v2", reinterpret_cast<void*>(&cublasDestroy_v2)},
-      {"cublasSetStream_v2", reinterpret_cast<void*>(&cublasSetStream_v2)},
-      {"cublasSetWorkspace_v2", reinterpret_cast<void*>(&cublasSetWorkspace_v2)},
-      {"cublasSgemmStridedBatched", reinterpret_cast<void*>(&cublasSgemmStridedBatched)},
-      {"cusolverDnCreate", reinterpret_cast<void*>(&cusolverDnCreate)},
-      {"cusolverDnDestroy", reinterpret_cast<void*>(&cusolverDnDestroy)},
-      {"cusolverDnSetStream", reinterpret_cast<void*>(&cusolverDnSetStream)},
-      {"cusolverDnSpotrfBatched", reinterpret_cast<void*>(&cusolverDnSpotrfBatched)},
-      {"cusolverDnSpotrsBatched", reinterpret_cast<void*>(&cusolverDnSpotrsBatched)}};
-  const bool is_named =
-      std::string(library) == "libcublas.so.13" || std::string(library) == "libcusolver.so.12";
+#define ALSATIAN_NAMED(function) \
+  { #function, reinterpret_cast < void*>(&function) }
+  static const std::map<std::string, void*> functions = {ALSATIAN_NAMED(cublasCreate_v2),
+                                                         ALSATIAN_NAMED(cublasDestroy_v2),
+                                                         ALSATIAN_NAMED(cublasSetStream_v2),
+                                                         ALSATIAN_NAMED(cublasSetWorkspace_v2),
+                                                         ALSATIAN_NAMED(cublasSgemmStridedBatched),
+                                                         ALSATIAN_NAMED(cublasGemmEx),
+                                                         ALSATIAN_NAMED(cusolverDnCreate),
+                                                         ALSATIAN_NAMED(cusolverDnDestroy),
+                                                         ALSATIAN_NAMED(cusolverDnSetStream),
+                                                         ALSATIAN_NAMED(cusolverDnSpotrfBatched),
+                                                         ALSATIAN_NAMED(cusolverDnSpotrsBatched),
+                                                         ALSATIAN_NAMED(cusparseCreate),
+                                                         ALSATIAN_NAMED(cusparseDestroy),
+                                                         ALSATIAN_NAMED(cusparseSetStream),
+                                                         ALSATIAN_NAMED(cusparseCreateCsr),
+                                                         ALSATIAN_NAMED(cusparseDestroySpMat),
+                                                         ALSATIAN_NAMED(cusparseCreateDnMat),
+                                                         ALSATIAN_NAMED(cusparseDestroyDnMat),
+                                                         ALSATIAN_NAMED(cusparseSDDMM_bufferSize),
+                                                         ALSATIAN_NAMED(cusparseSDDMM_preprocess),
+                                                         ALSATIAN_NAMED(cusparseSDDMM),
+                                                         ALSATIAN_NAMED(cusparseSpMM_bufferSize),
+                                                         ALSATIAN_NAMED(cusparseSpMM)};
+#undef ALSATIAN_NAMED
+  static const std::set<std::string> names = {"libcublas.so.13", "libcusolver.so.12",
+                                              "libcusparse.so.12"};
+  const bool is_named = names.count(library) > 0;
+  last_wanted = library;
   const auto found = functions.find(function);
   const bool are_there =
       libraries_are_there && std::getenv("ALSATIAN_SIMT_WITHOUT_LIBRARIES") == nullptr;
   return are_there && is_named && found != functions.end() ? found->second : nullptr;
 }
 
-const char* symbol_error() { return "libcublas.so.13: no such library"; }
+const char* symbol_error() {
+  static std::string text;
+  text = last_wanted + ": no such library";
+  return text.c_str();
+}
 
 }  // namespace alsatian::cuda::vendor
