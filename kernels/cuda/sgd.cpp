@@ -34,7 +34,7 @@ __global__ void give_biases(DeviceSpan<const SgdRow> rows, DeviceSpan<float> bia
 __global__ void take_factors(DeviceSpan<const float> factors, DeviceSpan<Half> halves) {
   const std::int64_t index = 4 * position_in_range();
   if (index < halves.size()) {
-    const float4 values = load_4(factors.data() + index);
+    const float4 values = load_fresh_4(factors.data() + index);
     uint2 bits;
     bits.x = device::to_half(values.x) | std::uint32_t{device::to_half(values.y)} << 16;
     bits.y = device::to_half(values.z) | std::uint32_t{device::to_half(values.w)} << 16;
@@ -44,7 +44,7 @@ __global__ void take_factors(DeviceSpan<const float> factors, DeviceSpan<Half> h
 __global__ void give_factors(DeviceSpan<const Half> halves, DeviceSpan<float> factors) {
   const std::int64_t index = 4 * position_in_range();
   if (index < halves.size()) {
-    *reinterpret_cast<float4*>(factors.data() + index) = load_4(halves.data() + index);
+    *reinterpret_cast<float4*>(factors.data() + index) = load_fresh_4(halves.data() + index);
   }
 }
 

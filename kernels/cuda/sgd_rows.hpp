@@ -125,20 +125,21 @@ __device__ __forceinline__ RowProducts group_sums(const RowProducts& own) {
 
 // Factors are read past the L1 cache, which does not see what other processors write.
 
-__device__ __forceinline__ float4 load_4(const float* from) {
+__device__ __forceinline__ float4 load_fresh_4(const float* from) {
   return __ldcg(reinterpret_cast<const float4*>(from));
 }
-__device__ __forceinline__ float4 load_4(const Half* from) {
+__device__ __forceinline__ float4 load_fresh_4(const Half* from) {
   const uint2 bits = __ldcg(reinterpret_cast<const uint2*>(from));
   return make_float4(device::from_half(static_cast<std::uint16_t>(bits.x)),
                      device::from_half(static_cast<std::uint16_t>(bits.x >> 16)),
                      device::from_half(static_cast<std::uint16_t>(bits.y)),
                      device::from_half(static_cast<std::uint16_t>(bits.y >> 16)));
 }
-__device__ __forceinline__ void store_4(float* to, float4 values) {
+__device__ __forceinline__ void store_factors_4(float* to, float4 values) {
   *reinterpret_cast<float4*>(to) = values;
 }
-__device__ __forceinline__ void store_4(Half* to, float4 values, const Random4& random, int shift) {
+__device__ __forceinline__ void store_factors_4(Half* to, float4 values, const Random4& random,
+                                                int shift) {
   uint2 bits;
   bits.x = round_at_random(values.x, random.word[0] >> shift).bits |
            std::uint32_t{round_at_random(values.y, random.word[1] >> shift).bits} << 16;
@@ -175,7 +176,7 @@ struct HeldRow {
     for (int piece = 0; piece < Shape::pieces; ++piece) {
       factors[piece] = make_float4(0, 0, 0, 0);
       if (column(piece) < side.stride) {
-        factors[piece] = load_4(first + column(piece));
+        factors[piece] = load_fresh_4(first + column(piece));
       }
     }
   }
@@ -196,9 +197,9 @@ struct HeldRow {
           const Random4 words =
               philox(task.seed, RandomStream::rounding, static_cast<std::uint64_t>(position),
                      task.epoch << 9 | static_cast<std::uint32_t>(column(piece) / 4));
-          store_4(first + column(piece), factors[piece], words, shift);
+          store_factors_4(first + column(piece), factors[piece], words, shift);
         } else {
-          store_4(first + column(piece), factors[piece]);
+          store_factors_4(first + column(piece), factors[piece]);
         }
       }
     }
