@@ -1,4 +1,5 @@
-// cuBLAS by name, and what its calls say: for the files that make them.
+// cuBLAS by name, and what its calls say. For the files that make calls, no others: who includes
+// this sees the library's own names.
 #pragma once
 
 #include "kernels/cuda/vendor/calls.hpp"

@@ -1,4 +1,5 @@
-// Handles of the stand-ins for the vendors' libraries, counted so that a leak is seen.
+// Handles of the stand-ins for the vendors' libraries, counted.
+// A handle that is never destroyed is a leak that memory checkers of the device cannot see.
 #pragma once
 
 #include "tests/simt/runtime.hpp"
