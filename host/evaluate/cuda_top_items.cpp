@@ -90,24 +90,13 @@ EnginePointer create_engine(const TopItemsRequest& request, const AlsatianCudaTa
   return EnginePointer(engine, {&table});
 }
 
-/// Position among the candidates of each item of the model, -1 for others.
-std::vector<std::int32_t> positions_of(const TopItemsRequest& request) {
-  std::vector<std::int32_t> positions(static_cast<std::size_t>(request.model.factors.items.rows),
-                                      -1);
-  for (std::int64_t position = 0; position < request.candidates.size(); ++position) {
-    positions[static_cast<std::size_t>(request.candidates.index(position))] =
-        static_cast<std::int32_t>(position);
-  }
-  return positions;
-}
-
 class CudaTopItems final : public TopItemsBackend {
  public:
   CudaTopItems(const TopItemsRequest& request, const CudaModule& module)
       : request_(request),
         table_(*module.table),
         device_(device_text(module.device)),
-        positions_(positions_of(request)),
+        positions_(request.candidates.positions(request.model.factors.items.rows)),
         shape_(choose_shape(request, table_)),
         engine_(create_engine(request, table_, shape_)) {}
 
@@ -195,7 +184,7 @@ class CudaTopItems final : public TopItemsBackend {
 
   /// What the device gives back unanswered.
   void answer_unproven(std::size_t first, const AlsatianCudaTopItemsAnswer& given,
-                       std::vector<std::vector<RankedItem>>& answers) const {
+                       std::vector<std::vector<RankedItem>>& answers) {
     std::vector<std::int32_t> rows;
     std::vector<std::int32_t> users;
     for (std::size_t user = 0; user < answers.size(); ++user) {
@@ -206,8 +195,8 @@ class CudaTopItems final : public TopItemsBackend {
     if (users.empty()) return;
     CompressedMatrix seen;
     if (request_.seen != nullptr) seen = select_rows(*request_.seen, rows);
-    auto ranked = top_items(request_.model, request_.candidates, users, request_.count,
-                            request_.seen != nullptr ? &seen : nullptr);
+    if (!cpu_) cpu_.emplace(request_.model, request_.candidates);
+    auto ranked = cpu_->find(users, request_.count, request_.seen != nullptr ? &seen : nullptr);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       answers[static_cast<std::size_t>(rows[i]) - first] = std::move(ranked[i]);
     }
@@ -221,6 +210,7 @@ class CudaTopItems final : public TopItemsBackend {
   EnginePointer engine_;
   std::vector<std::int64_t> seen_offsets_;
   std::vector<std::int32_t> seen_;
+  std::optional<TopItemsFinder> cpu_;  // from the first block that needs it on
 };
 
 }  // namespace

@@ -16,7 +16,8 @@ constexpr std::size_t users_per_block = 4096;
 
 class CpuTopItems final : public TopItemsBackend {
  public:
-  explicit CpuTopItems(const TopItemsRequest& request) : request_(request) {}
+  explicit CpuTopItems(const TopItemsRequest& request)
+      : request_(request), finder_(request.model, request.candidates) {}
 
   std::string description() const override {
     return fmt::format("cpu ({} thread{})", thread_count(), thread_count() == 1 ? "" : "s");
@@ -28,14 +29,14 @@ class CpuTopItems final : public TopItemsBackend {
       const std::size_t count = std::min(users_per_block, users - first);
       CompressedMatrix seen;
       if (request_.seen != nullptr) seen = select_rows(*request_.seen, first, count);
-      take(first,
-           top_items(request_.model, request_.candidates, request_.users.subspan(first, count),
-                     request_.count, request_.seen != nullptr ? &seen : nullptr));
+      take(first, finder_.find(request_.users.subspan(first, count), request_.count,
+                               request_.seen != nullptr ? &seen : nullptr));
     }
   }
 
  private:
   TopItemsRequest request_;
+  TopItemsFinder finder_;
 };
 
 double work_of(const TopItemsRequest& request) {

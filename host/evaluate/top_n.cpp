@@ -1,13 +1,10 @@
-// Tiles of users × items by matrix products in float, fused with the selection.
+// Tiles of users × items by the CPU's kernels in float, then a ranking of what they keep in double.
 // The result is that of scoring every pair in double: float only decides what can be skipped.
-#define EIGEN_DONT_PARALLELIZE  // the loops over tiles are parallel already
-
 #include "host/evaluate/top_n.hpp"
 
 #include "host/evaluate/model_score.hpp"
 #include "kernels/cpu/parallel.hpp"
-
-#include <Eigen/Core>
+#include "kernels/cpu/top_items.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -16,12 +13,16 @@
 namespace alsatian {
 namespace {
 
-constexpr std::int64_t users_per_tile = 64;
-constexpr std::int64_t items_per_tile = 512;
-constexpr std::int64_t items_per_block = 32;  // compared with the threshold at once
-
-using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using ConstMap = Eigen::Map<const Matrix>;
+/// Users whom a thread takes at once: the more, the fewer times items go by, but every thread is to
+/// have some, and the marks of what users have seen stay within a few megabytes.
+std::int64_t users_per_tile(std::int64_t users, std::int64_t items) {
+  constexpr std::int64_t most = 256;
+  constexpr std::int64_t most_marks = std::int64_t{4} << 23;
+  const std::int64_t share = users / (2 * thread_count());
+  const std::int64_t with_marks = most_marks / std::max<std::int64_t>(items, 1);
+  const std::int64_t groups = std::min({most, share, with_marks}) / cpu::group_users;
+  return std::max<std::int64_t>(groups, 1) * cpu::group_users;
+}
 
 double norm(std::span<const float> row) {
   return std::sqrt(dot<double>(row.data(), row.data(), static_cast<std::int32_t>(row.size())));
@@ -40,51 +41,6 @@ double score_error_bound(double user_norm, double item_norm, double item_bias, d
          4 * std::numeric_limits<double>::epsilon() * constant +
          terms * std::numeric_limits<float>::min();
 }
-
-/// The items of one user that may still be among the best `count`.
-class Selection {
- public:
-  void start(std::int32_t count, double error_bound) {
-    count_ = static_cast<std::size_t>(count);
-    slack_ = 2 * error_bound;
-    threshold_ = -std::numeric_limits<float>::infinity();
-    capacity_ = 2 * count_ + 64;
-    kept_.clear();
-  }
-
-  /// Any item whose float score is below this is worse than `count` others, whatever the rounding.
-  float threshold() const { return threshold_; }
-
-  void add(std::int64_t position, float score) {
-    kept_.push_back({position, score});
-    if (kept_.size() >= capacity_) prune();
-  }
-
-  struct Kept {
-    std::int64_t position;
-    float score;
-  };
-  const std::vector<Kept>& kept() const { return kept_; }
-
- private:
-  void prune() {
-    const auto nth = kept_.begin() + static_cast<std::ptrdiff_t>(count_ - 1);
-    std::nth_element(kept_.begin(), nth, kept_.end(),
-                     [](const Kept& left, const Kept& right) { return left.score > right.score; });
-    // Rounded down: a threshold that float rounds up could drop an item on it.
-    threshold_ = std::nextafter(static_cast<float>(nth->score - slack_),
-                                -std::numeric_limits<float>::infinity());
-    std::erase_if(kept_, [&](const Kept& item) { return item.score < threshold_; });
-    // Many near ties: let the list grow, or every further item would prune in vain.
-    capacity_ = std::max(capacity_, 2 * kept_.size());
-  }
-
-  std::size_t count_ = 0;
-  std::size_t capacity_ = 0;
-  double slack_ = 0;
-  float threshold_ = 0;
-  std::vector<Kept> kept_;
-};
 
 /// The items that a user has seen, ascending.
 std::span<const std::int32_t> seen_items(const CompressedMatrix* seen, std::int64_t row) {
@@ -115,7 +71,22 @@ struct Question {
   std::span<const std::int32_t> users;
   std::int32_t count;
   const CompressedMatrix* seen;
+  std::span<const std::int32_t> positions;  // as TopItemsFinder has them
+  const cpu::ItemPanels& panels;
+  std::int64_t users_per_tile;
 };
+
+/// The root of the mean square of the norms of some users.
+double usual_norm(const SideFactors& users) {
+  constexpr std::int64_t looked_at = 256;
+  const std::int64_t count = std::min<std::int64_t>(users.rows, looked_at);
+  double squares = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float* row = users.row(static_cast<std::int32_t>(i * users.rows / count));
+    squares += dot<double>(row, row, users.rank);
+  }
+  return std::sqrt(squares / static_cast<double>(std::max<std::int64_t>(count, 1)));
+}
 
 std::vector<RankedItem> score_all(const Question& question, std::int64_t user) {
   const auto seen = seen_items(question.seen, user);
@@ -131,95 +102,72 @@ std::vector<RankedItem> score_all(const Question& question, std::int64_t user) {
 
 /// Scratch of one thread.
 struct Tile {
-  Matrix user_factors;
-  Matrix scores;
-  std::vector<Selection> selections;
+  cpu::TopSelector selector;
+  std::vector<cpu::TopUser> users;
+  std::vector<std::vector<std::int32_t>> seen;  // positions
+  std::vector<std::int32_t> items;
 };
 
-/// Adds to the selection what reaches its threshold of one row of a tile of scores.
-void select_row(const Question& question, const float* scores, std::int64_t first_item,
-                std::int64_t items, std::span<const std::int32_t> seen, Selection& selection) {
-  const float* biases = question.candidates.biases() + first_item;
-  for (std::int64_t block = 0; block < items; block += items_per_block) {
-    const std::int64_t end = std::min(block + items_per_block, items);
-    float threshold = selection.threshold();
-    int reached = 0;
-    for (std::int64_t i = block; i < end; ++i) reached |= scores[i] + biases[i] >= threshold;
-    if (reached == 0) continue;
-    for (std::int64_t i = block; i < end; ++i) {
-      const float score = scores[i] + biases[i];
-      if (!(score >= threshold)) continue;
-      if (contains(seen, question.candidates.index(first_item + i))) continue;
-      selection.add(first_item + i, score);
-      threshold = selection.threshold();
-    }
+/// Whether float can be trusted for a user, which it cannot where norms are not finite or nearly
+/// overflow, and how it is asked for the best items then.
+cpu::TopUser ask_for(const Question& question, std::int32_t user) {
+  const SideFactors& factors = question.model.factors.users;
+  const CandidateItems& candidates = question.candidates;
+  cpu::TopUser asked;
+  double user_norm = 0;
+  double constant = std::abs(question.model.mean_score());
+  if (user >= 0) {
+    constant += std::abs(factors.biases[static_cast<std::size_t>(user)]);
+    asked.factors = factors.row(user);
+    user_norm = norm({asked.factors, static_cast<std::size_t>(factors.rank)});
   }
+  const double largest = user_norm * candidates.largest_norm() + candidates.largest_bias();
+  const bool trusted = largest < static_cast<double>(std::numeric_limits<float>::max()) / 4;
+  asked.norm = user_norm;
+  asked.error = trusted ? score_error_bound(user_norm, candidates.largest_norm(),
+                                            candidates.largest_bias(), constant, factors.rank)
+                        : std::numeric_limits<double>::quiet_NaN();
+  return asked;
 }
 
 std::vector<RankedItem> rank_kept(const Question& question, std::int32_t user,
-                                  const Selection& selection) {
-  std::vector<RankedItem> items;
-  items.reserve(selection.kept().size());
-  for (const Selection::Kept& kept : selection.kept()) {
-    if (kept.score < selection.threshold()) continue;
-    const std::int32_t item = question.candidates.index(kept.position);
-    items.push_back({item, model_score(question.model, user, item)});
+                                  std::span<const std::int32_t> positions,
+                                  std::vector<std::int32_t>& items) {
+  items.clear();
+  for (const std::int32_t position : positions) {
+    items.push_back(question.candidates.index(question.panels.item(position)));
   }
-  return best_of(std::move(items), question.count);
-}
-
-/// Copies the users' factors into the tile and starts their selections; returns per user whether
-/// float can be trusted, which it cannot where norms are not finite or nearly overflow.
-std::vector<bool> start_tile(const Question& question, std::int64_t first, std::int64_t users,
-                             Tile& tile) {
-  const SideFactors& factors = question.model.factors.users;
-  tile.user_factors.resize(users, factors.rank);
-  tile.selections.resize(static_cast<std::size_t>(users));
-  std::vector<bool> trusted;
-  for (std::int64_t row = 0; row < users; ++row) {
-    const std::int32_t user = question.users[static_cast<std::size_t>(first + row)];
-    double user_norm = 0;
-    double constant = std::abs(question.model.mean_score());
-    if (user >= 0) {
-      constant += std::abs(factors.biases[static_cast<std::size_t>(user)]);
-      std::copy_n(factors.row(user), factors.rank, tile.user_factors.data() + row * factors.rank);
-      user_norm = norm({factors.row(user), static_cast<std::size_t>(factors.rank)});
-    } else {
-      tile.user_factors.row(row).setZero();
-    }
-    const CandidateItems& candidates = question.candidates;
-    const double largest = user_norm * candidates.largest_norm() + candidates.largest_bias();
-    trusted.push_back(largest < static_cast<double>(std::numeric_limits<float>::max()) / 4);
-    tile.selections[static_cast<std::size_t>(row)].start(
-        question.count, score_error_bound(user_norm, candidates.largest_norm(),
-                                          candidates.largest_bias(), constant, factors.rank));
-  }
-  return trusted;
+  std::vector<RankedItem> ranked(items.size());
+  for_each_model_score(question.model, user, items, [&](std::size_t i, double score) {
+    ranked[i] = {items[i], score};
+  });
+  return best_of(std::move(ranked), question.count);
 }
 
 void answer_tile(const Question& question, std::int64_t first, Tile& tile,
                  std::vector<std::vector<RankedItem>>& answers) {
   const auto all = static_cast<std::int64_t>(question.users.size());
-  const std::int64_t users = std::min(users_per_tile, all - first);
-  const std::int32_t rank = question.model.factors.items.rank;
-  const std::vector<bool> trusted = start_tile(question, first, users, tile);
-  for (std::int64_t begin = 0; begin < question.candidates.size(); begin += items_per_tile) {
-    const std::int64_t items = std::min(items_per_tile, question.candidates.size() - begin);
-    const ConstMap panel(question.candidates.factors() + begin * rank, items, rank);
-    tile.scores.resize(users, items);
-    tile.scores.noalias() = tile.user_factors * panel.transpose();
-    for (std::int64_t row = 0; row < users; ++row) {
-      select_row(question, tile.scores.data() + row * items, begin, items,
-                 seen_items(question.seen, first + row),
-                 tile.selections[static_cast<std::size_t>(row)]);
+  const std::int64_t users = std::min(question.users_per_tile, all - first);
+  tile.users.clear();
+  tile.seen.resize(static_cast<std::size_t>(users));
+  for (std::int64_t row = 0; row < users; ++row) {
+    std::vector<std::int32_t>& seen = tile.seen[static_cast<std::size_t>(row)];
+    seen.clear();
+    for (const std::int32_t item : seen_items(question.seen, first + row)) {
+      const std::int32_t position = question.positions[static_cast<std::size_t>(item)];
+      if (position >= 0) seen.push_back(position);
     }
+    tile.users.push_back(ask_for(question, question.users[static_cast<std::size_t>(first + row)]));
+    tile.users.back().seen = seen;
   }
+  tile.selector.select(tile.users);
   for (std::int64_t row = 0; row < users; ++row) {
     const auto user = static_cast<std::size_t>(first + row);
-    answers[user] = trusted[static_cast<std::size_t>(row)]
-                        ? rank_kept(question, question.users[user],
-                                    tile.selections[static_cast<std::size_t>(row)])
-                        : score_all(question, first + row);
+    const auto place = static_cast<std::size_t>(row);
+    answers[user] =
+        std::isnan(tile.users[place].error)
+            ? score_all(question, first + row)
+            : rank_kept(question, question.users[user], tile.selector.kept(place), tile.items);
   }
 }
 
@@ -256,22 +204,53 @@ CandidateItems::CandidateItems(const Model& model, const std::vector<std::int32_
   }
 }
 
+std::vector<std::int32_t> CandidateItems::positions(std::int64_t items) const {
+  std::vector<std::int32_t> positions(static_cast<std::size_t>(items), -1);
+  for (std::int64_t position = 0; position < size(); ++position) {
+    positions[static_cast<std::size_t>(index(position))] = static_cast<std::int32_t>(position);
+  }
+  return positions;
+}
+
+TopItemsFinder::TopItemsFinder(const Model& model, const CandidateItems& candidates, Isa isa)
+    : model_(model),
+      candidates_(candidates),
+      isa_(isa),
+      positions_(candidates.positions(model.factors.items.rows)),
+      panels_(std::make_unique<cpu::ItemPanels>(
+          SideView<const float>{candidates.factors(), candidates.biases(), candidates.size(),
+                                model.factors.items.rank, model.factors.items.rank},
+          usual_norm(model.factors.users))) {
+  cpu::kernels(isa);  // throws here rather than at the first question
+}
+
+TopItemsFinder::~TopItemsFinder() = default;
+
+std::vector<std::vector<RankedItem>> TopItemsFinder::find(std::span<const std::int32_t> users,
+                                                          std::int32_t count,
+                                                          const CompressedMatrix* seen) const {
+  std::vector<std::vector<RankedItem>> answers(users.size());
+  if (count <= 0 || candidates_.size() == 0) return answers;
+  const auto wanted =
+      static_cast<std::int32_t>(std::min(static_cast<std::int64_t>(count), candidates_.size()));
+  const std::int64_t at_once = users_per_tile(std::ssize(users), candidates_.size());
+  const Question question{model_, candidates_, users, wanted, seen, positions_, *panels_, at_once};
+  const std::int64_t tiles = (std::ssize(users) + at_once - 1) / at_once;
+  parallel_for_with(
+      tiles,
+      [&] {
+        return Tile{cpu::TopSelector(cpu::kernels(isa_), *panels_, wanted), {}, {}, {}};
+      },
+      [&](std::int64_t tile, Tile& scratch) {
+        answer_tile(question, tile * at_once, scratch, answers);
+      });
+  return answers;
+}
+
 std::vector<std::vector<RankedItem>> top_items(const Model& model, const CandidateItems& candidates,
                                                std::span<const std::int32_t> users,
                                                std::int32_t count, const CompressedMatrix* seen) {
-  std::vector<std::vector<RankedItem>> answers(users.size());
-  if (count <= 0 || candidates.size() == 0) return answers;
-  const auto wanted =
-      static_cast<std::int32_t>(std::min(static_cast<std::int64_t>(count), candidates.size()));
-  const Question question{model, candidates, users, wanted, seen};
-  const auto tiles =
-      (static_cast<std::int64_t>(users.size()) + users_per_tile - 1) / users_per_tile;
-  parallel_for_with(
-      tiles, [] { return Tile{}; },
-      [&](std::int64_t tile, Tile& scratch) {
-        answer_tile(question, tile * users_per_tile, scratch, answers);
-      });
-  return answers;
+  return TopItemsFinder(model, candidates).find(users, count, seen);
 }
 
 }  // namespace alsatian

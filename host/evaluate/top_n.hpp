@@ -3,8 +3,10 @@
 #pragma once
 
 #include "host/model/model.hpp"
+#include "kernels/cpu/isa.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -33,6 +35,8 @@ class CandidateItems {
   std::int32_t index(std::int64_t position) const {
     return indices_[static_cast<std::size_t>(position)];
   }
+  /// Position of each of so many items of the model, -1 for those that are no candidates.
+  std::vector<std::int32_t> positions(std::int64_t items) const;
   /// [size, rank] row-major.
   const float* factors() const { return factors_; }
   /// [size]
@@ -51,9 +55,34 @@ class CandidateItems {
   double largest_bias_ = 0;
 };
 
-/// The best `count` candidates of each user by Σ in double of the score, best first; fewer where
-/// fewer are left. users: indices, -1 for an unknown user. seen: as for Scorer::recommend. Scores
-/// that are not finite are never returned. Neither threads nor tiles change the result.
+namespace cpu {
+class ItemPanels;
+}
+
+/// Finds best items on the CPU. Packs the candidates once for all questions, and keeps references
+/// to them and to the model.
+class TopItemsFinder {
+ public:
+  /// Throws std::invalid_argument where the instruction set is not available.
+  TopItemsFinder(const Model& model, const CandidateItems& candidates, Isa isa = best_isa());
+  ~TopItemsFinder();
+
+  /// The best `count` candidates of each user by Σ in double of the score, best first; fewer where
+  /// fewer are left. users: indices, -1 for an unknown user. seen: as for Scorer::recommend. Scores
+  /// that are not finite are never returned. Neither threads, tiles nor the instruction set change
+  /// the result.
+  std::vector<std::vector<RankedItem>> find(std::span<const std::int32_t> users, std::int32_t count,
+                                            const CompressedMatrix* seen) const;
+
+ private:
+  const Model& model_;
+  const CandidateItems& candidates_;
+  Isa isa_;
+  std::vector<std::int32_t> positions_;  // of each item of the model; -1: no candidate
+  std::unique_ptr<const cpu::ItemPanels> panels_;
+};
+
+/// The same for one question.
 std::vector<std::vector<RankedItem>> top_items(const Model& model, const CandidateItems& candidates,
                                                std::span<const std::int32_t> users,
                                                std::int32_t count, const CompressedMatrix* seen);

@@ -92,6 +92,38 @@ struct RowSumTask {
   View<const float> scales = {};  // [rows]; nothing: 1
 };
 
+/// Items that are scored together, and users: a tile of scores that fits the registers of any
+/// instruction set in a few steps.
+inline constexpr std::int32_t panel_items = 48;
+inline constexpr std::int32_t group_users = 8;
+
+/// Some items side by side: factors [rank, panel_items], biases [panel_items], not a number where
+/// there is no item. Both on cache lines.
+struct ItemPanel {
+  const float* factors;
+  const float* biases;
+  std::int32_t first;  // position of its first item
+};
+
+/// The items found so far that may be among the best of one user, in any order.
+struct TopSelection {
+  float* scores = nullptr;  // [at least kept + panel_items + padding], as positions
+  std::int32_t* positions = nullptr;
+  std::int64_t kept = 0;
+  std::int64_t limit = 0;  // from here on it should be thinned
+  float threshold = 0;     // what scores less, or is not a number, is not added
+  double slack = 0;        // how far below the score of a better item one may still be better
+};
+
+/// The users who are scored together: factors [groups, rank, group_users], on cache lines, a
+/// selection for each place of a user, and the groups that still are to be scored.
+struct TopTask {
+  const float* users = nullptr;
+  TopSelection* selections = nullptr;
+  View<const std::int32_t> groups = {};
+  std::int32_t rank = 0;
+};
+
 struct KernelTable {
   Isa isa;
 
@@ -114,6 +146,15 @@ struct KernelTable {
   void (*pair_dots)(SideView<const float> users, SideView<const float> items,
                     const std::int32_t* user_indices, const std::int32_t* item_indices,
                     std::int64_t count, float* dots);
+
+  /// Adds to each user's selection the items of a panel whose c_i + ⟨p_u, q_i⟩ reaches its
+  /// threshold, but those with a bit in seen[user · seen_stride]. Returns whether some selection
+  /// has reached its limit.
+  bool (*score_panel)(const TopTask&, const ItemPanel&, const std::uint64_t* seen,
+                      std::int64_t seen_stride);
+  /// Raises the threshold to what is `slack` below a score that at least `count` of the kept items
+  /// reach, and drops what is below it. There are at least `count`.
+  void (*thin_selection)(TopSelection&, std::int64_t count);
 };
 
 /// The kernels of an available instruction set.
