@@ -80,23 +80,33 @@ float start_from_prior(const AlsTask& task, std::int64_t row, const AlsScratch& 
 
 /// Gram, sums and products of all ratings of a row, and of its prior; returns Σ (r − c), likewise.
 float accumulate_row(const AlsTask& task, std::int64_t row, const AlsScratch& scratch) {
-  const std::int64_t rank = task.opposite.rank;
-  const std::int64_t stride = row_stride(rank);
-  const std::int64_t length = task.opposite.stride;
+  const std::int64_t stride = row_stride(task.opposite.rank);
   const View<const std::int32_t> columns = task.ratings.row_columns(row);
   const View<const float> ratings = task.ratings.row_values(row);
-  fill_zero(scratch.gram, padded(task.opposite.rank) * stride);
+  const bool has_prior = task.prior != nullptr;
+  if (has_prior) fill_zero(scratch.gram, padded(task.opposite.rank) * stride);
   fill_zero(scratch.sums, stride);
   fill_zero(scratch.products, stride);
-  float total = task.prior != nullptr ? start_from_prior(task, row, scratch) : 0.0F;
-  for (std::int64_t first = 0; first < columns.size(); first += panel_rows) {
+  float total = has_prior ? start_from_prior(task, row, scratch) : 0.0F;
+  const auto panel_at = [&](std::int64_t first) {
     const std::int64_t left = columns.size() - first;
     const std::int64_t count = left < panel_rows ? left : panel_rows;
-    gather_panel(task, columns.data() + first, ratings.data() + first, count, stride, scratch.panel,
-                 scratch.values);
-    accumulate_gram<false>(scratch.panel, stride, count, 0, rank, scratch.gram);
-    accumulate_sums(scratch.panel, stride, count, scratch.values, length, scratch.sums,
-                    scratch.products);
+    return PanelRatings{columns.data() + first, ratings.data() + first, count > 0 ? count : 0,
+                        left};
+  };
+  for (std::int64_t first = 0; first < columns.size(); first += panel_rows) {
+    const PanelRatings now = panel_at(first);
+    const PanelRatings next = panel_at(first + panel_rows);
+    const std::int64_t count = now.count;
+    gather_panel(task, now, stride,
+                 {scratch.panel, scratch.values, scratch.sums, scratch.products});
+    if (first == 0 && !has_prior) {
+      accumulate_gram_and_prefetch<Update::replace>(task, next, scratch.panel, stride, count,
+                                                    scratch.gram);
+    } else {
+      accumulate_gram_and_prefetch<Update::add>(task, next, scratch.panel, stride, count,
+                                                scratch.gram);
+    }
     float panel_total = 0;
     for (std::int64_t j = 0; j < count; ++j) panel_total += scratch.values[j];
     total += panel_total;
@@ -191,21 +201,54 @@ std::int64_t solve_primal(const AlsTask& task, std::int64_t row, const AlsScratc
   return 0;
 }
 
+/// to[i · stride + r] = rows[r][first + i] for i and r below 4.
+ALSATIAN_INLINE void transpose_quads(const float* const (&rows)[4], std::int32_t first, float* to,
+                                     std::int64_t stride) {
+  Quad quads[4];
+  for (std::int32_t r = 0; r < 4; ++r) {
+    __builtin_memcpy(&quads[r], rows[r] + first, sizeof(quads[r]));
+  }
+  const Quad low01 = __builtin_shufflevector(quads[0], quads[1], 0, 4, 1, 5);
+  const Quad low23 = __builtin_shufflevector(quads[2], quads[3], 0, 4, 1, 5);
+  const Quad high01 = __builtin_shufflevector(quads[0], quads[1], 2, 6, 3, 7);
+  const Quad high23 = __builtin_shufflevector(quads[2], quads[3], 2, 6, 3, 7);
+  const Quad columns[4] = {__builtin_shufflevector(low01, low23, 0, 1, 4, 5),
+                           __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+                           __builtin_shufflevector(high01, high23, 0, 1, 4, 5),
+                           __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+  for (std::int32_t i = 0; i < 4; ++i) {
+    __builtin_memcpy(to + i * stride, &columns[i], sizeof(columns[i]));
+  }
+}
+
 /// Gathers the ratings of a short row as columns: panel[q][j] = factor q of rating j. Returns Σ.
 void gather_transposed(const AlsTask& task, std::int64_t row, std::int64_t stride,
                        const AlsScratch& scratch) {
   const View<const std::int32_t> columns = task.ratings.row_columns(row);
   const View<const float> ratings = task.ratings.row_values(row);
+  const std::int32_t rank = task.opposite.rank;
   const std::int64_t length = padded(static_cast<std::int32_t>(columns.size()));
-  for (std::int64_t j = 0; j < columns.size(); ++j) {
-    const float* source = task.opposite.row(columns[j]);
-    for (std::int32_t q = 0; q < task.opposite.rank; ++q) {
-      scratch.panel[q * stride + j] = source[q];
-    }
-    scratch.values[j] = target_of(task, ratings[j], columns[j]);
+  for (std::int32_t q = 0; q < rank; ++q) {
+    fill_zero(scratch.panel + q * stride + length - padding, padding);
   }
-  for (std::int32_t q = 0; q < task.opposite.rank; ++q) {
-    for (std::int64_t j = columns.size(); j < length; ++j) scratch.panel[q * stride + j] = 0;
+  std::int64_t j = 0;
+  for (; j + 4 <= columns.size(); j += 4) {
+    const float* rows[4];
+    for (std::int32_t r = 0; r < 4; ++r) {
+      rows[r] = task.opposite.row(columns[j + r]);
+      if (j + 4 + r < columns.size()) prefetch_row(task.opposite.row(columns[j + 4 + r]), rank);
+    }
+    // Rows of the table and of the panel go on past the rank, to its padding.
+    for (std::int32_t q = 0; q < rank; q += 4) {
+      transpose_quads(rows, q, scratch.panel + q * stride + j, stride);
+    }
+  }
+  for (; j < columns.size(); ++j) {
+    const float* source = task.opposite.row(columns[j]);
+    for (std::int32_t q = 0; q < rank; ++q) scratch.panel[q * stride + j] = source[q];
+  }
+  for (j = 0; j < columns.size(); ++j) {
+    scratch.values[j] = target_of(task, ratings[j], columns[j]);
   }
 }
 
@@ -219,8 +262,8 @@ bool solve_dual(const AlsTask& task, std::int64_t row, const AlsScratch& scratch
   const std::int64_t length = padded(static_cast<std::int32_t>(count));
   const RowRidge<float> ridge = ridge_of(task, row);
   gather_transposed(task, row, stride, scratch);
-  fill_zero(scratch.gram, length * stride);
-  accumulate_gram<false>(scratch.panel, stride, task.opposite.rank, 0, count, scratch.gram);
+  accumulate_gram<Update::replace>(scratch.panel, stride, task.opposite.rank, 0, count,
+                                   scratch.gram);
   const float trace = add_ridge(scratch.gram, stride, count, ridge.factors);
   if (!factor_cholesky(scratch.gram, stride, count, pivot_threshold * trace,
                        scratch.inverse_diagonal)) {
