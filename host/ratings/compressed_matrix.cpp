@@ -2,30 +2,35 @@
 // Both are cut by size, not by thread, and equal byte for byte on any number of threads.
 #include "host/ratings/counting_sort.hpp"
 #include "host/ratings/dataset.hpp"
+#include "host/ratings/large_vector.hpp"
 #include "host/ratings/row_offsets.hpp"
 #include "kernels/cpu/parallel.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
 namespace alsatian {
 
 CompressedMatrix compress_by_user(const Triples& ratings, std::int32_t users) {
-  return {offsets_of_sorted(ratings.users, users), ratings.items, ratings.ratings};
+  return {offsets_of_sorted(ratings.users, users), copy_large(ratings.items),
+          copy_large(ratings.ratings)};
 }
 
 CompressedMatrix transpose(const CompressedMatrix& by_user, std::int32_t items) {
   CompressedMatrix by_item;
-  by_item.columns.resize(by_user.columns.size());
-  by_item.values.resize(by_user.values.size());
-  const std::vector<std::int32_t> users = rows_of_offsets(by_user.offsets);
-  by_item.offsets =
-      counting_sort(by_user.columns, items, [&](std::int64_t entry, std::int64_t position) {
-        const auto from = static_cast<std::size_t>(entry);
-        const auto to = static_cast<std::size_t>(position);
-        by_item.columns[to] = users[from];
-        by_item.values[to] = by_user.values[from];
-      });
+  resize_large(by_item.columns, by_user.columns.size());
+  resize_large(by_item.values, by_user.values.size());
+  by_item.offsets = counting_sort_in_pieces(by_user.columns, items, [&](std::int64_t first) {
+    // Entries come in order, so that their user is found by walking on from that of the first.
+    const auto next = std::upper_bound(by_user.offsets.begin(), by_user.offsets.end(), first);
+    return [&, next = next](std::int64_t entry, std::int64_t position) mutable {
+      while (*next <= entry) ++next;
+      const auto to = static_cast<std::size_t>(position);
+      by_item.columns[to] = static_cast<std::int32_t>(next - by_user.offsets.begin()) - 1;
+      by_item.values[to] = by_user.values[static_cast<std::size_t>(entry)];
+    };
+  });
   return by_item;
 }
 

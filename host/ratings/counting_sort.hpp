@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace alsatian {
@@ -22,15 +25,34 @@ inline std::int64_t counting_sort_pieces(std::int64_t entries, std::int64_t keys
   return std::clamp<std::int64_t>(entries / std::max(8 * keys, smallest_piece), 1, most_pieces);
 }
 
+/// Replaces the counts of each piece, [pieces, keys], by where its entries of a key begin; returns
+/// where each key begins [keys + 1]. Goes along the rows: a column has a cache line for each piece.
+inline std::vector<std::int64_t> positions_of_counts(std::vector<std::int64_t>& counts,
+                                                     std::size_t keys) {
+  std::vector<std::int64_t> offsets(keys + 1, 0);
+  for (std::size_t at = 0; at < counts.size(); at += keys) {
+    for (std::size_t key = 0; key < keys; ++key) offsets[key + 1] += counts[at + key];
+  }
+  std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
+  std::vector<std::int64_t> next(offsets.begin(), offsets.end() - 1);
+  for (std::size_t at = 0; at < counts.size(); at += keys) {
+    for (std::size_t key = 0; key < keys; ++key) {
+      next[key] += std::exchange(counts[at + key], next[key]);
+    }
+  }
+  return offsets;
+}
+
 }  // namespace detail
 
 /// Calls emit(entry, position) once for every entry, where position is its place in ascending order
-/// of key, entries of one key in their own order. Runs on all threads: emit must write to the
-/// position alone. Returns where each key starts [key_count + 1].
+/// of key, entries of one key in their own order. Entries are cut into pieces that run on all
+/// threads, each in order with an emit of its own, which make_emit(first entry) gives: it must
+/// write to the position alone. Returns where each key starts [key_count + 1].
 /// keys  each in [0, key_count)
-template <typename Emit>
-std::vector<std::int64_t> counting_sort(std::span<const std::int32_t> keys, std::int64_t key_count,
-                                        Emit&& emit) {
+template <typename MakeEmit>
+std::vector<std::int64_t> counting_sort_in_pieces(std::span<const std::int32_t> keys,
+                                                  std::int64_t key_count, MakeEmit&& make_emit) {
   const auto entries = static_cast<std::int64_t>(keys.size());
   const std::int64_t pieces = detail::counting_sort_pieces(entries, key_count);
   const auto first_of = [&](std::int64_t piece) { return entries * piece / pieces; };
@@ -45,26 +67,24 @@ std::vector<std::int64_t> counting_sort(std::span<const std::int32_t> keys, std:
     }
   });
 
-  std::vector<std::int64_t> offsets(width + 1, 0);
-  std::int64_t position = 0;
-  for (std::size_t key = 0; key < width; ++key) {
-    offsets[key] = position;
-    for (std::size_t piece = 0; piece < static_cast<std::size_t>(pieces); ++piece) {
-      const std::int64_t count = next[piece * width + key];
-      next[piece * width + key] = position;
-      position += count;
-    }
-  }
-  offsets[width] = position;
+  const std::vector<std::int64_t> offsets = detail::positions_of_counts(next, width);
 
   parallel_for(pieces, [&](std::int64_t piece) {
     const std::span<std::int64_t> positions(next.data() + static_cast<std::size_t>(piece) * width,
                                             width);
+    auto emit = make_emit(first_of(piece));
     for (std::int64_t entry = first_of(piece); entry < first_of(piece + 1); ++entry) {
       emit(entry, positions[static_cast<std::size_t>(keys[static_cast<std::size_t>(entry)])]++);
     }
   });
   return offsets;
+}
+
+/// The same with one emit for all pieces.
+template <typename Emit>
+std::vector<std::int64_t> counting_sort(std::span<const std::int32_t> keys, std::int64_t key_count,
+                                        const Emit& emit) {
+  return counting_sort_in_pieces(keys, key_count, [&](std::int64_t) { return std::cref(emit); });
 }
 
 }  // namespace alsatian

@@ -57,6 +57,11 @@ DuplicateCounts count_group(std::span<const UserRating> group, std::int32_t user
 /// One user; returns how many ratings are left at the front of `ratings`.
 std::size_t resolve_user(std::span<UserRating> ratings, std::int32_t user, DuplicateRule rule,
                          std::span<const std::int64_t> times, DuplicateCounts& counts) {
+  // Most files list a user's items once each and in order: then there is nothing to do.
+  const auto out_of_order = std::adjacent_find(
+      ratings.begin(), ratings.end(),
+      [](const UserRating& left, const UserRating& right) { return left.item >= right.item; });
+  if (out_of_order == ratings.end()) return ratings.size();
   std::sort(ratings.begin(), ratings.end(), [](const UserRating& left, const UserRating& right) {
     return std::tuple(left.item, left.row) < std::tuple(right.item, right.row);
   });

@@ -3,6 +3,7 @@
 #include "host/ratings/id_indexing.hpp"
 
 #include "host/error.hpp"
+#include "host/ratings/large_vector.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 #include <algorithm>
@@ -38,7 +39,8 @@ void check_count(std::size_t distinct, const std::string& place) {
 /// rows[r] = index_of(values[r]), in parallel.
 template <typename IndexOf>
 std::vector<std::int32_t> number_rows(std::span<const std::int64_t> values, IndexOf&& index_of) {
-  std::vector<std::int32_t> rows(values.size());
+  std::vector<std::int32_t> rows;
+  resize_large(rows, values.size());
   parallel_for(
       static_cast<std::int64_t>(values.size()),
       [&](std::int64_t row) {
@@ -84,17 +86,20 @@ IndexedIds index_by_table(std::vector<std::int64_t> values, const Range& range,
   constexpr std::int32_t absent = -1;
   constexpr std::int32_t present = 0;
   std::vector<std::int32_t> table(static_cast<std::size_t>(range.width()) + 1, absent);
-  parallel_for(
-      static_cast<std::int64_t>(values.size()),
-      [&](std::int64_t row) {
-        const std::atomic_ref<std::int32_t> mark(
-            table[cell(values[static_cast<std::size_t>(row)])]);
-        // Reading first keeps the cache lines of frequent ids shared between threads.
-        if (mark.load(std::memory_order_relaxed) == absent) {
-          mark.store(present, std::memory_order_relaxed);
-        }
-      },
-      piece_rows);
+  parallel_for(piece_count(std::ssize(values)), [&](std::int64_t piece) {
+    std::int64_t last = 0;  // a file by user names the same one many times
+    bool is_first = true;
+    for (const std::int64_t value : piece_of(values, piece)) {
+      if (value == last && !is_first) continue;
+      is_first = false;
+      last = value;
+      const std::atomic_ref<std::int32_t> mark(table[cell(value)]);
+      // Reading first keeps the cache lines of frequent ids shared between threads.
+      if (mark.load(std::memory_order_relaxed) == absent) {
+        mark.store(present, std::memory_order_relaxed);
+      }
+    }
+  });
 
   check_count(
       table.size() - static_cast<std::size_t>(std::count(table.begin(), table.end(), absent)),

@@ -70,6 +70,14 @@ inline const char* read_id(const char* at, std::int64_t& id) {
 /// power of ten are then exact floats, so that their quotient is the nearest float.
 inline const char* read_decimal(const char* at, float& value) {
   constexpr std::array<float, 8> powers_of_ten = {1, 1e1F, 1e2F, 1e3F, 1e4F, 1e5F, 1e6F, 1e7F};
+  // Stars, as 4.5: one digit on each side of the point.
+  const unsigned stars = static_cast<unsigned char>(at[0]) - unsigned{'0'};
+  const unsigned tenths = static_cast<unsigned char>(at[2]) - unsigned{'0'};
+  if (stars <= 9 && at[1] == '.' && tenths <= 9 &&
+      static_cast<unsigned char>(at[3]) - unsigned{'0'} > 9) {
+    value = static_cast<float>(10 * stars + tenths) / powers_of_ten[1];
+    return at + 3;
+  }
   const Digits whole = read_digits(at);
   if (whole.count == 0 || whole.count > 7) return nullptr;
   at += whole.count;

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -59,6 +60,11 @@ void keep_trained_ids(const IdIndex& users, const IdIndex& items, Dataset& datas
   const auto item_numbers = numbering_of_used(dataset.train.items, items.size());
   dataset.users = known_ids(users, user_numbers);
   dataset.items = known_ids(items, item_numbers);
+  const auto is_used = [](std::int32_t number) { return number >= 0; };
+  // Each id with its own number: nothing to do for any rating.
+  if (std::ranges::all_of(user_numbers, is_used) && std::ranges::all_of(item_numbers, is_used)) {
+    return;
+  }
   const auto renumber = [&](Triples& ratings) {
     ratings = map_indices(std::move(ratings), user_numbers, item_numbers);
   };

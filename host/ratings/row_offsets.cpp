@@ -2,6 +2,7 @@
 // Every element has one writer, so the result does not depend on the number of threads.
 #include "host/ratings/row_offsets.hpp"
 
+#include "host/ratings/large_vector.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 #include <algorithm>
@@ -40,7 +41,8 @@ std::vector<std::int64_t> count_offsets(std::span<const std::int32_t> rows,
 }
 
 std::vector<std::int32_t> rows_of_offsets(std::span<const std::int64_t> offsets) {
-  std::vector<std::int32_t> rows(static_cast<std::size_t>(offsets.back()));
+  std::vector<std::int32_t> rows;
+  resize_large(rows, static_cast<std::size_t>(offsets.back()));
   constexpr std::int64_t grain = 1 << 10;
   parallel_for(
       static_cast<std::int64_t>(offsets.size()) - 1,

@@ -5,11 +5,13 @@
 #include "host/error.hpp"
 #include "host/ratings/chunk_parser.hpp"
 #include "host/ratings/file_kind.hpp"
+#include "host/ratings/large_vector.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <limits>
@@ -53,12 +55,32 @@ std::vector<Chunk> cut(std::string_view body, std::size_t size) {
   return chunks;
 }
 
+/// How many line ends there are. Bytes count in bytes, added up before they overflow: the compiler
+/// then compares a vector of them at a time.
+std::int64_t count_line_ends(std::string_view text) {
+  constexpr std::size_t lanes = 64;
+  constexpr std::size_t most_rounds = 255;
+  std::int64_t count = 0;
+  std::size_t at = 0;
+  while (text.size() - at >= lanes) {
+    std::array<unsigned char, lanes> counts{};
+    const std::size_t rounds = std::min((text.size() - at) / lanes, most_rounds);
+    for (std::size_t round = 0; round < rounds; ++round, at += lanes) {
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        counts[lane] = static_cast<unsigned char>(counts[lane] + (text[at + lane] == '\n'));
+      }
+    }
+    count = std::accumulate(counts.begin(), counts.end(), count);
+  }
+  return count + std::ranges::count(text.substr(at), '\n');
+}
+
 /// Counts the lines of each chunk; returns whether there is a quote anywhere.
 bool count_lines(std::vector<Chunk>& chunks) {
   std::atomic<bool> has_quote = false;
   parallel_for(static_cast<std::int64_t>(chunks.size()), [&](std::int64_t index) {
     Chunk& chunk = chunks[static_cast<std::size_t>(index)];
-    chunk.line_count = std::ranges::count(chunk.text, '\n') + (chunk.text.ends_with('\n') ? 0 : 1);
+    chunk.line_count = count_line_ends(chunk.text) + (chunk.text.ends_with('\n') ? 0 : 1);
     if (chunk.text.find('"') != std::string_view::npos) has_quote = true;
   });
   return has_quote;
@@ -91,10 +113,10 @@ RowTarget target_of(RawRatings& ratings, std::int64_t row) {
 void allocate(RawRatings& ratings, const std::vector<Chunk>& chunks) {
   if (chunks.empty()) return;
   const auto rows = static_cast<std::size_t>(chunks.back().first_row + row_capacity(chunks.back()));
-  ratings.users.values.resize(rows);
-  ratings.items.values.resize(rows);
-  ratings.ratings.resize(rows);
-  if (ratings.has_times) ratings.times.resize(rows);
+  resize_large(ratings.users.values, rows);
+  resize_large(ratings.items.values, rows);
+  resize_large(ratings.ratings, rows);
+  if (ratings.has_times) resize_large(ratings.times, rows);
 }
 
 void parse_chunks(std::vector<Chunk>& chunks, const ParseRules& rules, RawRatings& ratings) {

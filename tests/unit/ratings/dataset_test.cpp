@@ -16,6 +16,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace alsatian {
@@ -82,6 +83,27 @@ TEST(Cleaning, GivesTheSameDataSetForEveryOrderOfLines) {
       EXPECT_EQ(first.fingerprint, other.fingerprint);
     }
   }
+}
+
+TEST(Cleaning, TakesRowsInOrderForWhatItSortsOthersTo) {
+  // Long enough for several pieces; the one pair out of order stands where two of them meet.
+  Rows rows;
+  for (std::int64_t i = 0; i < 150'001; ++i) {
+    rows.push_back({i / 100, i % 100 * 3, 0.5F * static_cast<float>(1 + i % 10), i * 7 % 13});
+  }
+  const CleaningOptions options{.duplicates = DuplicateRule::error};
+  const Dataset in_order = build(rows, options);
+  for (const std::size_t place : {std::size_t{1}, std::size_t{65536}, rows.size() - 1}) {
+    Rows other = rows;
+    std::swap(other[place - 1], other[place]);
+    const Dataset sorted = build(other, options);
+    expect_equal(in_order.train, sorted.train);
+    EXPECT_EQ(in_order.train.times, sorted.train.times);
+    EXPECT_EQ(in_order.fingerprint, sorted.fingerprint);
+  }
+  // A pair twice in order is a duplicate all the same.
+  rows[65536] = rows[65535];
+  EXPECT_EQ(error_of([&] { build(rows, options); }).code(), ExitCode::bad_data);
 }
 
 TEST(Cleaning, DoesNotDependOnTheNumberOfThreads) {
