@@ -156,7 +156,7 @@ TrainingSizes training_sizes(const Dataset& dataset) {
 
 MemoryPlan plan_memory(const TrainingSizes& sizes, const ModelSpec& spec,
                        WorkingPrecision precision) {
-  const auto [users, items, train, held_out] = sizes;
+  const auto [users, items, train, held_out, kept_trials] = sizes;
   const bool doubled = precision == WorkingPrecision::in_double;
   const std::int64_t parameters = times(users + items, std::int64_t{spec.rank} + 1);
   const std::int64_t working_bytes = doubled ? 8 : 4;
@@ -189,12 +189,23 @@ MemoryPlan plan_memory(const TrainingSizes& sizes, const ModelSpec& spec,
     plan.parts.push_back(
         {"conjugate_gradient_vectors", times(working_parameters, 7 * working_bytes)});
   }
+  if (kept_trials > 0) {
+    const bool has_sums = std::holds_alternative<Mle>(spec.algorithm);
+    const std::int64_t numbers = plus(parameters, has_sums ? times(users + items, 2) : 0);
+    plan.parts.push_back({"kept_trials", times(kept_trials, times(numbers, working_bytes))});
+  }
   for (const MemoryPart& part : plan.parts) plan.total_bytes = plus(plan.total_bytes, part.bytes);
   return plan;
 }
 
 std::int64_t available_memory() {
   return std::min({machine_memory(), address_space(), control_group_memory()});
+}
+
+MemoryLimit memory_limit(const std::optional<std::int64_t>& max_memory) {
+  const std::int64_t available = available_memory();
+  if (max_memory.value_or(available) >= available) return {available};
+  return {*max_memory, MemoryLimit::Source::option};
 }
 
 void check_memory(const TrainingSizes& sizes, const ModelSpec& spec, WorkingPrecision precision,

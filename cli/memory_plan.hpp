@@ -28,8 +28,9 @@ struct MemoryPlan {
 struct TrainingSizes {
   std::int64_t users = 0;
   std::int64_t items = 0;
-  std::int64_t train = 0;     // ratings
-  std::int64_t held_out = 0;  // ratings for validation and testing
+  std::int64_t train = 0;        // ratings
+  std::int64_t held_out = 0;     // ratings for validation and testing
+  std::int64_t kept_trials = 0;  // of a search: parameters of others beside those that train
 };
 
 TrainingSizes training_sizes(const Dataset& dataset);
@@ -51,6 +52,9 @@ struct MemoryLimit {
   std::int64_t bytes = 0;
   Source source = Source::machine;
 };
+
+/// What is free, or less where the user says so.
+MemoryLimit memory_limit(const std::optional<std::int64_t>& max_memory);
 
 /// Throws Error 71 with both sizes and the largest k that fits.
 void check_memory(const TrainingSizes& sizes, const ModelSpec& spec, WorkingPrecision precision,

@@ -23,22 +23,21 @@ void add_objective_options(CommandLine& line, ModelOptions& options) {
       "als: alternating least squares; mle: maximum likelihood by stochastic gradient "
       "descent; ls: least squares over all parameters at once; bayes: the mean over draws of the "
       "posterior, sampled by Gibbs: the most accurate, and by far the slowest [default als]");
-  line.whole("--k,--factors,--rank", options.rank,
-             {.lowest = 0, .highest = largest_rank, .example = "64"},
+  line.whole("--k,--factors,--rank", options.rank, rank_rule,
              "Factors per user and item; 0 leaves biases alone [0 to 1024, default 64, bayes 16]");
   line.whole("--epochs,--iterations,--iters", options.epochs,
              {.lowest = 1, .highest = 1'000'000, .example = "15"},
              "Epochs: passes of als and mle, accepted steps of ls, sweeps of bayes [1 to 1000000, "
              "default als 15, mle 20, ls 30, bayes 300]");
   line.real(
-      "--reg,--lambda", options.reg, {.lowest = 0, .highest = 1e12, .example = "1.2"},
+      "--reg,--lambda", options.reg, reg_rule,
       "λ: multiplies half the squared length of every user's and item's factors, times "
       "s(n) = n^α of its n ratings, in units of ratings divided by their deviation; of bayes it "
       "decides the start alone [0 to "
       "1e12, default 1.2; 14·140^(-α) where only --reg-scaling is given]");
-  line.real("--reg-bias", options.reg_bias, {.lowest = 0, .highest = 1e12, .example = "0.9"},
+  line.real("--reg-bias", options.reg_bias, reg_bias_rule,
             "The same for biases [0 to 1e12, default 0.9, 0.75 λ where λ is not the default]");
-  line.real("--reg-scaling", options.reg_scaling, {.lowest = 0, .highest = 1, .example = "0.5"},
+  line.real("--reg-scaling", options.reg_scaling, reg_scaling_rule,
             "α of s(n) = n^α: 0 is plain ridge, 1 is ALS-WR [0 to 1, default 0.5]");
   line.flag("--no-biases", options.no_biases, "Factors alone, without biases");
   line.whole("--seed", options.seed, {.lowest = 0, .example = "42"},
@@ -70,8 +69,7 @@ void add_algorithm_options(CommandLine& line, ModelOptions& options) {
             {.lowest = -std::numeric_limits<double>::infinity(), .example = "4"},
             "With --likelihood bernoulli: a rating at or above X counts as 1, any other as 0, in "
             "the rating's unit [any finite number, default none]");
-  line.real("--lr,--learning-rate", options.learning_rate,
-            {.lowest = 0, .highest = 1e6, .lowest_excluded = true, .example = "0.1"},
+  line.real("--lr,--learning-rate", options.learning_rate, learning_rate_rule,
             "Learning rate of the first epoch [above 0, at most 1e6, default 0.1, 0.05 with "
             "--optimizer sgd]");
   line.choice("--optimizer", options.optimizer,
@@ -81,7 +79,7 @@ void add_algorithm_options(CommandLine& line, ModelOptions& options) {
               {{"exponential", Schedule::exponential}, {"inverse-time", Schedule::inverse_time}},
               "Learning rate of epoch e from 0: rate·decay^e or rate/(1 + decay·e) [default "
               "exponential]");
-  line.real("--decay", options.decay, {.lowest = 0, .highest = 1e6, .example = "0.95"},
+  line.real("--decay", options.decay, decay_rule,
             "decay of --schedule [exponential: above 0, at most 1, default 0.95; inverse-time: "
             "0 to 1e6, default 0.1]");
   line.whole("--patience", options.patience, {.lowest = 1, .highest = 1'000'000, .example = "3"},

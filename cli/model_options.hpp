@@ -40,6 +40,15 @@ struct ModelOptions {
   std::uint64_t seed = 42;
 };
 
+/// What the options that tune varies may be.
+inline const WholeRule rank_rule{.lowest = 0, .highest = largest_rank, .example = "64"};
+inline const RealRule reg_rule{.lowest = 0, .highest = 1e12, .example = "1.2"};
+inline const RealRule reg_bias_rule{.lowest = 0, .highest = 1e12, .example = "0.9"};
+inline const RealRule reg_scaling_rule{.lowest = 0, .highest = 1, .example = "0.5"};
+inline const RealRule learning_rate_rule{
+    .lowest = 0, .highest = 1e6, .lowest_excluded = true, .example = "0.1"};
+inline const RealRule decay_rule{.lowest = 0, .highest = 1e6, .example = "0.95"};
+
 void add_model_options(CommandLine& line, ModelOptions& options);
 
 struct ChosenSpec {

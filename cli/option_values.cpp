@@ -111,12 +111,17 @@ std::int64_t parse_whole(std::string_view option, std::string_view value, const 
   return *number;
 }
 
-double parse_real(std::string_view option, std::string_view value, const RealRule& rule) {
-  const auto number = whole_token<double>(value);
+std::optional<double> real_number(std::string_view text, const RealRule& rule) {
+  const auto number = whole_token<double>(text);
   const bool inside = number && std::isfinite(*number) &&
                       (rule.lowest_excluded ? *number > rule.lowest : *number >= rule.lowest) &&
                       (rule.highest_excluded ? *number < rule.highest : *number <= rule.highest);
-  if (!inside) refuse_value(option, value, describe(rule), help_with(option, rule.example));
+  return inside ? number : std::nullopt;
+}
+
+double parse_real(std::string_view option, std::string_view value, const RealRule& rule) {
+  const auto number = real_number(value, rule);
+  if (!number) refuse_value(option, value, describe(rule), help_with(option, rule.example));
   return *number;
 }
 

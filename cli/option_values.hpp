@@ -38,6 +38,9 @@ std::string describe(const RealRule& rule);
 /// The whole of `text` as a decimal whole number of at most 64 bits.
 std::optional<std::int64_t> whole_number(std::string_view text);
 
+/// The whole of `text` as a decimal number that the rule allows.
+std::optional<double> real_number(std::string_view text, const RealRule& rule);
+
 /// The whole of `value` as a decimal number within the rule; anything else is refused.
 std::int64_t parse_whole(std::string_view option, std::string_view value, const WholeRule& rule);
 double parse_real(std::string_view option, std::string_view value, const RealRule& rule);

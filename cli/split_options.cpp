@@ -24,7 +24,8 @@ std::vector<std::string> rules_given(const SplitOptions& options) {
 
 }  // namespace
 
-void add_split_options(CommandLine& line, SplitOptions& options) {
+void add_split_options(CommandLine& line, SplitOptions& options,
+                       const std::string& default_validation) {
   line.group(
       "Test and validation (at most one of --test, --holdout, --holdout-last, --split-time, "
       "--folds)");
@@ -54,7 +55,8 @@ void add_split_options(CommandLine& line, SplitOptions& options) {
   line.real("--validation", options.validation, share,
             "Share of what is not for testing that is kept from training: mle stops early on it "
             "(--patience), als and ls only measure it, and the dispersion comes from it [above 0, "
-            "below 1, default none]");
+            "below 1, default " +
+                default_validation + "]");
 }
 
 SplitRule make_split(const SplitOptions& options, std::uint64_t seed) {

@@ -20,7 +20,9 @@ struct SplitOptions {
   double validation = 0;
 };
 
-void add_split_options(CommandLine& line, SplitOptions& options);
+/// default_validation: as --help shows it.
+void add_split_options(CommandLine& line, SplitOptions& options,
+                       const std::string& default_validation = "none");
 
 /// The rule; of --folds the first fold. Throws Error 64 where two rules are given.
 SplitRule make_split(const SplitOptions& options, std::uint64_t seed);

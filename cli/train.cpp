@@ -1,5 +1,7 @@
 // `alsatian train`: from ratings to a model, its test error beside baselines, and a saved file.
 // The model is saved before anything is compared or printed: what follows may be interrupted.
+#include "cli/train.hpp"
+
 #include "cli/commands.hpp"
 #include "cli/memory_plan.hpp"
 #include "cli/process.hpp"
@@ -70,16 +72,38 @@ class TrainCommand {
       trainer_.init = init_.get();
     }
     const Clock::time_point begin = Clock::now();
-    RawRatings ratings = read_logged(options_.data, options_.reading, log_);
+    RawRatings raw = read_logged(options_.data, options_.reading, log_);
     end_stage("reading", begin);
+    const std::string layout = raw.layout;
+    const Clock::time_point read = Clock::now();
+    PreparedRatings ratings(std::move(raw), options_.cleaning);
+    end_stage("cleaning", read);
     if (options_.dry_run) {
-      const std::string layout = ratings.layout;
       plan(make_dataset(std::move(ratings), largest_split()), layout);
     } else if (split_.kind == SplitRule::Kind::fold) {
-      cross_validate(PreparedRatings(std::move(ratings), options_.cleaning));
+      cross_validate(std::move(ratings));
     } else {
       train_once(std::move(ratings));
     }
+  }
+
+  void train_once(PreparedRatings ratings, const PrintBefore& print_before = {}) {
+    const Clock::time_point begin = Clock::now();
+    const Dataset dataset = make_dataset(std::move(ratings), split_);
+    end_stage("splitting", begin);
+    prepare_training(test_names(dataset));
+    if (options_.report.wanted()) {
+      report_ = std::make_unique<ReportObserver>(test_names(dataset));
+    }
+    const TrainingResult result = fit(dataset);
+    save(result);
+    finish_log();
+    std::vector<SummaryRow> rows = compare(dataset, result, trainer_, scoring_);
+    check_for_stop("the comparison is left out");
+    rows.push_back(training_row(dataset, result, scoring_));
+    say_what_was_measured(dataset, result);
+    if (print_before) print_before(output_);
+    print_summary(output_, options_.format, rows);
   }
 
  private:
@@ -110,8 +134,8 @@ class TrainCommand {
     if (device.host_bytes > 0) table.row({"ratings_read_from_host_bytes", device.host_bytes});
   }
 
-  Dataset make_dataset(RawRatings ratings, const SplitRule& split) const {
-    return with_tests(build_dataset(std::move(ratings), options_.cleaning, split), options_, log_);
+  Dataset make_dataset(PreparedRatings ratings, const SplitRule& split) const {
+    return with_tests(std::move(ratings).split(split), options_, log_);
   }
 
   /// That of the last fit of cross-validation, which holds no fold out.
@@ -129,24 +153,6 @@ class TrainCommand {
   /// Of all that is trained on, what takes the most memory.
   SplitRule largest_split() const {
     return fits_everything_last() ? split_of_everything() : split_;
-  }
-
-  void train_once(RawRatings ratings) {
-    const Clock::time_point begin = Clock::now();
-    const Dataset dataset = make_dataset(std::move(ratings), split_);
-    end_stage("cleaning and splitting", begin);
-    prepare_training(test_names(dataset));
-    if (options_.report.wanted()) {
-      report_ = std::make_unique<ReportObserver>(test_names(dataset));
-    }
-    const TrainingResult result = fit(dataset);
-    save(result);
-    finish_log();
-    std::vector<SummaryRow> rows = compare(dataset, result, trainer_, scoring_);
-    check_for_stop("the comparison is left out");
-    rows.push_back(training_row(dataset, result, scoring_));
-    say_what_was_measured(dataset, result);
-    print_summary(output_, options_.format, rows);
   }
 
   void cross_validate(PreparedRatings ratings) {
@@ -198,7 +204,7 @@ class TrainCommand {
     // What validation keeps out takes no more than what is trained on.
     const TrainingSizes sizes{
         .users = ratings.users().size(), .items = ratings.items().size(), .train = ratings.size()};
-    check_memory(sizes, chosen_.spec, precision_, memory_limit());
+    check_memory(sizes, chosen_.spec, precision_, limit());
   }
 
   /// Means over some of the folds would be taken for those over all: they are left out.
@@ -223,8 +229,7 @@ class TrainCommand {
   /// The last fit of cross-validation: nothing is held out, so nothing is measured.
   void fit_everything(PreparedRatings ratings) {
     log_.field("fold", "last fit, on everything");
-    const Dataset dataset =
-        with_tests(std::move(ratings).split(split_of_everything()), options_, log_);
+    const Dataset dataset = make_dataset(std::move(ratings), split_of_everything());
     save(fit(dataset));
   }
 
@@ -232,14 +237,14 @@ class TrainCommand {
     for (const std::string& note : chosen_.notes) log_.field("note", note);
     log_spec(chosen_.spec, dataset, log_);
     if (init_) log_start(dataset);
-    const MemoryLimit limit = memory_limit();
-    check_memory(training_sizes(dataset), chosen_.spec, precision_, limit);
+    const MemoryLimit free = limit();
+    check_memory(training_sizes(dataset), chosen_.spec, precision_, free);
     log_.field(
         "memory",
         fmt::format(
             "the plan needs {}, {} are free",
             human_bytes(plan_memory(training_sizes(dataset), chosen_.spec, precision_).total_bytes),
-            human_bytes(limit.bytes)));
+            human_bytes(free.bytes)));
     StringTable item_titles = find_item_titles(dataset.items);
     if (!options_.out.empty()) {
       probe_output(options_.out, "", least_model_bytes(dataset, item_titles));
@@ -430,13 +435,8 @@ class TrainCommand {
                                 : fmt::format("the model is in {}", printable(options_.out));
   }
 
-  MemoryLimit memory_limit() const {
-    const std::int64_t available = available_memory();
-    if (options_.max_memory.value_or(available) >= available) return {available};
-    return {*options_.max_memory, MemoryLimit::Source::option};
-  }
-
-  std::int64_t available_bytes() const { return memory_limit().bytes; }
+  MemoryLimit limit() const { return memory_limit(options_.max_memory); }
+  std::int64_t available_bytes() const { return limit().bytes; }
 
   const TrainOptions& options_;
   Log log_;
@@ -456,6 +456,11 @@ class TrainCommand {
 };
 
 }  // namespace
+
+void train_on(const TrainOptions& options, PreparedRatings ratings,
+              const PrintBefore& print_before) {
+  TrainCommand(options).train_once(std::move(ratings), print_before);
+}
 
 void train_command(Arguments arguments) {
   TrainOptions options;

@@ -38,16 +38,7 @@ void add_run_options(CommandLine& line, TrainOptions& options) {
   line.text("--init", "MODEL", options.init,
             "Start from a trained model, rows matched by id; new rows start at random [default "
             "none]");
-  add_device_options(line, options.device);
-  add_threads_option(line);
-  line.value(
-      "--max-memory", "BYTES",
-      [&options](std::string_view option, const std::string& value) {
-        options.max_memory = parse_bytes(option, value);
-      },
-      "Refuse to train where the plan needs more, and packed or piped ratings that take more than "
-      "half of it; K, M, G, T count [1 to 9223372036854775807, default what is free]");
-  line.config_file(options.config);
+  add_machine_options(line, options);
 }
 
 /// The data file, or the files of a data folder but for what earlier runs wrote there.
@@ -82,12 +73,37 @@ void refuse_report_of_many(const TrainOptions& options) {
 
 }  // namespace
 
-bool parse_train_options(Arguments arguments, TrainOptions& options) {
-  CommandLine line("train", "Trains a model on ratings, tests it and saves it.");
+void add_data_option(CommandLine& line, TrainOptions& options) {
   line.group("Data");
   line.text("--data", "PATH", options.data,
             "Ratings: a file of any MovieLens layout, any delimited text, Matrix Market, a .gz of "
             "these, a MovieLens folder or .zip, or - for standard input [required]");
+}
+
+void add_machine_options(CommandLine& line, TrainOptions& options) {
+  add_device_options(line, options.device);
+  add_threads_option(line);
+  line.value(
+      "--max-memory", "BYTES",
+      [&options](std::string_view option, const std::string& value) {
+        options.max_memory = parse_bytes(option, value);
+      },
+      "Refuse to train where the plan needs more, and packed or piped ratings that take more than "
+      "half of it; K, M, G, T count [1 to 9223372036854775807, default what is free]");
+  line.config_file(options.config);
+}
+
+void check_data_options(std::string_view command, TrainOptions& options) {
+  require_option(command, "--data", options.data, "ratings.csv");
+  refuse_second_stdin("--data", {options.data}, "--test", options.split.test_files);
+  refuse_repeated_tests(options.split.test_files);
+  options.reading.read.positive = options.model.positive;
+  if (options.max_memory) options.reading.read.free_bytes = *options.max_memory;
+}
+
+bool parse_train_options(Arguments arguments, TrainOptions& options) {
+  CommandLine line("train", "Trains a model on ratings, tests it and saves it.");
+  add_data_option(line, options);
   add_model_options(line, options.model);
   add_split_options(line, options.split);
   add_output_options(line, options);
@@ -100,12 +116,8 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
       "  alsatian train --data ml-latest-small --holdout 0.1 --out model.safetensors\n"
       "  alsatian train --data u1.base --test u1.test --model mle --k 32 --validation 0.05\n");
   if (!line.parse(arguments)) return false;
-  require_option("train", "--data", options.data, "ratings.csv");
-  refuse_second_stdin("--data", {options.data}, "--test", options.split.test_files);
-  refuse_repeated_tests(options.split.test_files);
+  check_data_options("train", options);
   refuse_report_of_many(options);
-  options.reading.read.positive = options.model.positive;
-  if (options.max_memory) options.reading.read.free_bytes = *options.max_memory;
   return true;
 }
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace alsatian {
 
@@ -34,6 +35,15 @@ struct TrainOptions {
   Format format = Format::automatic;
   std::optional<std::int64_t> max_memory;
 };
+
+/// --data.
+void add_data_option(CommandLine& line, TrainOptions& options);
+
+/// --device, --isa, --threads, --max-memory, --config.
+void add_machine_options(CommandLine& line, TrainOptions& options);
+
+/// Checks what is said of the data before any of it is read, and hands on what reading needs.
+void check_data_options(std::string_view command, TrainOptions& options);
 
 /// False where --help was asked for and printed.
 bool parse_train_options(Arguments arguments, TrainOptions& options);

@@ -1,19 +1,9 @@
-// Implements log_observer.hpp on write(2), one call a line, so that a reader never sees half.
+// Implements log_observer.hpp: the line of an epoch.
 // Keys are in the order in which they are documented.
 #include "host/train/log_observer.hpp"
 
-#include "host/error.hpp"
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
-#include <string_view>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 
 namespace alsatian {
@@ -67,42 +57,12 @@ Json to_json(const EpochStats& stats, const std::vector<std::string>& test_names
   return line;
 }
 
-/// Held until the file is closed, also by a killed process. False where another run holds it; some
-/// file systems have no locks, and a log there is as it was: of the last who writes.
-bool lock(int descriptor) {
-  return ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-}
-
 }  // namespace
 
 LogObserver::LogObserver(std::string path, std::vector<std::string> test_names)
-    : path_(std::move(path)), test_names_(std::move(test_names)) {
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) refuse(errno);
-  struct stat status {};
-  if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) return;
-  // Emptied only once it is ours: the lines of a run that goes on must stay.
-  if (!lock(descriptor_)) {
-    ::close(std::exchange(descriptor_, -1));
-    throw Error(ExitCode::busy, printable(path_), "is being written by another run",
-                "wait until that has ended, or choose another --log");
-  }
-  if (::ftruncate(descriptor_, 0) != 0) {
-    const int error_number = errno;
-    ::close(std::exchange(descriptor_, -1));
-    refuse(error_number);
-  }
-}
-
-void LogObserver::refuse(int error_number) const {
-  throw Error(ExitCode::cannot_create, printable(path_),
-              fmt::format("cannot create: {}", std::strerror(error_number)),
-              error_number == EMFILE ? "raise the limit of open files (ulimit -n)"
-                                     : "check the folder after --log");
-}
-
-LogObserver::~LogObserver() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+    : file_(std::move(path), "--log"), test_names_(std::move(test_names)) {
+  // Only once it is ours: the lines of a run that goes on must stay.
+  file_.cut(0);
 }
 
 void LogObserver::on_start(const std::string&, const ModelSpec& spec, std::int64_t) {
@@ -110,31 +70,11 @@ void LogObserver::on_start(const std::string&, const ModelSpec& spec, std::int64
 }
 
 void LogObserver::on_epoch(const EpochStats& stats) {
-  if (error_number_ != 0) return;
   Json line = to_json(stats, test_names_, fold_);
   if (!reproducible_) line["reproducible"] = false;
-  const std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      error_number_ = errno;
-      return;
-    }
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
+  file_.write(line.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-void LogObserver::finish(const std::string& model) {
-  if (descriptor_ >= 0 && ::close(descriptor_) != 0 && error_number_ == 0) error_number_ = errno;
-  descriptor_ = -1;
-  if (error_number_ == 0) return;
-  throw Error(ExitCode::input_output, printable(path_),
-              fmt::format("cannot write: {}", std::strerror(error_number_)),
-              (error_number_ == EFBIG ? "raise the limit of a file's size (ulimit -f)"
-                                      : "make room, or choose another file") +
-                  ("; " + model));
-}
+void LogObserver::finish(const std::string& model) { file_.finish(model); }
 
 }  // namespace alsatian

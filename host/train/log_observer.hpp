@@ -2,6 +2,7 @@
 // Written as it happens, so that a run that dies leaves what it had.
 #pragma once
 
+#include "host/train/line_file.hpp"
 #include "host/train/trainer.hpp"
 
 #include <optional>
@@ -21,9 +22,6 @@ class LogObserver : public Observer {
   /// Creates or empties the file, which is this run's alone until finish() or the end. Throws Error
   /// 73, or 75 where another run writes to it.
   LogObserver(std::string path, std::vector<std::string> test_names);
-  ~LogObserver() override;
-  LogObserver(const LogObserver&) = delete;
-  LogObserver& operator=(const LogObserver&) = delete;
 
   /// The fold from 1 that the following epochs belong to.
   void set_fold(int fold) { fold_ = fold; }
@@ -35,14 +33,10 @@ class LogObserver : public Observer {
   void finish(const std::string& model);
 
  private:
-  [[noreturn]] void refuse(int error_number) const;
-
-  std::string path_;
+  LineFile file_;
   std::vector<std::string> test_names_;
   std::optional<int> fold_;
   bool reproducible_ = true;
-  int descriptor_ = -1;
-  int error_number_ = 0;
 };
 
 }  // namespace alsatian

@@ -87,6 +87,11 @@ RatingScale measure_scale(const Triples& train, const Likelihood& likelihood) {
   return scale;
 }
 
+ProblemOptions problem_options(const ModelSpec& spec, const DeviceOptions& device) {
+  if (!chooses_cuda(spec, device)) return {};
+  return {.grid = grid_for_warps, .by_item = RatingsByItem::offsets};
+}
+
 TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init,
                              const ProblemOptions& options) {
   TrainingProblem problem;

@@ -201,6 +201,16 @@ SgdSchedule make_hogwild_schedule(const CompressedMatrix& by_user, std::int32_t 
   return schedule;
 }
 
+double learning_rate(const Mle& mle, int epoch) {
+  switch (mle.schedule) {
+    case Schedule::exponential:
+      return mle.learning_rate * std::pow(mle.decay, epoch);
+    case Schedule::inverse_time:
+      return mle.learning_rate / (1.0 + mle.decay * epoch);
+  }
+  return mle.learning_rate;
+}
+
 std::vector<std::int32_t> stage_order(std::int32_t grid, int epoch, std::uint64_t seed) {
   return random_order(grid, seed, RandomStream::stage_order, static_cast<std::uint64_t>(epoch));
 }

@@ -2,6 +2,7 @@
 // Shared by the CPU and CUDA backends, so that the order never depends on a device.
 #pragma once
 
+#include "host/model/spec.hpp"
 #include "host/ratings/dataset.hpp"
 #include "kernels/math/views.hpp"
 
@@ -44,6 +45,9 @@ SgdSchedule make_sgd_schedule(const CompressedMatrix& by_user, std::int32_t item
 /// rating: on a GPU nothing waits as long as writes that meet. Depends on the ratings and the seed.
 SgdSchedule make_hogwild_schedule(const CompressedMatrix& by_user, std::int32_t items,
                                   std::uint64_t seed);
+
+/// What an epoch, counted from 0, multiplies its slopes by.
+double learning_rate(const Mle& mle, int epoch);
 
 /// The stages of an epoch in the order to run them: a permutation of 0 … grid − 1.
 std::vector<std::int32_t> stage_order(std::int32_t grid, int epoch, std::uint64_t seed);

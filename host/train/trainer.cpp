@@ -4,6 +4,7 @@
 
 #include "host/error.hpp"
 #include "host/train/posterior.hpp"
+#include "host/train/sgd_schedule.hpp"
 
 #include <fmt/format.h>
 
@@ -64,23 +65,6 @@ class Figures {
 /// Nothing where a figure is not defined.
 std::optional<double> defined(double figure) {
   return std::isnan(figure) ? std::nullopt : std::optional(figure);
-}
-
-double learning_rate(const Mle& mle, int epoch) {
-  switch (mle.schedule) {
-    case Schedule::exponential:
-      return mle.learning_rate * std::pow(mle.decay, epoch);
-    case Schedule::inverse_time:
-      return mle.learning_rate / (1.0 + mle.decay * epoch);
-  }
-  return mle.learning_rate;
-}
-
-/// A GPU makes the ratings by item itself, and works on every block of a stage at once, where a CPU
-/// has a few threads.
-ProblemOptions problem_options(const ModelSpec& spec, const DeviceOptions& device) {
-  if (!chooses_cuda(spec, device)) return {};
-  return {.grid = grid_for_warps, .by_item = RatingsByItem::offsets};
 }
 
 /// A step of mle multiplies a parameter by 1 - rate·penalty: beyond 2 its size grows, so that a

@@ -84,6 +84,10 @@ struct ProblemOptions {
   RatingsByItem by_item = RatingsByItem::complete;
 };
 
+/// A GPU makes the ratings by item itself, and works on every block of a stage at once, where a CPU
+/// has a few threads. Throws as chooses_cuda does.
+ProblemOptions problem_options(const ModelSpec& spec, const DeviceOptions& device);
+
 /// Everything a backend needs, in standardised units.
 TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init,
                              const ProblemOptions& options = {});
