@@ -8,6 +8,7 @@ namespace alsatian {
 
 void explore_command(Arguments arguments);
 void train_command(Arguments arguments);
+void tune_command(Arguments arguments);
 void evaluate_command(Arguments arguments);
 void predict_command(Arguments arguments);
 void explain_command(Arguments arguments);

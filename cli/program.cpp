@@ -20,9 +20,10 @@ struct Command {
   std::string_view summary;
 };
 
-constexpr std::array<Command, 9> commands{{
+constexpr std::array<Command, 10> commands{{
     {"explore", explore_command, "what ratings look like, as tables and plots"},
     {"train", train_command, "train a model on ratings, test it, save it"},
+    {"tune", tune_command, "find the settings that predict best"},
     {"evaluate", evaluate_command, "measure a model on test ratings"},
     {"predict", predict_command, "predict ratings for pairs of users and items"},
     {"recommend", recommend_command, "the best items for users"},

@@ -37,6 +37,7 @@ enum class RandomStream : std::uint32_t {
   gibbs_user_weights = 22,
   gibbs_item_weights = 23,
   gibbs_noise = 24,
+  trial_choice = 25,
 };
 
 struct Random4 {

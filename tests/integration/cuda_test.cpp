@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <string>
@@ -69,6 +70,36 @@ TEST(Cuda, TrainsToTheErrorOfTheCpu) {
     // Two epochs of float on either; the error of a prediction is far below its last digit shown.
     EXPECT_NEAR(rmse("cuda"), expected, 2e-4);
     EXPECT_NEAR(rmse("auto"), expected, 2e-4);
+  }
+}
+
+TEST(Cuda, MeasuresInATrialWhatTrainingThereMeasures) {
+  const TemporaryFolder folder;
+  const std::string log = folder.file("log");
+  for (const char* model : {"als", "mle", "ls"}) {
+    SCOPED_TRACE(model);
+    const auto on_cuda = [&](const std::vector<std::string>& arguments) {
+      const RunResult result =
+          run_with_module(with(arguments, {"--data", ProblemFolder::shared().ratings(), "--model",
+                                           model, "--epochs", "2", "--device", "cuda"}));
+      EXPECT_EQ(result.code, 0) << result.error;
+      return result;
+    };
+    const RunResult tuned = on_cuda(
+        {"tune", "--search", "grid", "--start", "cold", "--grid", "k=3,5", "--grid", "reg=0.4,2"});
+    EXPECT_THAT(tuned.error, HasSubstr("device   cuda: stand-in, 1 GB\n"));
+    const Tsv trials(tuned.output);
+    ASSERT_EQ(trials.rows(), 4U);
+    on_cuda({"train", "--k", "5", "--reg", "2", "--validation", "0.1", "--log", log});
+    double counted = 1e9;
+    for (const std::string& line : lines_of(read_bytes(log))) {
+      const std::size_t figure = line.find("\"validation_rmse\":");
+      const double rmse = std::stod(line.substr(figure + 18));
+      counted = std::string(model) == "mle" ? std::min(counted, rmse) : rmse;
+    }
+    // Pooled over one part: a square and its root.
+    EXPECT_NEAR(trials.number(trials.find("trial", "4"), "validation_rmse"), counted, 1e-15);
+    EXPECT_EQ(Tsv(on_cuda({"tune", "--grid", "k=3,5", "--grid", "reg=0.4,2"}).output).rows(), 4U);
   }
 }
 

@@ -17,8 +17,8 @@
 namespace alsatian::testing {
 namespace {
 
-const std::vector<std::string> commands{"train",   "evaluate", "predict",  "recommend",
-                                        "similar", "inspect",  "generate", "explore"};
+const std::vector<std::string> commands{"train",   "evaluate", "predict", "recommend", "similar",
+                                        "inspect", "generate", "explore", "tune"};
 
 /// An option as --help shows it.
 struct HelpOption {

@@ -215,6 +215,13 @@ def make_reports(folder, program):
         subprocess.run([program, "evaluate", folder / f"{model}.safetensors", "--data", folder,
                         "--report", folder / f"evaluate-{model}.html", "--quiet"], check=True,
                        stdout=subprocess.DEVNULL)
+    grid = ("--grid", "k=2,4,8", "--grid", "reg=0.3:3:log4", "--epochs", "3")
+    draws = ("--model", "mle", "--trials", "9", "--grid", "k=2:9:lin", "--grid", "reg=0.3:3:log",
+             "--folds", "2")
+    for name, flags in (("grid", grid), ("random", draws)):
+        subprocess.run([program, "tune", "--data", folder, *flags, "--report",
+                        folder / f"tune-{name}.html", "--quiet"], check=True,
+                       stdout=subprocess.DEVNULL)
     return sorted(folder.glob("*.html"))
 
 

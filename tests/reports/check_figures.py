@@ -263,6 +263,32 @@ def evaluate(program, data, ratings, folder):
     return Model(folder / "model.safetensors"), test
 
 
+def check_search(folder, program, data):
+    """The figures of a search from its log alone."""
+    subprocess.run([program, "tune", "--data", data, "--grid", "k=4,8", "--grid", "reg=0.5:4:log4",
+                    "--epochs", "5", "--folds", "2", "--log", folder / "trials.jsonl",
+                    "--figures", folder, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    runs = pd.read_json(folder / "trials.jsonl", lines=True).iloc[1:]
+    weights = runs.validation_ratings
+    groups = runs.assign(squares=weights * runs.validation_rmse ** 2,
+                         losses=weights * runs.validation_loss).groupby("trial")
+    ratings = groups.validation_ratings.sum()
+    loss = groups.losses.sum() / ratings
+    rmse = np.sqrt(groups.squares.sum() / ratings)
+    found = figure(folder, "trials").set_index("trial")
+    assert list(found.index) == list(loss.sort_values().index)
+    same("loss", found.validation_loss, loss[found.index])
+    same("rmse", found.validation_rmse, rmse[found.index])
+    same("deviation", found.rmse_sd, groups.validation_rmse.std()[found.index])
+    same("epochs", found.epochs, groups.epochs.sum()[found.index])
+    surface = figure(folder, "response_surface").set_index(["reg", "k"]).validation_rmse
+    same("surface", surface, found.set_index(["reg", "k"]).validation_rmse[surface.index])
+    first = runs[runs.fold == 1]
+    found = figure(folder, "best_by_seconds")
+    same("seconds", found.seconds, first.seconds.cumsum())
+    same("best so far", found.best_validation_rmse, first.validation_rmse.cummin())
+
+
 EXPLORE = (check_histogram, check_counts, check_power_law, check_quantiles, check_months,
            check_popularity, check_genres, check_lists, check_block)
 
@@ -290,6 +316,8 @@ def main():
         for check in (check_errors, check_axes, check_neighbors):
             check(folder, model, test, movies)
             print("equal:", check.__name__.removeprefix("check_"))
+        check_search(folder, options.program, data)
+        print("equal: search")
     return 0
 
 

@@ -1,0 +1,293 @@
+// Implements tune_report.hpp.
+// One grid holds every trial; table and figures take their columns from it.
+#include "cli/tune_report.hpp"
+
+#include "host/report/heat_map.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <optional>
+
+namespace alsatian {
+namespace {
+
+/// Axes whose largest value is so many times the smallest are drawn logarithmic.
+constexpr double wide = 8;
+
+std::string column_name(const SearchAxis& axis) {
+  std::string name = axis.name == "lr" ? "learning_rate" : axis.name;
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
+Value number(double value, bool whole) {
+  return whole ? Value(static_cast<std::int64_t>(value)) : Value(value);
+}
+
+/// The columns of every trial, in the order of both table and report.
+Grid trial_grid(const TunePlan& plan, const TuningResult& result) {
+  const bool has_rungs = plan.tuner.rungs.size() > 1;
+  const bool has_folds = plan.tuner.folds > 1;
+  const bool is_mle = std::holds_alternative<Mle>(plan.specs.front().algorithm);
+  Grid grid;
+  grid.columns = {"trial", "k", "reg", "reg_bias", "reg_scaling"};
+  const auto add = [&](bool wanted, std::initializer_list<const char*> names) {
+    if (wanted) grid.columns.insert(grid.columns.end(), names.begin(), names.end());
+  };
+  add(is_mle, {"learning_rate", "decay"});
+  add(has_rungs, {"rung"});
+  add(true, {"validation_rmse"});
+  add(has_folds, {"rmse_sd"});
+  add(true, {"validation_loss", "best_epoch", "epochs", "seconds"});
+  for (const std::size_t trial : best_first(result)) {
+    const ModelSpec& spec = plan.specs[trial];
+    const TrialResult& found = result.trials[trial];
+    const TrialFigures& figures = found.figures;
+    if (figures.epochs == 0) continue;  // interrupted before
+    const auto shown = [&](Value value) { return figures.diverged ? Value() : value; };
+    std::vector<Value> row{static_cast<std::int64_t>(trial + 1), std::int64_t{spec.rank},
+                           spec.regularization.factors, spec.regularization.biases,
+                           spec.regularization.scaling};
+    if (const auto* mle = std::get_if<Mle>(&spec.algorithm)) {
+      row.insert(row.end(), {Value(mle->learning_rate), Value(mle->decay)});
+    }
+    if (has_rungs) row.emplace_back(std::int64_t{found.rung + 1});
+    row.push_back(shown(figures.rmse));
+    if (has_folds) row.push_back(shown(found.rmse_deviation));
+    row.push_back(shown(figures.loss));
+    row.push_back(shown(std::int64_t{figures.best_epoch}));
+    row.emplace_back(std::int64_t{figures.epochs});
+    row.emplace_back(figures.seconds);
+    grid.rows.push_back(std::move(row));
+  }
+  return grid;
+}
+
+Figure trial_figure(const TunePlan& plan, const TuningResult& result) {
+  Figure figure{.name = "trials",
+                .title = "Trials, the best first",
+                .text =
+                    "Trials are compared by validation_loss, the mean loss per rating of the "
+                    "likelihood in standardized units after best_epoch: of als and ls the last, "
+                    "of mle the best."};
+  figure.data = trial_grid(plan, result);
+  return figure;
+}
+
+bool is_measured(const TrialResult& trial) {
+  return trial.figures.epochs > 0 && !trial.figures.diverged;
+}
+
+/// Validation RMSE against one axis, a line for each value of another where there is one to tell
+/// by.
+Figure axis_figure(const TunePlan& plan, const TuningResult& result, const SearchAxis& axis,
+                   const SearchAxis* other) {
+  const std::string column = column_name(axis);
+  Figure figure{.name = "rmse_by_" + column,
+                .title = fmt::format("Validation RMSE by {}", axis.name)};
+  const bool lines = plan.axes.size() <= 2 && !axis.range && (other == nullptr || !other->range);
+  figure.data.columns = {column, "validation_rmse", "trial"};
+  if (other != nullptr) figure.data.columns.push_back(column_name(*other));
+  std::vector<std::size_t> order(plan.specs.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {},
+                           [&](std::size_t trial) { return setting_of(axis, plan.specs[trial]); });
+  for (const std::size_t trial : order) {
+    if (!is_measured(result.trials[trial])) continue;
+    std::vector<Value> row{number(setting_of(axis, plan.specs[trial]), axis.whole),
+                           result.trials[trial].figures.rmse, fmt::format("trial {}", trial + 1)};
+    if (other != nullptr) {
+      row.push_back(number(setting_of(*other, plan.specs[trial]), other->whole));
+    }
+    figure.data.rows.push_back(std::move(row));
+  }
+  figure.plot = {
+      .x = column,
+      .series = {{"validation_rmse", "validation RMSE", lines ? Mark::line : Mark::points}},
+      .x_title = axis.name,
+      .y_title = "validation RMSE",
+      .hover = "trial"};
+  if (other != nullptr && lines) {
+    figure.plot.group = column_name(*other);
+    figure.text = fmt::format("A line for each {}.", other->name);
+  }
+  const double lowest = axis.range ? axis.range->lowest : axis.values.front();
+  const double highest = axis.range ? axis.range->highest : axis.values.back();
+  if (lowest > 0 && highest > wide * lowest) figure.plot.x_axis = Axis::logarithmic;
+  return figure;
+}
+
+/// The least RMSE of trials with each pair of values of two listed axes, over all others.
+std::map<std::pair<double, double>, double> least_by_pair(const TunePlan& plan,
+                                                          const TuningResult& result,
+                                                          const SearchAxis& rows,
+                                                          const SearchAxis& columns) {
+  std::map<std::pair<double, double>, double> least;
+  for (std::size_t trial = 0; trial < plan.specs.size(); ++trial) {
+    if (!is_measured(result.trials[trial])) continue;
+    const std::pair cell(setting_of(rows, plan.specs[trial]),
+                         setting_of(columns, plan.specs[trial]));
+    const auto [place, is_new] = least.emplace(cell, result.trials[trial].figures.rmse);
+    if (!is_new) place->second = std::min(place->second, result.trials[trial].figures.rmse);
+  }
+  return least;
+}
+
+/// How dark a cell is: 1 for the best, ½ for the median, nothing where nothing was measured.
+std::vector<std::vector<double>> shades(const std::map<std::pair<double, double>, double>& least,
+                                        const SearchAxis& rows, const SearchAxis& columns) {
+  std::vector<double> all;
+  for (const auto& [cell, rmse] : least) all.push_back(rmse);
+  std::ranges::sort(all);
+  const double best = all.front();
+  const double median = all[all.size() / 2];
+  std::vector<std::vector<double>> picture;
+  for (std::size_t row = rows.values.size(); row-- > 0;) {
+    std::vector<double>& line = picture.emplace_back();
+    for (const double column : columns.values) {
+      const auto found = least.find({rows.values[row], column});
+      const double excess =
+          found == least.end() || median <= best ? 0 : (found->second - best) / (median - best);
+      line.push_back(found == least.end() ? 0 : std::exp2(-excess));
+    }
+  }
+  return picture;
+}
+
+/// The two listed axes with the most values, if there are two.
+std::optional<Figure> surface_figure(const TunePlan& plan, const TuningResult& result) {
+  std::vector<const SearchAxis*> listed;
+  for (const SearchAxis& axis : plan.axes) {
+    if (axis.values.size() > 1) listed.push_back(&axis);
+  }
+  if (listed.size() < 2) return std::nullopt;
+  std::ranges::stable_sort(listed, std::greater<>(),
+                           [](const SearchAxis* axis) { return axis->values.size(); });
+  const SearchAxis& rows = *listed[0];
+  const SearchAxis& columns = *listed[1];
+  const auto least = least_by_pair(plan, result, rows, columns);
+  if (least.empty()) return std::nullopt;
+  Figure figure{.name = "response_surface",
+                .title = fmt::format("Response surface: {} by {}", rows.name, columns.name)};
+  figure.text = fmt::format(
+      "Rows: {} from {:.4g} at the top to {:.4g}; columns: {} from {:.4g} on the left to {:.4g}. "
+      "The darker a cell, the less its validation RMSE: the best is darkest, the median half as "
+      "dark. Of several trials in a cell the best counts.",
+      rows.name, rows.values.back(), rows.values.front(), columns.name, columns.values.front(),
+      columns.values.back());
+  figure.data.columns = {column_name(rows), column_name(columns), "validation_rmse"};
+  for (const auto& [cell, rmse] : least) {
+    figure.data.rows.push_back(
+        {number(cell.first, rows.whole), number(cell.second, columns.whole), rmse});
+  }
+  figure.svg = heat_map_svg(shades(least, rows, columns), figure.title);
+  return figure;
+}
+
+/// What the search had found after so many seconds of training.
+Figure cost_figure(const std::vector<std::pair<TrialRun, TrialFigures>>& runs) {
+  Figure figure{.name = "best_by_seconds",
+                .title = "The best validation RMSE so far",
+                .text =
+                    "Seconds of training and validation, trial after trial; of cross-validation "
+                    "the first fold's."};
+  figure.data.columns = {"seconds", "best_validation_rmse", "run"};
+  std::map<std::size_t, double> spent;  // by trial: what its earlier rungs took
+  double seconds = 0;
+  double best = std::numeric_limits<double>::infinity();
+  for (const auto& [run, figures] : runs) {
+    if (run.fold > 0) continue;
+    seconds += figures.seconds - std::exchange(spent[run.trial], figures.seconds);
+    if (figures.diverged) continue;
+    best = std::min(best, figures.rmse);
+    figure.data.rows.push_back({seconds, best, fmt::format("trial {}", run.trial + 1)});
+  }
+  figure.plot = {.x = "seconds",
+                 .series = {{"best_validation_rmse", "best so far"}},
+                 .x_title = "seconds",
+                 .y_title = "validation RMSE",
+                 .hover = "run"};
+  return figure;
+}
+
+void add_facts(const TunePlan& plan, const TuningResult& result, Page& page) {
+  page.facts = {{"trials", fmt::format("{}", plan.specs.size())},
+                {"search", plan.search == Search::halving ? "halving" : "grid"},
+                {"measured on", plan.tuner.folds > 1 ? fmt::format("{} folds", plan.tuner.folds)
+                                                     : fmt::format("{} of the ratings",
+                                                                   plan.split.validation_share)}};
+  if (!result.best) return;
+  const ModelSpec& spec = plan.specs[*result.best];
+  for (const SearchAxis& axis : plan.axes) {
+    page.facts.emplace_back("best " + axis.name, fmt::format("{:.6g}", setting_of(axis, spec)));
+  }
+  page.facts.emplace_back("its validation RMSE",
+                          fmt::format("{:.4f}", result.trials[*result.best].figures.rmse));
+}
+
+}  // namespace
+
+std::vector<std::size_t> best_first(const TuningResult& result) {
+  std::vector<std::size_t> order(result.trials.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t trial) {
+    const TrialResult& found = result.trials[trial];
+    const double loss =
+        is_measured(found) ? found.figures.loss : std::numeric_limits<double>::infinity();
+    // A trial that went on may have the loss of one that did not.
+    return std::tuple(trial != result.best, loss);
+  });
+  return order;
+}
+
+double setting_of(const SearchAxis& axis, const ModelSpec& spec) {
+  const auto* mle = std::get_if<Mle>(&spec.algorithm);
+  if (axis.name == "k") return spec.rank;
+  if (axis.name == "reg") return spec.regularization.factors;
+  if (axis.name == "reg-bias") return spec.regularization.biases;
+  if (axis.name == "reg-scaling") return spec.regularization.scaling;
+  if (mle == nullptr) return 0;
+  return axis.name == "lr" ? mle->learning_rate : mle->decay;
+}
+
+void print_trials(Output& output, Format format, const TunePlan& plan, const TuningResult& result) {
+  const Grid grid = trial_grid(plan, result);
+  Table table(output, format, grid.columns);
+  for (const std::vector<Value>& row : grid.rows) {
+    std::vector<Cell> cells;
+    for (const Value& value : row) {
+      cells.push_back(std::visit([](const auto& shown) { return Cell(shown); }, value));
+    }
+    table.row(cells);
+  }
+  table.finish();
+}
+
+Page tuning_page(const TunePlan& plan, const TuningResult& result,
+                 const std::vector<std::pair<TrialRun, TrialFigures>>& runs,
+                 const std::string& source) {
+  Page page{.title = fmt::format("Tuning of {} on {}", algorithm_name(plan.specs.front().algorithm),
+                                 source),
+            .lead = "How the error on held-out ratings depends on the settings."};
+  add_facts(plan, result, page);
+  Section response{.title = "Response"};
+  if (auto surface = surface_figure(plan, result)) {
+    response.figures.push_back(std::move(*surface));
+  }
+  for (std::size_t axis = 0; axis < plan.axes.size(); ++axis) {
+    const SearchAxis* other = plan.axes.size() > 1 ? &plan.axes[axis == 0 ? 1 : 0] : nullptr;
+    response.figures.push_back(axis_figure(plan, result, plan.axes[axis], other));
+  }
+  Section trials{.title = "Trials"};
+  trials.figures.push_back(trial_figure(plan, result));
+  trials.figures.push_back(cost_figure(runs));
+  page.sections = {std::move(response), std::move(trials)};
+  return page;
+}
+
+}  // namespace alsatian

@@ -1,0 +1,30 @@
+// The report of a search: how the validation error depends on what was varied, and what it cost.
+// Every figure is made from the results that the table on standard output has.
+#pragma once
+
+#include "cli/table.hpp"
+#include "cli/tune_options.hpp"
+#include "host/report/page.hpp"
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace alsatian {
+
+/// Trials by their index, the best first, those that diverged last.
+std::vector<std::size_t> best_first(const TuningResult& result);
+
+/// Value of an axis in a trial.
+double setting_of(const SearchAxis& axis, const ModelSpec& spec);
+
+/// A line a trial, the best first: its number, settings and figures.
+void print_trials(Output& output, Format format, const TunePlan& plan, const TuningResult& result);
+
+/// runs: in the order in which they ran.
+Page tuning_page(const TunePlan& plan, const TuningResult& result,
+                 const std::vector<std::pair<TrialRun, TrialFigures>>& runs,
+                 const std::string& source);
+
+}  // namespace alsatian

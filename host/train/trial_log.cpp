@@ -1,0 +1,163 @@
+// Implements trial_log.hpp.
+// Numbers are written with the fewest digits that give them back: choices that were made from them
+// are made again.
+#include "host/train/trial_log.hpp"
+
+#include "host/error.hpp"
+#include "host/model/spec_json.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace alsatian {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int version = 1;
+constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+
+std::string text_of(const Json& line) {
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+[[noreturn]] void refuse_damaged(const std::string& place, const std::string& what) {
+  throw Error(ExitCode::bad_data, place, what,
+              "it is damaged or of another command: choose another --log, or remove the file");
+}
+
+/// What a first line has that this search has otherwise.
+[[noreturn]] void refuse_other_search(const std::string& path, std::string_view line,
+                                      const Json& wanted) {
+  const Json found = Json::parse(line, nullptr, false);
+  if (!found.is_object() || !found.contains("search")) {
+    refuse_damaged(path + ":1", "is not the first line of a log of tune");
+  }
+  std::string names;
+  for (const auto& [name, value] : wanted.at("search").items()) {
+    const Json& other = found.at("search");
+    if (other.is_object() && other.contains(name) && other.at(name) == value) continue;
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  throw Error(ExitCode::usage, path,
+              fmt::format("is the log of another search: it differs in {}",
+                          names.empty() ? "what it is of" : names),
+              "to go on with that one give its options again; for this one choose another --log");
+}
+
+}  // namespace
+
+nlohmann::ordered_json search_line(const std::vector<ModelSpec>& specs, const TunerOptions& options,
+                                   const std::string& fingerprint, const SplitRule& split,
+                                   const std::string& device) {
+  Json rungs = Json::array();
+  for (const Rung& rung : options.rungs) {
+    rungs.push_back({{"trials", rung.trials}, {"epochs", rung.epochs}});
+  }
+  Json early_stop;
+  if (const auto& rule = options.rules.early_stop) {
+    early_stop = {{"patience", rule->patience}, {"change", rule->change}};
+  }
+  Json trials = Json::array();
+  for (const ModelSpec& spec : specs) trials.push_back(to_json(spec));
+  return {{"search",
+           {{"version", version},
+            {"data", fingerprint},
+            {"split", to_json(split)},
+            {"device", device},
+            {"start", options.start == TrialStart::warm ? "warm" : "cold"},
+            {"rungs", rungs},
+            {"counted_epoch", options.rules.counted == CountedEpoch::best ? "best" : "last"},
+            {"early_stop", early_stop},
+            {"trials", trials}}}};
+}
+
+TrialLog::TrialLog(std::string path, const nlohmann::ordered_json& first_line,
+                   const std::vector<ModelSpec>& specs, const TunerOptions& options)
+    : file_(std::move(path), "--log"),
+      specs_(specs),
+      rungs_(static_cast<int>(options.rungs.size())),
+      folds_(options.folds) {
+  const std::string text = file_.read();
+  const std::string first = text_of(first_line) + "\n";
+  const std::string place = printable(file_.path());
+  const std::size_t end = text.find('\n');
+  if (end == std::string::npos) {
+    // Nothing, or the beginning of the first line.
+    if (!first.starts_with(text))
+      refuse_damaged(place + ":1", "is not the first line of a log of tune");
+    file_.cut(0);
+    file_.write(text_of(first_line));
+    return;
+  }
+  if (std::string_view(text).substr(0, end + 1) != first) {
+    refuse_other_search(place, std::string_view(text).substr(0, end), first_line);
+  }
+  const std::size_t whole = text.rfind('\n') + 1;
+  read_lines(std::string_view(text).substr(end + 1, whole - end - 1));
+  file_.cut(static_cast<std::int64_t>(whole));
+}
+
+void TrialLog::read_lines(std::string_view lines) {
+  for (std::int64_t number = 2; !lines.empty(); ++number) {
+    const std::size_t end = lines.find('\n');
+    read_run(lines.substr(0, end), fmt::format("{}:{}", printable(file_.path()), number));
+    lines.remove_prefix(end + 1);
+  }
+}
+
+void TrialLog::read_run(std::string_view line, const std::string& place) {
+  TrialRun run;
+  TrialFigures figures;
+  try {
+    const nlohmann::json parsed = parse_strict_json(line, place, "the line");
+    const JsonFields fields(parsed, place, "the line");
+    run.trial = static_cast<std::size_t>(fields.integer("trial", 1, std::ssize(specs_)) - 1);
+    if (rungs_ > 1) run.rung = static_cast<int>(fields.integer("rung", 1, rungs_) - 1);
+    if (folds_ > 1) run.fold = static_cast<int>(fields.integer("fold", 1, folds_) - 1);
+    figures.epochs = static_cast<int>(fields.integer("epochs", 1, most));
+    figures.seconds = fields.number("seconds", 0);
+    figures.diverged = fields.has("diverged");
+    if (!figures.diverged) {
+      figures.ratings = fields.count("validation_ratings");
+      figures.rmse = fields.number("validation_rmse", 0);
+      figures.loss = fields.number("validation_loss");
+      figures.best_epoch = static_cast<int>(fields.integer("best_epoch", 1, most));
+    }
+  } catch (const Error& error) {
+    refuse_damaged(error.place(), error.what());
+  }
+  const auto [entry, is_new] = known_.emplace(run, figures);
+  if (!is_new) refuse_damaged(place, fmt::format("trial {} is there twice", run.trial + 1));
+  in_order_.push_back(entry);
+}
+
+void TrialLog::add(const TrialRun& run, const TrialFigures& figures) {
+  const ModelSpec& spec = specs_[run.trial];
+  Json line = {{"trial", run.trial + 1}};
+  if (rungs_ > 1) line["rung"] = run.rung + 1;
+  if (folds_ > 1) line["fold"] = run.fold + 1;
+  line["k"] = spec.rank;
+  line["reg"] = spec.regularization.factors;
+  line["reg_bias"] = spec.regularization.biases;
+  line["reg_scaling"] = spec.regularization.scaling;
+  if (const auto* mle = std::get_if<Mle>(&spec.algorithm)) {
+    line["learning_rate"] = mle->learning_rate;
+    line["decay"] = mle->decay;
+  }
+  if (figures.diverged) {
+    line["diverged"] = true;
+  } else {
+    line["validation_ratings"] = figures.ratings;
+    line["validation_rmse"] = figures.rmse;
+    line["validation_loss"] = figures.loss;
+    line["best_epoch"] = figures.best_epoch;
+  }
+  line["epochs"] = figures.epochs;
+  line["seconds"] = figures.seconds;
+  file_.write(text_of(line));
+}
+
+}  // namespace alsatian

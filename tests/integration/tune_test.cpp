@@ -1,0 +1,372 @@
+// `alsatian tune` as people use it: what it saves is what train gives, a search that was killed
+// goes on to the same bytes, and what makes no sense is refused before anything is read.
+#include "tests/integration/problem_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+
+namespace alsatian::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::vector<std::string> tune_arguments(const std::vector<std::string>& more) {
+  return with({"tune", "--data", ProblemFolder::shared().ratings(), "--device", "cpu"}, more);
+}
+
+/// A small grid that is large enough to be interrupted.
+std::vector<std::string> grid_arguments(const std::string& model,
+                                        const std::vector<std::string>& more) {
+  return with(tune_arguments({"--model", model, "--grid", "k=3,6", "--grid", "reg=0.3:3:log4"}),
+              more);
+}
+
+nlohmann::json without_seconds(const std::string& line) {
+  nlohmann::json parsed = nlohmann::json::parse(line);
+  parsed.erase("seconds");
+  return parsed;
+}
+
+/// Lines of a log or of --format jsonl, but for what differs from run to run.
+std::vector<nlohmann::json> without_seconds(const std::vector<std::string>& lines) {
+  std::vector<nlohmann::json> parsed;
+  for (const std::string& line : lines) parsed.push_back(without_seconds(line));
+  return parsed;
+}
+
+class Tune : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Models, Tune, ::testing::Values("als", "mle", "ls"));
+
+TEST_P(Tune, SavesTheModelThatTrainGivesWithTheBestSettings) {
+  const TemporaryFolder folder;
+  const RunResult result = run(grid_arguments(
+      GetParam(), {"--holdout", "0.1", "--epochs", "6", "--out", folder.file("tuned")}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  const Tsv trials(result.output.substr(0, result.output.find("\n\n") + 1));
+  ASSERT_EQ(trials.rows(), 8U);
+  std::vector<std::string> train{"train",
+                                 "--data",
+                                 ProblemFolder::shared().ratings(),
+                                 "--device",
+                                 "cpu",
+                                 "--holdout",
+                                 "0.1",
+                                 "--quiet",
+                                 "--model",
+                                 GetParam(),
+                                 "--k",
+                                 trials.at(0, "k"),
+                                 "--reg",
+                                 trials.at(0, "reg"),
+                                 "--out",
+                                 folder.file("trained"),
+                                 "--epochs"};
+  train.push_back(GetParam() == "mle" ? trials.at(0, "best_epoch") : "6");
+  const RunResult trained = run(train);
+  ASSERT_EQ(trained.code, 0) << trained.error;
+  EXPECT_EQ(read_bytes(folder.file("tuned")), read_bytes(folder.file("trained")));
+  // Behind the trials the summary that train prints, but for the times in it.
+  const Tsv summary(result.output.substr(result.output.find("\n\n") + 2));
+  const Tsv expected(trained.output);
+  ASSERT_EQ(summary.rows(), expected.rows());
+  for (std::size_t row = 0; row < summary.rows(); ++row) {
+    EXPECT_EQ(summary.at(row, "rmse"), expected.at(row, "rmse"));
+  }
+}
+
+struct KilledSearch {
+  std::string name;
+  std::vector<std::string> arguments;  // a search of a second, most of it in few trials
+};
+
+class TuneKilled : public ::testing::TestWithParam<KilledSearch> {};
+INSTANTIATE_TEST_SUITE_P(
+    Searches, TuneKilled,
+    ::testing::Values(KilledSearch{"als", {"--model", "als", "--epochs", "150", "--no-early-stop"}},
+                      KilledSearch{"ls", {"--model", "ls", "--epochs", "60", "--no-early-stop"}},
+                      KilledSearch{"mle",
+                                   {"--model", "mle", "--epochs", "1500", "--patience", "1500"}}),
+    [](const auto& parameters) { return parameters.param.name; });
+
+TEST_P(TuneKilled, GoesOnToTheSameBytes) {
+  const TemporaryFolder folder;
+  const auto arguments = [&](const std::string& name) {
+    return with(tune_arguments({"--grid", "k=3,6", "--grid", "reg=0.3:3:log4", "--format", "jsonl",
+                                "--log", folder.file(name + ".jsonl"), "--out", folder.file(name)}),
+                GetParam().arguments);
+  };
+  const RunResult straight = run(arguments("straight"));
+  ASSERT_EQ(straight.code, 0) << straight.error;
+  RunOptions options;
+  options.signal = SIGKILL;
+  options.signal_after = "trial    ";
+  int kills = 0;
+  // Each leaves one trial at least behind it.
+  while (kills < 30 && run(arguments("killed"), options).signal == SIGKILL) ++kills;
+  EXPECT_GE(kills, 1);
+  // What a kill in the middle of a write leaves.
+  write_bytes(folder.file("killed.jsonl"),
+              read_bytes(folder.file("killed.jsonl")) + "{\"trial\":1,\"ru");
+  const RunResult resumed = run(arguments("killed"));
+  ASSERT_EQ(resumed.code, 0) << resumed.error;
+  EXPECT_THAT(resumed.error, HasSubstr(" read from "));
+  EXPECT_EQ(read_bytes(folder.file("killed")), read_bytes(folder.file("straight")));
+  EXPECT_EQ(without_seconds(lines_of(read_bytes(folder.file("killed.jsonl")))),
+            without_seconds(lines_of(read_bytes(folder.file("straight.jsonl")))));
+  const std::size_t trials = 8;
+  const auto first = [&](const std::string& output) {
+    std::vector<std::string> lines = lines_of(output);
+    lines.resize(trials);
+    return without_seconds(lines);
+  };
+  EXPECT_EQ(first(resumed.output), first(straight.output));
+}
+
+TEST_P(Tune, GivesTheSameForAnyNumberOfThreads) {
+  const TemporaryFolder folder;
+  const auto tune = [&](const std::string& threads) {
+    const RunResult result = run(grid_arguments(
+        GetParam(), {"--epochs", "5", "--threads", threads, "--log",
+                     folder.file(threads + ".jsonl"), "--out", folder.file(threads)}));
+    EXPECT_EQ(result.code, 0) << result.error;
+    return without_seconds(lines_of(read_bytes(folder.file(threads + ".jsonl"))));
+  };
+  EXPECT_EQ(tune("1"), tune("3"));
+  EXPECT_EQ(read_bytes(folder.file("1")), read_bytes(folder.file("3")));
+}
+
+TEST_P(Tune, MeasuresInAColdTrialWhatTrainMeasures) {
+  const RunResult result =
+      run(tune_arguments({"--model", GetParam(), "--search", "grid", "--start", "cold",
+                          "--no-early-stop", "--grid", "reg=0.7", "--k", "4", "--epochs", "7"}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  const TemporaryFolder folder;
+  std::vector<std::string> train{"train",
+                                 "--data",
+                                 ProblemFolder::shared().ratings(),
+                                 "--device",
+                                 "cpu",
+                                 "--model",
+                                 GetParam(),
+                                 "--reg",
+                                 "0.7",
+                                 "--k",
+                                 "4",
+                                 "--epochs",
+                                 "7",
+                                 "--validation",
+                                 "0.1",
+                                 "--log",
+                                 folder.file("log"),
+                                 "--quiet"};
+  if (GetParam() == "mle") train = with(train, {"--patience", "7"});
+  ASSERT_EQ(run(train).code, 0);
+  double counted = 1e9;
+  for (const std::string& line : lines_of(read_bytes(folder.file("log")))) {
+    const double rmse = nlohmann::json::parse(line).at("validation_rmse").get<double>();
+    counted = GetParam() == "mle" ? std::min(counted, rmse) : rmse;
+  }
+  // Pooled over one part: a square and its root.
+  EXPECT_NEAR(Tsv(result.output).number(0, "validation_rmse"), counted, 1e-15);
+}
+
+TEST(TuneTable, HasTheBestTrialFirst) {
+  const RunResult result = run(grid_arguments("als", {}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  const Tsv trials(result.output);
+  ASSERT_EQ(trials.rows(), 8U);
+  for (std::size_t row = 1; row < trials.rows(); ++row) {
+    EXPECT_LE(trials.number(row - 1, "validation_loss"), trials.number(row, "validation_loss"));
+  }
+  EXPECT_THAT(result.error, HasSubstr("best     --k " + trials.at(0, "k") + " --reg "));
+  EXPECT_THAT(result.error, HasSubstr("no model is saved: there was no --out"));
+}
+
+TEST(TuneFolds, AreEachALineOfTheLog) {
+  const TemporaryFolder folder;
+  const RunResult result =
+      run(tune_arguments({"--k", "3", "--grid", "reg=0.5,2", "--folds", "3", "--log",
+                          folder.file("log"), "--epochs", "4", "--out", folder.file("model")}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  const auto lines = lines_of(read_bytes(folder.file("log")));
+  ASSERT_EQ(lines.size(), 7U);
+  std::int64_t measured = 0;
+  for (std::size_t line = 1; line < lines.size(); ++line) {
+    measured += nlohmann::json::parse(lines[line]).at("validation_ratings").get<std::int64_t>();
+  }
+  // Every rating is held out once a trial.
+  EXPECT_EQ(measured, 2 * 9001);
+  EXPECT_THAT(result.output, HasSubstr("\trmse_sd\t"));
+  const RunResult inspected = run({"inspect", folder.file("model"), "--format", "jsonl"});
+  EXPECT_THAT(inspected.output, HasSubstr("no test part"));
+}
+
+TEST(TuneRandom, TriesAsManyPointsAsAskedForAndTheSameEveryTime) {
+  const auto tune = [](const std::string& trials, const std::string& seed) {
+    return run(tune_arguments({"--trials", trials, "--seed", seed, "--grid", "k=2:9:lin", "--grid",
+                               "reg=0.2:4:log", "--grid", "reg-scaling=0.4,0.6", "--dry-run"}))
+        .output;
+  };
+  const std::vector<std::string> seven = lines_of(tune("7", "1"));
+  ASSERT_EQ(seven.size(), 8U);
+  std::vector<std::string> nine = lines_of(tune("9", "1"));
+  nine.resize(8);
+  EXPECT_EQ(nine, seven);
+  EXPECT_NE(lines_of(tune("7", "2")), seven);
+}
+
+TEST(TuneStop, EndsByTheSignalAndSaysHowToGoOn) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.signal = SIGINT;
+  options.signal_after = "trial    ";
+  const RunResult result = run(
+      grid_arguments("als", {"--k", "60", "--log", folder.file("log"), "--out", folder.file("m")}),
+      options);
+  EXPECT_EQ(result.code, 64) << "k is varied and fixed: " << result.error;
+  const RunResult stopped = run(tune_arguments({"--k", "60", "--grid", "reg=0.1:9:log200", "--log",
+                                                folder.file("log"), "--out", folder.file("m")}),
+                                options);
+  EXPECT_EQ(stopped.signal, SIGINT) << stopped.error;
+  EXPECT_EQ(stopped.output, "");
+  EXPECT_THAT(stopped.error, HasSubstr("the same command goes on"));
+  EXPECT_GE(lines_of(read_bytes(folder.file("log"))).size(), 2U);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("m")));
+}
+
+TEST(TuneLog, OfAnotherSearchIsRefusedWithWhatDiffersAndHowToGoOn) {
+  const TemporaryFolder folder;
+  const std::string log = folder.file("log");
+  ASSERT_EQ(run(grid_arguments("als", {"--epochs", "3", "--log", log})).code, 0);
+  const std::string before = read_bytes(log);
+  expect_refusal(
+      run(grid_arguments("als", {"--epochs", "4", "--log", log, "--quiet"})), 64,
+      log + ": is the log of another search: it differs in rungs, trials",
+      "to go on with that one give its options again; for this one choose another --log");
+  const RunResult seed = run(grid_arguments("als", {"--epochs", "3", "--seed", "5", "--log", log}));
+  EXPECT_THAT(seed.error, HasSubstr("differs in split, trials"));
+  const RunResult isa =
+      run(grid_arguments("als", {"--epochs", "3", "--device", "reference", "--log", log}));
+  EXPECT_EQ(isa.code, 64);
+  EXPECT_EQ(read_bytes(log), before);
+  write_bytes(log, "{\"epoch\":1}\n");
+  EXPECT_EQ(run(grid_arguments("als", {"--log", log})).code, 65);
+  EXPECT_EQ(read_bytes(log), "{\"epoch\":1}\n");
+}
+
+TEST(TuneTests, AreReadBeforeTheSearch) {
+  const TemporaryFolder folder;
+  write_bytes(folder.file("bad.csv"), "1,1,3\n1,2,x\n");
+  const RunResult result = run(grid_arguments("als", {"--test", folder.file("bad.csv")}));
+  EXPECT_EQ(result.code, 65);
+  EXPECT_THAT(result.error, Not(HasSubstr("trial ")));
+}
+
+struct Refusal {
+  std::vector<std::string> arguments;
+  std::string text;
+};
+
+TEST(TuneOptions, ThatMakeNoSenseAreRefusedBeforeAnythingIsRead) {
+  const std::vector<Refusal> refusals{
+      {{"--grid", "reg"}, "--grid reg: must be reg=A,B,..."},
+      {{"--grid", "x=1"}, "must be NAME=VALUES with a NAME of k, reg, reg-bias, reg-scaling"},
+      {{"--grid", "k=1.5"}, "must be k=A,B,..."},
+      {{"--grid", "k=16,2000"}, "every value a whole number between 0 and 1024"},
+      {{"--grid", "reg=1,,2"}, "must be a list without empty parts"},
+      {{"--grid", "reg=-1,2"}, "every value a number between 0 and 1e+12"},
+      {{"--grid", "reg=1:2"}, "must be reg=A,B,..."},
+      {{"--grid", "reg=2:1:log3"}, "must be reg=A,B,..."},
+      {{"--grid", "reg=1:2:cube3"}, "must be reg=A,B,..."},
+      {{"--grid", "reg=1:2:log1"}, "N from 2 to 1000"},
+      {{"--grid", "reg=1:2:logx"}, "N from 2 to 1000"},
+      {{"--grid", "reg=0:2:log3"}, "must be a range above 0 where it is logarithmic"},
+      {{"--grid", "reg=1:2:log"}, "is a range to draw from, and nothing is drawn"},
+      {{"--grid", "reg=1", "--grid", "lambda=2"}, "--grid reg: is given twice"},
+      {{"--grid", "reg=1", "--reg", "2"}, "--grid reg: contradicts --reg, which fixes it"},
+      {{"--grid", "lr=0.1"}, "--grid lr: applies to --model mle alone"},
+      {{"--grid", "reg=1:2:lin1000", "--grid", "k=0:1000:lin1000"}, "asks for 1000000 trials"},
+      {{"--model", "bayes"}, "--model bayes: draws its penalties"},
+      {{"--model", "mle", "--updates", "hogwild"}, "gives another result every time"},
+      {{"--folds", "3", "--validation", "0.1"}, "--validation: contradicts --folds"},
+      {{"--search", "halving", "--start", "warm"}, "--start warm: applies to --search grid alone"},
+      {{"--model", "mle", "--no-early-stop"}, "--no-early-stop: applies to --search grid alone"},
+      {{"--no-biases", "--grid", "reg-bias=1"}, "--reg-bias: contradicts --no-biases"},
+  };
+  for (const Refusal& refusal : refusals) {
+    const RunResult result = run(with({"tune", "--data", "/nonexistent.csv"}, refusal.arguments));
+    EXPECT_EQ(result.code, 64) << result.error;
+    EXPECT_EQ(result.output, "");
+    EXPECT_TRUE(is_error_text(result.error)) << result.error;
+    EXPECT_THAT(lines_of(result.error).front(), HasSubstr(refusal.text));
+  }
+}
+
+TEST(TuneOutputs, ThatCannotBeWrittenEndTheSearchBeforeItBegins) {
+  const TemporaryFolder folder;
+  for (const char* option : {"--out", "--log"}) {
+    const RunResult result =
+        run(grid_arguments("als", {option, folder.file("missing/file"), "--quiet"}));
+    EXPECT_EQ(result.code, 73) << option << result.error;
+  }
+}
+
+TEST(TuneMemory, CountsTheTrialsThatHalvingKeeps) {
+  const auto tune = [](const std::string& trials) {
+    return run(tune_arguments({"--model", "mle", "--k", "64", "--max-memory", "6M", "--trials",
+                               trials, "--grid", "reg=0.3:3:log", "--epochs", "3"}));
+  };
+  EXPECT_EQ(tune("2").code, 0);
+  const RunResult many = tune("100");
+  EXPECT_EQ(many.code, 71) << many.error;
+  EXPECT_THAT(many.error, HasSubstr("--max-memory allows 6.0 MiB"));
+}
+
+TEST(TuneDivergence, OfEveryTrialIsAnError) {
+  const RunResult result = run(tune_arguments({"--model", "mle", "--optimizer", "sgd", "--grid",
+                                               "lr=100000,200000", "--k", "3", "--quiet"}));
+  expect_refusal(result, 80, "tune: every trial diverged",
+                 "check the ratings for extreme values, or lower --lr of mle");
+}
+
+TEST(TuneFigures, AreThoseOfTheTable) {
+  const TemporaryFolder folder;
+  const RunResult result =
+      run(grid_arguments("mle", {"--epochs", "9", "--figures", folder.file("figures")}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_EQ(read_bytes(folder.file("figures/trials.tsv")), result.output);
+  const Tsv trials(result.output);
+  const Tsv by_reg(read_bytes(folder.file("figures/rmse_by_reg.tsv")));
+  ASSERT_EQ(by_reg.rows(), 8U);
+  for (std::size_t row = 0; row < by_reg.rows(); ++row) {
+    const std::string trial = by_reg.at(row, "trial").substr(6);
+    const std::size_t same = trials.find("trial", trial);
+    EXPECT_EQ(by_reg.at(row, "validation_rmse"), trials.at(same, "validation_rmse"));
+    EXPECT_EQ(by_reg.at(row, "reg"), trials.at(same, "reg"));
+    EXPECT_EQ(by_reg.at(row, "k"), trials.at(same, "k"));
+  }
+  EXPECT_EQ(Tsv(read_bytes(folder.file("figures/response_surface.tsv"))).rows(), 8U);
+  const Tsv cost(read_bytes(folder.file("figures/best_by_seconds.tsv")));
+  EXPECT_EQ(cost.at(cost.rows() - 1, "best_validation_rmse"), trials.at(0, "validation_rmse"));
+}
+
+#ifdef ALSATIAN_HAVE_REPORTS
+TEST(TuneReport, HasThePictureOfTheResponseSurface) {
+  const TemporaryFolder folder;
+  const RunResult result =
+      run(grid_arguments("als", {"--epochs", "3", "--report", folder.file("tune.html")}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  const std::string html = read_bytes(folder.file("tune.html"));
+  EXPECT_THAT(html, HasSubstr("Response surface: reg by k"));
+  EXPECT_THAT(html, HasSubstr("<svg class=\"heat\""));
+}
+#endif
+
+}  // namespace
+}  // namespace alsatian::testing

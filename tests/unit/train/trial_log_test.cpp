@@ -1,0 +1,173 @@
+// The log of a search: what was written is read again, a torn end is dropped, and what is of
+// another search or damaged is refused with the line.
+#include "host/train/trial_log.hpp"
+
+#include "tests/support/expect_error.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace alsatian {
+namespace {
+
+using testing::fails_with;
+using testing::read_bytes;
+using testing::TemporaryFolder;
+using testing::write_bytes;
+
+class TrialLogFile : public ::testing::Test {
+ protected:
+  TrialLogFile() {
+    ModelSpec spec;
+    spec.algorithm = Mle{};
+    specs_ = {spec, spec, spec};
+    specs_[1].regularization.factors = 1.0 / 3;
+    options_.rungs = {{3, 2}, {1, 6}};
+    options_.folds = 2;
+    options_.start = TrialStart::cold;
+  }
+
+  nlohmann::ordered_json first_line() const {
+    return search_line(specs_, options_, "0123456789abcdef", {}, "cpu: avx2");
+  }
+  TrialLog open() const { return {path_, first_line(), specs_, options_}; }
+
+  /// A log with three runs.
+  std::string written() const {
+    TrialLog log = open();
+    for (const auto& [run, figures] : runs_) log.add(run, figures);
+    log.finish("");
+    return read_bytes(path_);
+  }
+
+  TemporaryFolder folder_;
+  std::string path_ = folder_.file("trials.jsonl");
+  std::vector<ModelSpec> specs_;
+  TunerOptions options_;
+  // Numbers that only their full digits give back.
+  const TrialRuns runs_{{{0, 0, 0},
+                         {.ratings = 7,
+                          .rmse = 0.1 + 0.2,
+                          .loss = 1.0 / 3,
+                          .best_epoch = 2,
+                          .epochs = 2,
+                          .seconds = 0.7}},
+                        {{0, 1, 1},
+                         {.ratings = 8,
+                          .rmse = 2.0 / 3,
+                          .loss = -1e-17,
+                          .best_epoch = 1,
+                          .epochs = 2,
+                          .seconds = 1e-9}},
+                        {{1, 0, 2}, {.epochs = 3, .seconds = 0.25, .diverged = true}}};
+};
+
+TEST_F(TrialLogFile, GivesBackEveryNumberThatWasWritten) {
+  written();
+  EXPECT_EQ(open().known(), runs_);
+}
+
+TEST_F(TrialLogFile, HasALineForTheSearchAndOneForEveryRun) {
+  const std::string text = written();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 4);
+  EXPECT_TRUE(text.starts_with("{\"search\":{\"version\":1,\"data\":\"0123456789abcdef\""));
+  EXPECT_THAT(text, ::testing::HasSubstr("\n{\"trial\":2,\"rung\":1,\"fold\":2,\"k\":64,\"reg\":"
+                                         "0.3333333333333333,"));
+  EXPECT_THAT(text, ::testing::HasSubstr("\"diverged\":true"));
+}
+
+TEST_F(TrialLogFile, DropsALastLineWithoutItsEndWhereverItIsTorn) {
+  const std::string whole = written();
+  const std::size_t last = whole.rfind('\n', whole.size() - 2) + 1;
+  TrialRuns earlier = runs_;
+  earlier.erase(std::prev(earlier.end()));
+  for (std::size_t bytes = last; bytes < whole.size(); ++bytes) {
+    write_bytes(path_, whole.substr(0, bytes));
+    TrialLog log = open();
+    EXPECT_EQ(log.known(), earlier) << bytes;
+    EXPECT_EQ(read_bytes(path_), whole.substr(0, last)) << bytes;
+  }
+}
+
+TEST_F(TrialLogFile, BeginsAnewWhereTheFirstLineIsTorn) {
+  const std::string whole = written();
+  const std::string first = whole.substr(0, whole.find('\n') + 1);
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, first.size() - 1}) {
+    write_bytes(path_, first.substr(0, bytes));
+    EXPECT_TRUE(open().known().empty());
+    EXPECT_EQ(read_bytes(path_), first);
+  }
+}
+
+TEST_F(TrialLogFile, RefusesAnotherSearchAndNamesInWhat) {
+  const std::string before = written();
+  const auto refused = [&](const std::string& names) {
+    return fails_with(ExitCode::usage, "is the log of another search: it differs in " + names + " ",
+                      [&] { open(); });
+  };
+  options_.rungs = {{3, 4}, {1, 6}};
+  EXPECT_TRUE(refused("rungs"));
+  specs_[2].rank = 5;
+  EXPECT_TRUE(refused("rungs, trials"));
+  options_.rungs = {{3, 2}, {1, 6}};
+  specs_[2].rank = 64;
+  options_.rules.early_stop = EarlyStop{.patience = 9};
+  EXPECT_TRUE(refused("early_stop"));
+  EXPECT_EQ(read_bytes(path_), before);
+}
+
+TEST_F(TrialLogFile, RefusesWhatIsNoLogOfASearchAndLeavesItAsItIs) {
+  for (const std::string text : {"userId,movieId,rating\n1,2,3\n", "{\"epoch\":1}\n", "[]\n", "\n",
+                                 "no line end", "{\"search\":[]}\n"}) {
+    write_bytes(path_, text);
+    EXPECT_TRUE(testing::error_of([&] { open(); })) << text;
+    EXPECT_EQ(read_bytes(path_), text);
+  }
+}
+
+TEST_F(TrialLogFile, RefusesADamagedLineWithItsNumber) {
+  const std::string whole = written();
+  const std::size_t second = whole.find('\n') + 1;
+  const std::string first = whole.substr(0, second);
+  const std::string run = whole.substr(second, whole.find('\n', second) + 1 - second);
+  const auto damaged = [&](const std::string& from, const std::string& to) {
+    std::string line = run;
+    line.replace(line.find(from), from.size(), to);
+    return first + line;
+  };
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {first + "{\n", ":2"},
+      {first + "\n", ":2"},
+      {first + run + run, ":3"},
+      {damaged("\"trial\":1", "\"trial\":4"), ":2"},
+      {damaged("\"fold\":1", "\"fold\":0"), ":2"},
+      {damaged("\"epochs\":2", "\"epochs\":null"), ":2"},
+      {damaged("\"validation_loss\"", "\"validation_lost\""), ":2"}};
+  for (const auto& [text, place] : cases) {
+    write_bytes(path_, text);
+    const auto error = testing::error_of([&] { open(); });
+    ASSERT_TRUE(error) << text;
+    EXPECT_EQ(error->code(), ExitCode::bad_data);
+    EXPECT_TRUE(error->place().ends_with(place)) << error->place();
+    EXPECT_EQ(read_bytes(path_), text);
+  }
+}
+
+TEST_F(TrialLogFile, IsOfOneRunAtATime) {
+  TrialLog log = open();
+  EXPECT_TRUE(fails_with(ExitCode::busy, "is being written by another run", [&] { open(); }));
+}
+
+TEST_F(TrialLogFile, TellsOfAFullDiskOnlyAtTheEnd) {
+  TrialLog log("/dev/full", first_line(), specs_, options_);
+  for (const auto& [run, figures] : runs_) log.add(run, figures);
+  EXPECT_TRUE(fails_with(ExitCode::input_output, "make room, or choose another file; the rest",
+                         [&] { log.finish("the rest"); }));
+}
+
+}  // namespace
+}  // namespace alsatian
