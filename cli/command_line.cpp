@@ -91,6 +91,24 @@ void CommandLine::positional(const std::string& name, std::string& target,
       ->type_name("");
 }
 
+void CommandLine::positionals(const std::string& name, std::vector<std::string>& targets,
+                              const std::string& description) {
+  positionals_.push_back(name + "...");
+  missing_positionals_.push_back(name);
+  app_->add_option(
+          name,
+          [this, name, &targets](const CLI::results_t& results) {
+            targets = results;
+            if (std::ranges::any_of(targets, &std::string::empty)) refuse_empty(name, "FILE");
+            std::erase(missing_positionals_, name);
+            return true;
+          },
+          wrapped(description))
+      ->type_name("")
+      ->expected(1, CLI::detail::expected_max_vector_size)
+      ->allow_extra_args(true);
+}
+
 void CommandLine::flag(const std::string& names, bool& target, const std::string& description) {
   const std::string option = first_name(names);
   const CLI::Option* added =

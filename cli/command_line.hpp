@@ -53,6 +53,9 @@ class CommandLine {
   void group(const std::string& title);
   /// An argument without a name; refused when missing.
   void positional(const std::string& name, std::string& target, const std::string& description);
+  /// One or more of them, the last of the arguments without a name.
+  void positionals(const std::string& name, std::vector<std::string>& targets,
+                   const std::string& description);
   void flag(const std::string& names, bool& target, const std::string& description);
   /// `--config FILE` in TOML or INI, an option a line; flags on the command line win. path becomes
   /// FILE where it is given.

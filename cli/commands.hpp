@@ -10,6 +10,7 @@ void explore_command(Arguments arguments);
 void train_command(Arguments arguments);
 void tune_command(Arguments arguments);
 void evaluate_command(Arguments arguments);
+void compare_command(Arguments arguments);
 void predict_command(Arguments arguments);
 void explain_command(Arguments arguments);
 void recommend_command(Arguments arguments);

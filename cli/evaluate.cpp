@@ -10,6 +10,7 @@
 #include "cli/train_data.hpp"
 #include "cli/train_summary.hpp"
 #include "host/error.hpp"
+#include "host/evaluate/definitions.hpp"
 #include "host/evaluate/metrics.hpp"
 #include "host/evaluate/predictive.hpp"
 #include "host/model/model_file.hpp"
@@ -20,7 +21,6 @@
 
 #include <optional>
 #include <utility>
-#include <variant>
 
 namespace alsatian {
 namespace {
@@ -102,26 +102,6 @@ void check_options(const EvaluateOptions& options) {
   }
 }
 
-void check_recorded_split(const Model& model, const EvaluateOptions& options) {
-  if (!options.tests.empty()) return;
-  if (model.split.kind == SplitRule::Kind::file) {
-    throw Error(ExitCode::usage, "--data",
-                "the model was trained with --test, so its test part is not in --data",
-                "give --test FILE too");
-  }
-  if (model.split.kind == SplitRule::Kind::none) {
-    const double validation = model.split.validation_share;
-    throw Error(
-        ExitCode::usage, "--data",
-        validation > 0
-            ? fmt::format("the model was trained on all of it but the share of {} for validation, "
-                          "which chose its epoch or dispersion: there is no test part to rebuild",
-                          validation)
-            : std::string("the model was trained on all of it: there is no test part to rebuild"),
-        "give --test FILE, or train with --holdout 0.1");
-  }
-}
-
 void print_errors(Output& output, Format format, const std::string& part,
                   const RatingEvaluation& evaluation) {
   Table table(output, format, {"part", "group", "ratings", "rmse", "mae", "nll", "r_squared"});
@@ -147,16 +127,19 @@ struct DefinedFigure {
   std::string definition;
 };
 
+DefinedFigure defined(const char* name, Cell value, std::int32_t top = 0) {
+  return {name, std::move(value), figure_definition(name, top)};
+}
+
 std::vector<DefinedFigure> rating_figures(const RatingEvaluation& evaluation) {
   return {
-      {"rmse", evaluation.all.rmse, "√ of the mean of (rating − prediction)²"},
-      {"mae", evaluation.all.mae, "mean of |rating − prediction|"},
-      {"nll", measured(evaluation.all.mean_nll), "mean of −log p(rating), nats"},
-      {"r_squared", measured(evaluation.all.r_squared),
-       "1 − Σ(rating − prediction)² / Σ(rating − mean of these ratings)²"},
-      {"coverage", evaluation.coverage, "share of test ratings with user and item known"},
-      {"unknown_users", evaluation.unknown_users, "test ratings whose user has no training rating"},
-      {"unknown_items", evaluation.unknown_items, "test ratings whose item has no training rating"},
+      defined("rmse", evaluation.all.rmse),
+      defined("mae", evaluation.all.mae),
+      defined("nll", measured(evaluation.all.mean_nll)),
+      defined("r_squared", measured(evaluation.all.r_squared)),
+      defined("coverage", evaluation.coverage),
+      defined("unknown_users", evaluation.unknown_users),
+      defined("unknown_items", evaluation.unknown_items),
   };
 }
 
@@ -165,38 +148,26 @@ std::vector<DefinedFigure> predictive_figures(const Model& model, const Triples&
   if (!is_bayes(model.spec)) return {};
   const PredictiveEvaluation evaluation = evaluate_predictive(model, test);
   return {
-      {"covered_90", evaluation.covered_90,
-       "share of test ratings inside the central 90 % interval of their distribution"},
-      {"width_90", evaluation.width_90, "mean width of those intervals"},
-      {"predictive_nll", evaluation.nll,
-       "mean of −log p(rating), p the mean over draws instead of that of the prediction, nats"},
+      defined("covered_90", evaluation.covered_90),
+      defined("width_90", evaluation.width_90),
+      defined("predictive_nll", evaluation.nll),
   };
 }
 
 std::vector<DefinedFigure> ranking_figures(const RankingMetrics& metrics) {
-  const std::string top = fmt::format("{}", metrics.top);
-  return {
-      {"users", metrics.users,
-       fmt::format("averaged over: users with a relevant test item (rating ≥ {}); candidates: all "
-                   "items with training ratings but those the user rated in training",
-                   metrics.relevant_from)},
-      {"precision", measured(metrics.precision), "hits / " + top},
-      {"recall", measured(metrics.recall), "hits / relevant"},
-      {"capped_recall", measured(metrics.capped_recall),
-       fmt::format("hits / min({}, relevant)", top)},
-      {"ndcg", measured(metrics.ndcg),
-       fmt::format("Σ over hits 1/log2(rank+1) ÷ the same over ranks 1..min({}, relevant)", top)},
-      {"map", measured(metrics.map),
-       fmt::format("Σ over hits of precision@rank ÷ min({}, relevant)", top)},
-      {"hit_rate", measured(metrics.hit_rate), "share of users with a hit"},
-      {"catalogue_coverage", metrics.catalogue_coverage,
-       "share of candidate items recommended to anyone"},
+  std::vector<DefinedFigure> figures{
+      {"users", metrics.users, ranked_users_definition(metrics.relevant_from)}};
+  const auto add = [&](const char* name, double value) {
+    figures.push_back(defined(name, measured(value), metrics.top));
   };
-}
-
-double relevant_from(const Model& model, const EvaluateOptions& options) {
-  const bool zero_or_one = std::holds_alternative<Bernoulli>(model.spec.likelihood);
-  return options.relevant.value_or(zero_or_one ? 1 : 4);
+  add("precision", metrics.precision);
+  add("recall", metrics.recall);
+  add("capped_recall", metrics.capped_recall);
+  add("ndcg", metrics.ndcg);
+  add("map", metrics.map);
+  add("hit_rate", metrics.hit_rate);
+  add("catalogue_coverage", metrics.catalogue_coverage);
+  return figures;
 }
 
 void print_figures(Output& output, Format format, const std::string& part,
@@ -268,7 +239,7 @@ void evaluate_command(Arguments arguments) {
   probe_report(options.report, inputs);
   keep_apart("--rejects", options.reading.rejects, "--report", options.report.report);
   const Model model = load_model(options.model);
-  check_recorded_split(model, options);
+  if (options.tests.empty()) require_recorded_test(model);
   std::optional<Dataset> dataset;
   if (!options.data.empty()) dataset = rebuild_for_model(model, options.data, options.reading, log);
   const std::vector<TestSet> tests = test_sets(model, options, dataset, log);
@@ -290,8 +261,9 @@ void evaluate_command(Arguments arguments) {
     const auto predictive = predictive_figures(model, test.ratings);
     figures.insert(figures.end(), predictive.begin(), predictive.end());
     if (options.top) {
-      const auto ranking = ranking_figures(evaluate_ranking(
-          scorer, model, train, test.ratings, *options.top, relevant_from(model, options)));
+      const auto ranking = ranking_figures(
+          evaluate_ranking(scorer, model, train, test.ratings, *options.top,
+                           options.relevant.value_or(default_relevant_from(model))));
       figures.insert(figures.end(), ranking.begin(), ranking.end());
     }
     print_errors(output, options.format, test.name, evaluation);
@@ -300,7 +272,7 @@ void evaluate_command(Arguments arguments) {
   }
   if (options.report.wanted()) {
     write_report(options.report,
-                 report_page(scorer, model, options, dataset, std::move(sections), log));
+                 report_page(scorer, model, options, dataset, std::move(sections), log), log);
   }
   output.flush();
 }

@@ -113,7 +113,7 @@ void explore_command(Arguments arguments) {
   const ReadingAccount account = account_of(raw, options.data);
   const CleanRatings ratings = cleaned(std::move(raw), options, log);
   const Page page = exploration_page(explore(ratings, titles_for(options, log)), account);
-  write_report(options.report, page);
+  write_report(options.report, page, log);
   print_summary_of(page, output, options.format);
 }
 

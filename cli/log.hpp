@@ -14,6 +14,9 @@ std::string counted(std::int64_t count, std::string_view noun);
 /// Whether a terminal is to show colours: it can (TERM is not dumb), and nobody minds (NO_COLOR).
 bool colours_wanted();
 
+/// Whether the locale's text is UTF-8 (LC_ALL, LC_CTYPE, LANG: the first that is set).
+bool locale_is_utf8();
+
 class Log {
  public:
   /// quiet: nothing but warnings.
@@ -22,8 +25,12 @@ class Log {
   bool quiet() const { return quiet_; }
   /// Whether what was written can be rubbed out: a terminal, and no dumb one.
   bool is_terminal() const { return terminal_; }
-  /// Columns of the terminal; 80 where there is none.
+  /// Columns of the terminal; where there is none those of COLUMNS, or 80.
   int width() const;
+  /// Lines of the terminal; 24 where there is none.
+  int height() const;
+  /// Whether what is written may be colored.
+  bool colours() const { return colours_; }
 
   /// One line, or several.
   void line(std::string_view text) const;

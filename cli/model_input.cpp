@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <variant>
 
 namespace alsatian {
 namespace {
@@ -77,13 +78,27 @@ Cell raw_id_cell(const RawIds& ids, std::int64_t row) {
   return std::string(ids.names[value]);
 }
 
-Dataset rebuild_for_model(const Model& model, const std::string& path, ReadingOptions reading,
-                          const Log& log) {
+PreparedRatings prepare_for_model(const Model& model, const std::string& path,
+                                  ReadingOptions reading, const Log& log) {
   reading.read.positive = model.positive;
   expect_ids_of(model, reading.read);
-  Dataset dataset = rebuild_dataset(read_logged(path, reading, log), model.cleaning, model.split,
-                                    model.fingerprint);
-  log.field("lines", account_text(dataset.account));
+  PreparedRatings prepared =
+      rebuild_ratings(read_logged(path, reading, log), model.cleaning, model.fingerprint);
+  log.field("lines", account_text(prepared.account()));
+  return prepared;
+}
+
+Dataset split_for_model(const PreparedRatings& ratings, const Model& model,
+                        const std::string& path) {
+  Dataset dataset = rebuild_split(ratings, model.cleaning, model.split);
+  check_training_part(model, dataset, path);
+  return dataset;
+}
+
+Dataset rebuild_for_model(const Model& model, const std::string& path, ReadingOptions reading,
+                          const Log& log) {
+  Dataset dataset = rebuild_split(prepare_for_model(model, path, std::move(reading), log),
+                                  model.cleaning, model.split);
   check_training_part(model, dataset, path);
   return dataset;
 }
@@ -97,6 +112,29 @@ Triples read_for_model(const Model& model, const std::string& path, ReadingOptio
   log.field("lines", account_text(indexed.account));
   for (const std::string& note : indexed.notes) log.field("note", note);
   return std::move(indexed.ratings);
+}
+
+void require_recorded_test(const Model& model) {
+  if (model.split.kind == SplitRule::Kind::file) {
+    throw Error(ExitCode::usage, "--data",
+                "the model was trained with --test, so its test part is not in --data",
+                "give --test FILE too");
+  }
+  if (model.split.kind == SplitRule::Kind::none) {
+    const double validation = model.split.validation_share;
+    throw Error(
+        ExitCode::usage, "--data",
+        validation > 0
+            ? fmt::format("the model was trained on all of it but the share of {} for validation, "
+                          "which chose its epoch or dispersion: there is no test part to rebuild",
+                          validation)
+            : std::string("the model was trained on all of it: there is no test part to rebuild"),
+        "give --test FILE, or train with --holdout 0.1");
+  }
+}
+
+double default_relevant_from(const Model& model) {
+  return std::holds_alternative<Bernoulli>(model.spec.likelihood) ? 1 : 4;
 }
 
 }  // namespace alsatian

@@ -6,6 +6,7 @@
 #include "cli/reading_options.hpp"
 #include "cli/table.hpp"
 #include "host/model/model.hpp"
+#include "host/ratings/prepared_ratings.hpp"
 
 #include <cstdint>
 #include <string>
@@ -27,6 +28,18 @@ Cell raw_id_cell(const RawIds& ids, std::int64_t row);
 /// Error 65 where the fingerprint is not the model's, or the split not the recorded one.
 Dataset rebuild_for_model(const Model& model, const std::string& path, ReadingOptions reading,
                           const Log& log);
+
+/// The same in two steps, for models that were trained on one file.
+PreparedRatings prepare_for_model(const Model& model, const std::string& path,
+                                  ReadingOptions reading, const Log& log);
+Dataset split_for_model(const PreparedRatings& ratings, const Model& model,
+                        const std::string& path);
+
+/// Throws Error 64 where the model has no recorded test part to rebuild from --data.
+void require_recorded_test(const Model& model);
+
+/// A test rating from which on an item is relevant, where --relevant does not say so.
+double default_relevant_from(const Model& model);
 
 /// Ratings of a file by the model's indices. Throws Error 65 where no id is known.
 Triples read_for_model(const Model& model, const std::string& path, ReadingOptions reading,

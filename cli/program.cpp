@@ -20,11 +20,12 @@ struct Command {
   std::string_view summary;
 };
 
-constexpr std::array<Command, 10> commands{{
+constexpr std::array<Command, 11> commands{{
     {"explore", explore_command, "what ratings look like, as tables and plots"},
     {"train", train_command, "train a model on ratings, test it, save it"},
     {"tune", tune_command, "find the settings that predict best"},
     {"evaluate", evaluate_command, "measure a model on test ratings"},
+    {"compare", compare_command, "measure several models on the same test ratings"},
     {"predict", predict_command, "predict ratings for pairs of users and items"},
     {"recommend", recommend_command, "the best items for users"},
     {"explain", explain_command, "which ratings a recommendation comes from"},

@@ -2,12 +2,16 @@
 // The bar is the last line of the terminal and is rubbed out before anything else is printed.
 #include "cli/progress.hpp"
 
+#include "host/error.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
 namespace alsatian {
 namespace {
+
+constexpr int most_columns = 120;  // of a plot: wider ones show no more
 
 std::string rate_text(double ratings_per_second) {
   if (ratings_per_second >= 1e6) return fmt::format("{:.1f} M ratings/s", ratings_per_second / 1e6);
@@ -64,36 +68,78 @@ std::string bar_text(const EpochStats& stats, int width) {
                      std::string(static_cast<std::size_t>(cells - full), ' '), tail);
 }
 
-Progress::Progress(const Log& log, std::vector<std::string> test_names)
-    : log_(log), test_names_(std::move(test_names)) {}
+Progress::Progress(const Log& log, std::vector<std::string> test_names, CurvePlot plot)
+    : log_(log), test_names_(std::move(test_names)), plot_(plot) {}
+
+Progress::~Progress() { clear(); }
 
 void Progress::on_start(const std::string& backend, const ModelSpec& spec, std::int64_t) {
   log_.field("device", backend);
+  epochs_ = spec.epochs;
   EpochStats nothing_yet;
   nothing_yet.epochs = spec.epochs;
-  draw_bar(nothing_yet);
+  draw(nothing_yet);
 }
 
 void Progress::on_epoch(const EpochStats& stats) {
   if (log_.quiet()) return;
-  clear_bar();
+  clear();
   log_.field("epoch", epoch_text(stats, test_names_));
-  draw_bar(stats);
+  if (plot_ == CurvePlot::errors) keep(stats);
+  draw(stats);
 }
 
 void Progress::on_end(const std::string& why) {
   if (log_.quiet()) return;
-  clear_bar();
+  clear();
+  for (const std::string& line : plot_lines()) log_.line(line);
   if (!why.empty()) log_.field("end", why);
 }
 
-void Progress::draw_bar(const EpochStats& stats) const {
-  if (log_.quiet() || !log_.is_terminal() || stats.epoch >= stats.epochs) return;
-  log_.raw(bar_text(stats, log_.width()));
+void Progress::keep(const EpochStats& stats) {
+  const auto add = [&](std::size_t curve, const std::string& name,
+                       const std::optional<double>& value) {
+    if (curves_.size() <= curve) curves_.resize(curve + 1);
+    curves_[curve].name = name;
+    if (value) curves_[curve].points.push_back({static_cast<double>(stats.epoch), *value});
+  };
+  add(0, "train", stats.train_rmse);
+  add(1, "validation", stats.validation_rmse);
+  for (std::size_t test = 0; test < stats.test_rmse.size(); ++test) {
+    const bool named = stats.test_rmse.size() > 1 && test < test_names_.size();
+    add(2 + test, named ? printable(test_names_[test]) : "test", stats.test_rmse[test]);
+  }
 }
 
-void Progress::clear_bar() const {
-  if (log_.is_terminal()) log_.raw("\r\x1b[K");
+std::vector<std::string> Progress::plot_lines() const {
+  if (plot_ == CurvePlot::none) return {};
+  // A line as wide as the terminal would wrap on some.
+  return draw_text_plot(curves_, {.title = "RMSE",
+                                  .x_title = "epoch",
+                                  .first_x = 1,
+                                  .last_x = static_cast<double>(std::max(epochs_, 2)),
+                                  .columns = std::min(log_.width() - 1, most_columns),
+                                  .rows = std::clamp(log_.height() - 8, 3, 12),
+                                  .marks = locale_is_utf8() ? TextMarks::braille : TextMarks::ascii,
+                                  .colors = log_.colours() ? TextColors::ansi : TextColors::none});
+}
+
+void Progress::draw(const EpochStats& stats) {
+  if (log_.quiet() || !log_.is_terminal() || stats.epoch >= stats.epochs) return;
+  for (const std::string& line : plot_lines()) {
+    log_.line(line);
+    ++lines_drawn_;
+  }
+  log_.raw(bar_text(stats, log_.width()));
+  bar_drawn_ = true;
+}
+
+void Progress::clear() {
+  if (lines_drawn_ > 0) log_.raw(fmt::format("\x1b[{}A", lines_drawn_));
+  // To the end of the screen: the plot was there.
+  if (bar_drawn_) log_.raw(lines_drawn_ > 0 ? "\r\x1b[J" : "\r\x1b[K");
+  lines_drawn_ = 0;
+  bar_drawn_ = false;
 }
 
 }  // namespace alsatian

@@ -66,13 +66,17 @@ std::string source_name(const std::string& path) {
   return whole.filename().string();
 }
 
-void write_report(const ReportOptions& options, const Page& page) {
-  if (!options.figures.empty()) write_figures(page, options.figures);
+void write_report(const ReportOptions& options, const Page& page, const Log& log) {
+  if (!options.figures.empty()) {
+    write_figures(page, options.figures);
+    log.field("figures", printable(options.figures));
+  }
   if (options.report.empty()) return;
   const std::string html = render_page(page);
   AtomicFile file(options.report, static_cast<std::int64_t>(html.size()));
   file.write(html);
   file.commit();
+  log.field("report", printable(options.report) + ": open it in a browser");
 }
 
 }  // namespace alsatian

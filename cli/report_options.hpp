@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cli/command_line.hpp"
+#include "cli/log.hpp"
 #include "host/report/page.hpp"
 
 #include <string>
@@ -27,7 +28,7 @@ void probe_report(const ReportOptions& options, const std::vector<std::string>& 
 /// The name of an input without its folders, for the title of a report that others get.
 std::string source_name(const std::string& path);
 
-/// Writes what was asked for. Throws Error 73, 74.
-void write_report(const ReportOptions& options, const Page& page);
+/// Writes what was asked for, and says where it is. Throws Error 73, 74.
+void write_report(const ReportOptions& options, const Page& page, const Log& log);
 
 }  // namespace alsatian

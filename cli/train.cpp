@@ -249,7 +249,8 @@ class TrainCommand {
     if (!options_.out.empty()) {
       probe_output(options_.out, "", least_model_bytes(dataset, item_titles));
     }
-    Progress progress(log_, test_names(dataset));
+    Progress progress(log_, test_names(dataset),
+                      options_.plot ? CurvePlot::errors : CurvePlot::none);
     TrainerOptions trainer = trainer_;
     trainer.observers = {&progress};
     if (log_file_) trainer.observers.push_back(log_file_.get());
@@ -350,7 +351,7 @@ class TrainCommand {
   void report_training(const TrainingResult& result) const {
     if (!report_) return;
     write_report(options_.report,
-                 training_page(*report_, result, source_name(options_.data), stages_));
+                 training_page(*report_, result, source_name(options_.data), stages_), log_);
   }
 
   void save(const TrainingResult& result) {

@@ -27,6 +27,10 @@ void add_output_options(CommandLine& line, TrainOptions& options) {
       "--clip", options.clip,
       "Limit predictions to the range of the training ratings before every figure of the summary; "
       "what epochs print, --log and the model record stays unclipped");
+  line.flag("--plot", options.plot,
+            "Draw the errors of the epochs on standard error: on a terminal in place while "
+            "training goes on, elsewhere once at its end; in braille where the locale is UTF-8, "
+            "else in ASCII");
   add_format_option(line, options.format);
   line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
   line.flag("--dry-run", options.dry_run,
@@ -54,6 +58,19 @@ void add_data_files(const std::string& data, std::vector<std::string>& inputs) {
     if (extension != ".safetensors" && extension != ".jsonl" && extension != ".html") {
       inputs.push_back(entry->path().string());
     }
+  }
+}
+
+/// A plot that nobody would see.
+void refuse_hidden_plot(const TrainOptions& options) {
+  if (!options.plot) return;
+  if (options.quiet) {
+    throw Error(ExitCode::usage, "--plot", "is drawn on standard error, where --quiet says nothing",
+                "leave one of them out, or use --report FILE");
+  }
+  if (options.dry_run) {
+    throw Error(ExitCode::usage, "--plot", "there is nothing to draw with --dry-run",
+                "leave one of them out");
   }
 }
 
@@ -118,6 +135,7 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
   if (!line.parse(arguments)) return false;
   check_data_options("train", options);
   refuse_report_of_many(options);
+  refuse_hidden_plot(options);
   return true;
 }
 

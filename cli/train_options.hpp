@@ -30,6 +30,7 @@ struct TrainOptions {
   std::string config;
   int evaluate_every = 1;
   bool clip = false;
+  bool plot = false;
   bool dry_run = false;
   bool quiet = false;
   Format format = Format::automatic;

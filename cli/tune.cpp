@@ -269,7 +269,8 @@ class TuneCommand {
 
   void report(const TuningResult& result) const {
     if (!options_.report.wanted()) return;
-    write_report(options_.report, tuning_page(plan_, result, runs_, source_name(options_.data)));
+    write_report(options_.report, tuning_page(plan_, result, runs_, source_name(options_.data)),
+                 log_);
   }
 
   const TrainOptions& options_;

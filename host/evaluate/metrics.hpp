@@ -64,7 +64,16 @@ struct UserRanking {
 };
 UserRanking rank_user(const std::vector<bool>& hits, std::int32_t top, std::int64_t relevant);
 
+/// What the means are over: each user with a relevant test item, and their figures.
+struct UserRankings {
+  std::vector<std::int32_t> users;  // ascending
+  std::vector<UserRanking> rankings;
+  double catalogue_coverage = 0;
+};
+
 /// train: by user, rows are model.users. test: sorted by user. Throws Error 64 where top < 1.
+UserRankings rank_users(const Scorer& scorer, const Model& model, const CompressedMatrix& train,
+                        const Triples& test, std::int32_t top, double relevant_from);
 RankingMetrics evaluate_ranking(const Scorer& scorer, const Model& model,
                                 const CompressedMatrix& train, const Triples& test,
                                 std::int32_t top, double relevant_from);

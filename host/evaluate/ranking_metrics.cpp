@@ -38,48 +38,13 @@ std::vector<RankedUser> users_with_relevant_items(const Triples& test, double re
 /// Discount of a rank from 1.
 double discount(std::int64_t rank) { return 1.0 / std::log2(static_cast<double>(rank) + 1.0); }
 
-/// Sums of the figures of users, and what was recommended to anyone.
-class RankingSums {
- public:
-  RankingSums(std::int32_t top, std::size_t items) : recommended_(items, false) {
-    metrics_.top = top;
-  }
-
-  void add(const RankedUser& user, const std::vector<ScoredItem>& list) {
-    std::vector<bool> hits;
-    for (const ScoredItem& item : list) {
-      hits.push_back(std::ranges::binary_search(user.known_relevant, item.index));
-      recommended_[static_cast<std::size_t>(item.index)] = true;
-    }
-    const UserRanking ranking = rank_user(hits, metrics_.top, user.relevant);
-    ++metrics_.users;
-    metrics_.precision += ranking.precision;
-    metrics_.recall += ranking.recall;
-    metrics_.capped_recall += ranking.capped_recall;
-    metrics_.ndcg += ranking.ndcg;
-    metrics_.map += ranking.average_precision;
-    metrics_.hit_rate += ranking.hit ? 1.0 : 0.0;
-  }
-
-  RankingMetrics means(double relevant_from, const std::vector<std::int32_t>& item_counts) const {
-    RankingMetrics metrics = metrics_;
-    metrics.relevant_from = relevant_from;
-    const auto users = static_cast<double>(metrics.users);  // 0 makes every mean not a number
-    for (double* figure : {&metrics.precision, &metrics.recall, &metrics.capped_recall,
-                           &metrics.ndcg, &metrics.map, &metrics.hit_rate}) {
-      *figure /= users;
-    }
-    const auto candidates =
-        std::ranges::count_if(item_counts, [](std::int32_t count) { return count > 0; });
-    metrics.catalogue_coverage = static_cast<double>(std::ranges::count(recommended_, true)) /
-                                 static_cast<double>(candidates);
-    return metrics;
-  }
-
- private:
-  RankingMetrics metrics_;
-  std::vector<bool> recommended_;
-};
+/// Share of the items with training ratings that are recommended to anyone.
+double coverage(const std::vector<bool>& recommended, const std::vector<std::int32_t>& counts) {
+  const auto candidates =
+      std::ranges::count_if(counts, [](std::int32_t count) { return count > 0; });
+  return static_cast<double>(std::ranges::count(recommended, true)) /
+         static_cast<double>(candidates);
+}
 
 }  // namespace
 
@@ -109,24 +74,57 @@ UserRanking rank_user(const std::vector<bool>& hits, std::int32_t top, std::int6
   return ranking;
 }
 
-RankingMetrics evaluate_ranking(const Scorer& scorer, const Model& model,
-                                const CompressedMatrix& train, const Triples& test,
-                                std::int32_t top, double relevant_from) {
+UserRankings rank_users(const Scorer& scorer, const Model& model, const CompressedMatrix& train,
+                        const Triples& test, std::int32_t top, double relevant_from) {
   if (top <= 0) {
     throw Error(ExitCode::usage, fmt::format("--top {}", top), "must be at least 1",
                 "try --top 10");
   }
   const std::vector<RankedUser> users = users_with_relevant_items(test, relevant_from);
-  RankingSums sums(top, model.item_counts.size());
+  UserRankings result;
+  std::vector<bool> recommended(model.item_counts.size(), false);
   for (std::size_t first = 0; first < users.size(); first += users_per_block) {
     const std::size_t last = std::min(first + users_per_block, users.size());
     std::vector<std::int32_t> block;
     for (std::size_t i = first; i < last; ++i) block.push_back(users[i].user);
     const CompressedMatrix seen = select_rows(train, block);
     const auto lists = scorer.recommend(block, top, &seen, nullptr);
-    for (std::size_t i = first; i < last; ++i) sums.add(users[i], lists[i - first]);
+    for (std::size_t i = first; i < last; ++i) {
+      std::vector<bool> hits;
+      for (const ScoredItem& item : lists[i - first]) {
+        hits.push_back(std::ranges::binary_search(users[i].known_relevant, item.index));
+        recommended[static_cast<std::size_t>(item.index)] = true;
+      }
+      result.users.push_back(users[i].user);
+      result.rankings.push_back(rank_user(hits, top, users[i].relevant));
+    }
   }
-  return sums.means(relevant_from, model.item_counts);
+  result.catalogue_coverage = coverage(recommended, model.item_counts);
+  return result;
+}
+
+RankingMetrics evaluate_ranking(const Scorer& scorer, const Model& model,
+                                const CompressedMatrix& train, const Triples& test,
+                                std::int32_t top, double relevant_from) {
+  const UserRankings ranked = rank_users(scorer, model, train, test, top, relevant_from);
+  RankingMetrics metrics{.top = top,
+                         .relevant_from = relevant_from,
+                         .users = static_cast<std::int64_t>(ranked.users.size()),
+                         .catalogue_coverage = ranked.catalogue_coverage};
+  for (const UserRanking& ranking : ranked.rankings) {
+    metrics.precision += ranking.precision;
+    metrics.recall += ranking.recall;
+    metrics.capped_recall += ranking.capped_recall;
+    metrics.ndcg += ranking.ndcg;
+    metrics.map += ranking.average_precision;
+    metrics.hit_rate += ranking.hit ? 1.0 : 0.0;
+  }
+  const auto users = static_cast<double>(metrics.users);  // 0 makes every mean not a number
+  for (double* figure : {&metrics.precision, &metrics.recall, &metrics.capped_recall, &metrics.ndcg,
+                         &metrics.map, &metrics.hit_rate}) {
+    *figure /= users;
+  }
+  return metrics;
 }
 
 }  // namespace alsatian

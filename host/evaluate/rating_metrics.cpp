@@ -1,97 +1,25 @@
 // Errors of predicted ratings: sums in double over chunks of fixed size, merged in order.
 // The order of the sums depends on the data alone: any number of threads prints the same.
-#include "host/error.hpp"
 #include "host/evaluate/metrics.hpp"
+#include "host/evaluate/rating_sums.hpp"
+#include "host/evaluate/row_buckets.hpp"
 #include "kernels/cpu/parallel.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <limits>
 
 namespace alsatian {
 namespace {
 
 constexpr std::int64_t ratings_per_chunk = 1 << 14;
-constexpr std::array<std::int64_t, 7> bucket_starts{0, 1, 10, 30, 100, 300, 1000};
-
-/// One rating against its prediction.
-struct Observation {
-  double rating;
-  double prediction;
-  double loss;      // at unit dispersion, standardised units
-  double constant;  // of −log p
-};
-
-/// Sums over a group. Mean and squares of the ratings after Chan, Golub and LeVeque (1979), so
-/// that equal ratings have a variance of exactly 0.
-class Sums {
- public:
-  void add(const Observation& observation) {
-    const double error = observation.prediction - observation.rating;
-    ++count_;
-    squared_error_ += error * error;
-    absolute_error_ += std::abs(error);
-    loss_ += observation.loss;
-    constant_ += observation.constant;
-    const double distance = observation.rating - mean_;
-    mean_ += distance / static_cast<double>(count_);
-    squares_ += distance * (observation.rating - mean_);
-  }
-
-  void add(const Sums& other) {
-    if (other.count_ == 0) return;
-    const auto left = static_cast<double>(count_);
-    const auto right = static_cast<double>(other.count_);
-    const double distance = other.mean_ - mean_;
-    count_ += other.count_;
-    squared_error_ += other.squared_error_;
-    absolute_error_ += other.absolute_error_;
-    loss_ += other.loss_;
-    constant_ += other.constant_;
-    mean_ += distance * right / (left + right);
-    squares_ += other.squares_ + distance * distance * left * right / (left + right);
-  }
-
-  std::int64_t count() const { return count_; }
-
-  RatingErrors errors(std::string name, const Model& model) const {
-    constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
-    if (count_ == 0) return {std::move(name), 0, undefined, undefined, undefined, undefined};
-    const auto count = static_cast<double>(count_);
-    const double standardised_nll = std::visit(
-        [&](const auto& choice) {
-          return choice.mean_nll(loss_ / count, model.statistics.dispersion, constant_ / count);
-        },
-        model.spec.likelihood);
-    return {std::move(name),
-            count_,
-            std::sqrt(squared_error_ / count),
-            absolute_error_ / count,
-            standardised_nll + model.scale.nll_offset(),
-            squares_ > 0 ? 1 - squared_error_ / squares_ : undefined};
-  }
-
- private:
-  std::int64_t count_ = 0;
-  double squared_error_ = 0;
-  double absolute_error_ = 0;
-  double loss_ = 0;
-  double constant_ = 0;
-  double mean_ = 0;
-  double squares_ = 0;  // Σ(rating − mean)²
-};
-
 struct Groups {
-  Sums all;
-  Sums clipped;
-  Sums known;
+  RatingSums all;
+  RatingSums clipped;
+  RatingSums known;
   std::int64_t unknown_users = 0;
   std::int64_t unknown_items = 0;
-  std::array<Sums, bucket_starts.size()> by_user;
-  std::array<Sums, bucket_starts.size()> by_item;
+  std::array<RatingSums, bucket_count> by_user;
+  std::array<RatingSums, bucket_count> by_item;
 
   void add(const Groups& other) {
     all.add(other.all);
@@ -99,46 +27,24 @@ struct Groups {
     known.add(other.known);
     unknown_users += other.unknown_users;
     unknown_items += other.unknown_items;
-    for (std::size_t bucket = 0; bucket < bucket_starts.size(); ++bucket) {
+    for (std::size_t bucket = 0; bucket < bucket_count; ++bucket) {
       by_user[bucket].add(other.by_user[bucket]);
       by_item[bucket].add(other.by_item[bucket]);
     }
   }
 };
 
-std::size_t bucket_of(const std::vector<std::int32_t>& counts, std::int32_t row) {
-  const std::int64_t count = row >= 0 ? counts[static_cast<std::size_t>(row)] : 0;
-  const auto next = std::ranges::upper_bound(bucket_starts, count);
-  return static_cast<std::size_t>(next - bucket_starts.begin()) - 1;
-}
-
-std::string bucket_name(std::string_view side, std::size_t bucket) {
-  const std::int64_t first = bucket_starts[bucket];
-  if (bucket + 1 == bucket_starts.size()) {
-    return fmt::format("{} with {} or more ratings", side, first);
-  }
-  const std::int64_t last = bucket_starts[bucket + 1] - 1;
-  return first == last ? fmt::format("{} with {} ratings", side, first)
-                       : fmt::format("{} with {}-{} ratings", side, first, last);
-}
-
-/// Compares ratings with predictions; the likelihood is known, so nothing is dispatched per rating.
+/// Adds ratings to the groups that they belong to.
 template <typename Choice>
 class Comparison {
  public:
-  Comparison(const Scorer& scorer, const Model& model) : scorer_(scorer), model_(model) {}
+  Comparison(const Scorer& scorer, const Model& model)
+      : clips_(scorer.options().clip), model_(model), observer_(scorer, model) {}
 
   void add(std::int32_t user, std::int32_t item, double rating, Groups& groups) const {
-    if (!Choice::in_domain(rating)) {
-      throw Error(ExitCode::bad_data, "test ratings",
-                  fmt::format("rating {} cannot come from likelihood {}, which takes {}", rating,
-                              Choice::name, Choice::domain),
-                  "test on ratings of the kind that the model was trained on");
-    }
-    const double score = scorer_.score(user, item);
-    const Observation plain = observe(score, Choice::mean(score), rating);
-    const Observation clipped = clip(plain);
-    const Observation& figure = scorer_.options().clip ? clipped : plain;
+    const Observation plain = observer_.plain(user, item, rating);
+    const Observation clipped = observer_.clip(plain);
+    const Observation& figure = clips_ ? clipped : plain;
     groups.all.add(figure);
     groups.clipped.add(clipped);
     if (user >= 0 && item >= 0) groups.known.add(figure);
@@ -149,21 +55,9 @@ class Comparison {
   }
 
  private:
-  Observation clip(const Observation& plain) const {
-    const double clipped = std::clamp(plain.prediction, model_.scale.lowest, model_.scale.highest);
-    return clipped == plain.prediction ? plain
-                                       : observe(Choice::link(clipped), clipped, plain.rating);
-  }
-
-  Observation observe(double score, double prediction, double rating) const {
-    const RatingScale& scale = model_.scale;
-    const double loss =
-        Choice::loss_and_slope(scale.standardise(score), scale.standardise(rating)).loss;
-    return {rating, prediction, loss, Choice::constant(rating)};
-  }
-
-  const Scorer& scorer_;
+  bool clips_;
   const Model& model_;
+  RatingObserver<Choice> observer_;
 };
 
 template <typename Choice>
@@ -184,7 +78,7 @@ Groups compare(const Scorer& scorer, const Model& model, const Triples& test) {
   return total;
 }
 
-std::vector<RatingErrors> bucket_errors(const std::array<Sums, bucket_starts.size()>& buckets,
+std::vector<RatingErrors> bucket_errors(const std::array<RatingSums, bucket_count>& buckets,
                                         std::string_view side, const Model& model) {
   std::vector<RatingErrors> errors;
   for (std::size_t bucket = 0; bucket < buckets.size(); ++bucket) {

@@ -2,6 +2,7 @@
 // Every row that is left out is counted in the account and explained in a note.
 #pragma once
 
+#include "host/error.hpp"
 #include "host/ratings/dataset.hpp"
 #include "host/ratings/raw_ratings.hpp"
 
@@ -31,6 +32,18 @@ struct CleanRatings {
 /// few ratings until none is left. Frees the raw columns as it goes. Throws Error 65 where
 /// duplicates are errors, 70 where the account that comes out does not balance.
 CleanRatings clean_ratings(RawRatings raw, const CleaningOptions& options);
+
+/// Of a test file: whatever the rules say of rare rows, since how many ratings a row has in it says
+/// nothing. Throws Error 65 where no rating is in range.
+CleanRatings clean_test_ratings(RawRatings ratings, const CleaningOptions& cleaning);
+
+/// The rule for ratings that are only compared or looked up: `error` was for training alone.
+inline DuplicateRule tolerant(DuplicateRule rule) {
+  return rule == DuplicateRule::error ? DuplicateRule::last : rule;
+}
+
+/// That no id of the test file at `path` is among those trained on.
+Error unknown_ids(const std::string& path, const IdIndex& test_users, const IdIndex& users);
 
 /// Drops users and items below the minimum, repeatedly until every one left has enough. Work is
 /// linear in the ratings however long the chain of removals is.

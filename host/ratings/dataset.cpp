@@ -19,11 +19,6 @@
 namespace alsatian {
 namespace {
 
-/// The rule for ratings that are only compared or looked up: `error` was for training alone.
-DuplicateRule tolerant(DuplicateRule rule) {
-  return rule == DuplicateRule::error ? DuplicateRule::last : rule;
-}
-
 bool drops_ratings(const CleaningOptions& cleaning) {
   const CleaningOptions nothing;
   return cleaning.min_user_ratings > 0 || cleaning.min_item_ratings > 0 ||
@@ -38,50 +33,27 @@ Triples index_clean(CleanRatings clean, const std::string& path, const IdIndex& 
   const auto known = [](std::int32_t number) { return number >= 0; };
   if (clean.size() > 0 && std::none_of(user_numbers.begin(), user_numbers.end(), known) &&
       std::none_of(item_numbers.begin(), item_numbers.end(), known)) {
-    throw Error(
-        ExitCode::bad_data, printable(path),
-        fmt::format("no id of {} is in the training data: its first user is {}, there {}",
-                    printable(std::filesystem::path(path).filename().string()),
-                    quoted(clean.users.text(0)), users.size() > 0 ? quoted(users.text(0)) : "none"),
-        "give ratings by the users and items that training had, with the same --columns");
+    throw unknown_ids(path, clean.users, users);
   }
   return map_indices(take_all_ratings(clean), user_numbers, item_numbers);
 }
 
 }  // namespace
 
+Error unknown_ids(const std::string& path, const IdIndex& test_users, const IdIndex& users) {
+  return {
+      ExitCode::bad_data, printable(path),
+      fmt::format("no id of {} is in the training data: its first user is {}, there {}",
+                  printable(std::filesystem::path(path).filename().string()),
+                  quoted(test_users.text(0)), users.size() > 0 ? quoted(users.text(0)) : "none"),
+      "give ratings by the users and items that training had, with the same --columns"};
+}
+
 Dataset build_dataset(RawRatings ratings, const CleaningOptions& cleaning, const SplitRule& split) {
   return PreparedRatings(std::move(ratings), cleaning).split(split);
 }
 
-Dataset rebuild_dataset(RawRatings ratings, const CleaningOptions& cleaning, const SplitRule& split,
-                        const std::string& recorded_fingerprint) {
-  const std::string path = ratings.path;
-  CleaningOptions options = cleaning;
-  options.duplicates = tolerant(cleaning.duplicates);
-  PreparedRatings prepared(std::move(ratings), options);
-  if (prepared.fingerprint() != recorded_fingerprint) {
-    throw Error(ExitCode::bad_data, printable(path),
-                fmt::format("is not the data that the model was trained on: fingerprint {}, the "
-                            "model has {}",
-                            quoted(prepared.fingerprint()), quoted(recorded_fingerprint)),
-                "give the file that train had as --data, read with the same options; alsatian "
-                "inspect shows the model's");
-  }
-  try {
-    Dataset dataset = std::move(prepared).split(split);
-    dataset.cleaning = cleaning;
-    return dataset;
-  } catch (const Error& error) {
-    // Of the same ratings only times can be others, and there is no split to choose here.
-    if (error.code() != ExitCode::bad_data) throw;
-    throw Error(error.code(), error.place(), error.what(),
-                "give the file with the times that train had, in the same column of times");
-  }
-}
-
-IndexedRatings index_ratings(RawRatings ratings, const IdIndex& users, const IdIndex& items,
-                             const CleaningOptions& cleaning) {
+CleanRatings clean_test_ratings(RawRatings ratings, const CleaningOptions& cleaning) {
   const std::string path = ratings.path;
   CleaningOptions options = cleaning;
   options.min_user_ratings = 0;
@@ -93,6 +65,13 @@ IndexedRatings index_ratings(RawRatings ratings, const IdIndex& users, const IdI
                             cleaning.lowest_rating, cleaning.highest_rating),
                 "give ratings in the unit of the training ratings, or train with a wider range");
   }
+  return clean;
+}
+
+IndexedRatings index_ratings(RawRatings ratings, const IdIndex& users, const IdIndex& items,
+                             const CleaningOptions& cleaning) {
+  const std::string path = ratings.path;
+  CleanRatings clean = clean_test_ratings(std::move(ratings), cleaning);
   IndexedRatings indexed{.ratings = {}, .account = clean.account, .notes = clean.notes};
   indexed.ratings = index_clean(std::move(clean), path, users, items);
   return indexed;

@@ -80,12 +80,6 @@ struct Dataset {
 /// is left for training, when duplicates are errors.
 Dataset build_dataset(RawRatings ratings, const CleaningOptions& cleaning, const SplitRule& split);
 
-/// The data set that a model was trained on, from its file again. Where the cleaned ratings have
-/// another fingerprint than the model recorded, throws Error 65 that says so, and no other: neither
-/// duplicates nor the split of other ratings mean anything.
-Dataset rebuild_dataset(RawRatings ratings, const CleaningOptions& cleaning, const SplitRule& split,
-                        const std::string& recorded_fingerprint);
-
 /// Ratings of a file by the indices of a data set: unknown ids become -1.
 struct IndexedRatings {
   Triples ratings;

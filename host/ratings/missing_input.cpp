@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <fcntl.h>
@@ -54,6 +55,31 @@ std::vector<std::string> names_in(const std::filesystem::path& folder) {
   return names;
 }
 
+/// Those that people put there: hidden ones are no ratings.
+std::vector<std::string> shown_names_in(const std::filesystem::path& folder) {
+  std::vector<std::string> names = names_in(folder);
+  std::erase_if(names, [](const std::string& name) { return name.starts_with('.'); });
+  return names;
+}
+
+/// FOLDER/NAME of a folder beside it that has a file of that name, "" for none.
+std::string one_folder_down(const std::filesystem::path& path,
+                            const std::filesystem::path& parent) {
+  for (const std::string& folder : shown_names_in(parent)) {
+    const std::filesystem::path candidate =
+        (path.has_parent_path() ? parent : std::filesystem::path()) / folder / path.filename();
+    std::error_code error;
+    if (std::filesystem::exists(candidate, error)) return candidate.string();
+  }
+  return "";
+}
+
+bool is_movielens(const std::string& name) {
+  constexpr std::array names{"ml-100k", "ml-latest-small", "ml-1m", "ml-10m",
+                             "ml-20m",  "ml-25m",          "ml-32m"};
+  return std::ranges::find(names, name) != names.end();
+}
+
 /// The system's error number where a folder cannot be listed or searched, else 0.
 int error_of_listing(const std::filesystem::path& folder) {
   return ::faccessat(AT_FDCWD, folder.c_str(), R_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
@@ -83,6 +109,13 @@ std::string help_for_missing(const std::filesystem::path& path) {
   }
   const auto similar = similar_names(path.filename().string(), parent);
   if (!similar.empty()) return fmt::format("did you mean {}?", listed(similar));
+  const std::string below = one_folder_down(path, parent);
+  if (!below.empty()) return fmt::format("did you mean {}?", printable(below));
+  const std::string name = path.filename().string();
+  if (is_movielens(name)) {
+    return fmt::format(
+        "check the path; data/fetch {} of alsatian's sources downloads it to data/{}", name, name);
+  }
   if (error_of_listing(parent) != 0) return "check the path; its folder may not be listed";
   const std::string files = some_files_of(parent.string());
   return files.empty() ? "check the path; its folder is empty"
@@ -102,7 +135,7 @@ void check_folder_readable(const std::string& folder) {
                      : "try again, or copy its files to a local disk");
 }
 
-std::string some_files_of(const std::string& folder) { return listed(names_in(folder)); }
+std::string some_files_of(const std::string& folder) { return listed(shown_names_in(folder)); }
 
 void throw_cannot_open(const std::string& path, int error) {
   const std::string place = printable(input_name(path));

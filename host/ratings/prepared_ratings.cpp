@@ -99,6 +99,20 @@ Error empty_training(const std::string& place, std::int64_t cleaned, const LineA
           "give a file with at least one line of user, item and rating"};
 }
 
+template <typename Split>
+Dataset rebuilt(const CleaningOptions& cleaning, const Split& split) {
+  try {
+    Dataset dataset = split();
+    dataset.cleaning = cleaning;
+    return dataset;
+  } catch (const Error& error) {
+    // Of the same ratings only times can be others, and there is no split to choose here.
+    if (error.code() != ExitCode::bad_data) throw;
+    throw Error(error.code(), error.place(), error.what(),
+                "give the file with the times that train had, in the same column of times");
+  }
+}
+
 }  // namespace
 
 PreparedRatings::PreparedRatings(RawRatings ratings, const CleaningOptions& cleaning)
@@ -121,6 +135,10 @@ Dataset PreparedRatings::split(const SplitRule& rule) && {
   return finish(rule, std::move(dataset));
 }
 
+Triples PreparedRatings::test_part(const SplitRule& rule) const {
+  return ratings_of_part(ratings_, assign_parts(ratings_, rule, printable(path_)), Part::test);
+}
+
 Dataset PreparedRatings::finish(const SplitRule& rule, Dataset dataset) const {
   if (dataset.train.size() == 0) {
     throw empty_training(printable(path_), ratings_.size(), ratings_.account, rule);
@@ -133,6 +151,31 @@ Dataset PreparedRatings::finish(const SplitRule& rule, Dataset dataset) const {
   dataset.fingerprint = fingerprint_;
   dataset.notes = ratings_.notes;
   return dataset;
+}
+
+PreparedRatings rebuild_ratings(RawRatings ratings, const CleaningOptions& cleaning,
+                                const std::string& recorded_fingerprint) {
+  const std::string path = ratings.path;
+  CleaningOptions options = cleaning;
+  options.duplicates = tolerant(cleaning.duplicates);
+  PreparedRatings prepared(std::move(ratings), options);
+  if (prepared.fingerprint() == recorded_fingerprint) return prepared;
+  throw Error(ExitCode::bad_data, printable(path),
+              fmt::format("is not the data that the model was trained on: fingerprint {}, the "
+                          "model has {}",
+                          quoted(prepared.fingerprint()), quoted(recorded_fingerprint)),
+              "give the file that train had as --data, read with the same options; alsatian "
+              "inspect shows the model's");
+}
+
+Dataset rebuild_split(const PreparedRatings& ratings, const CleaningOptions& cleaning,
+                      const SplitRule& split) {
+  return rebuilt(cleaning, [&] { return ratings.split(split); });
+}
+
+Dataset rebuild_split(PreparedRatings&& ratings, const CleaningOptions& cleaning,
+                      const SplitRule& split) {
+  return rebuilt(cleaning, [&] { return std::move(ratings).split(split); });
 }
 
 }  // namespace alsatian

@@ -19,6 +19,7 @@ class PreparedRatings {
   /// Of the cleaned ratings, before any split.
   const std::string& fingerprint() const { return fingerprint_; }
   std::int64_t size() const { return ratings_.size(); }
+  const LineAccount& account() const { return ratings_.account; }
   const IdIndex& users() const { return ratings_.users; }
   const IdIndex& items() const { return ratings_.items; }
 
@@ -27,6 +28,8 @@ class PreparedRatings {
   /// makes no sense.
   Dataset split(const SplitRule& rule) const&;
   Dataset split(const SplitRule& rule) &&;
+  /// The test part of a split alone, by users() and items(): with the ids that training lacks.
+  Triples test_part(const SplitRule& rule) const;
 
  private:
   /// Numbers the ids of the parts in `dataset` anew and adds what is the same for every split.
@@ -37,5 +40,15 @@ class PreparedRatings {
   CleanRatings ratings_;
   std::string fingerprint_;
 };
+
+/// The ratings that a model was trained on, from their file again. Throws Error 65 where the
+/// cleaned ratings have another fingerprint than the model recorded; duplicates are no error then.
+PreparedRatings rebuild_ratings(RawRatings ratings, const CleaningOptions& cleaning,
+                                const std::string& recorded_fingerprint);
+/// Their recorded split. Throws Error 65 with a remedy for somebody who has no rule to choose.
+Dataset rebuild_split(const PreparedRatings& ratings, const CleaningOptions& cleaning,
+                      const SplitRule& split);
+Dataset rebuild_split(PreparedRatings&& ratings, const CleaningOptions& cleaning,
+                      const SplitRule& split);
 
 }  // namespace alsatian

@@ -31,8 +31,8 @@ Triples ratings_of_part(const CleanRatings& ratings, const std::vector<Part>& pa
 Triples take_all_ratings(CleanRatings& ratings);
 
 /// The same ratings by other indices: user u becomes users[u], -1 for an unknown one, likewise
-/// items. Both mappings ascend over what they know. Sorted by (user, item) again; rows that have
-/// become equal keep their order.
+/// items. Sorted by (user, item) again, whether or not the mappings ascend; rows that have become
+/// equal keep their order.
 Triples map_indices(Triples ratings, const std::vector<std::int32_t>& users,
                     const std::vector<std::int32_t>& items);
 

@@ -39,6 +39,17 @@ Triples reordered(const Triples& ratings, const std::vector<std::size_t>& order)
   return result;
 }
 
+std::pair<std::int32_t, std::int32_t> pair_at(const Triples& ratings, std::size_t row) {
+  return {ratings.users[row], ratings.items[row]};
+}
+
+bool is_sorted(const Triples& ratings) {
+  for (std::size_t row = 1; row < ratings.users.size(); ++row) {
+    if (pair_at(ratings, row) < pair_at(ratings, row - 1)) return false;
+  }
+  return true;
+}
+
 /// The order that sorts by (user, item) rows that are sorted but for the unknown, -1, among them:
 /// unknown users first, by item; then each user's unknown items before the known ones.
 std::vector<std::size_t> order_with_unknown_first(const Triples& ratings) {
@@ -121,12 +132,16 @@ Triples map_indices(Triples ratings, const std::vector<std::int32_t>& users,
         ratings.items[index] = items[static_cast<std::size_t>(ratings.items[index])];
       },
       piece_size);
-  const auto unknown = [](std::int32_t index) { return index < 0; };
-  if (std::none_of(ratings.users.begin(), ratings.users.end(), unknown) &&
-      std::none_of(ratings.items.begin(), ratings.items.end(), unknown)) {
-    return ratings;
-  }
-  return reordered(ratings, order_with_unknown_first(ratings));
+  if (is_sorted(ratings)) return ratings;
+  ratings = reordered(ratings, order_with_unknown_first(ratings));
+  if (is_sorted(ratings)) return ratings;
+  // Ids that were compared as text: 10 is before 9 there.
+  std::vector<std::size_t> order(ratings.ratings.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, [&](std::size_t left, std::size_t right) {
+    return pair_at(ratings, left) < pair_at(ratings, right);
+  });
+  return reordered(ratings, order);
 }
 
 }  // namespace alsatian

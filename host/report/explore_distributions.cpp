@@ -1,5 +1,6 @@
 // Figures of exploration.hpp about how ratings are distributed: values, counts, quantiles.
 // Bins are spaced by logarithm where counts run over decades; their edges are whole numbers.
+#include "host/evaluate/quantile.hpp"
 #include "host/report/exploration.hpp"
 #include "host/report/power_law.hpp"
 
@@ -59,15 +60,6 @@ std::string power_law_text(const std::optional<PowerLaw>& fit, std::string_view 
       "fitted by maximum likelihood to {3} {0}s, largest distance of the distributions {4:.3f}; a "
       "straight line here is no proof of one (Clauset, Shalizi and Newman 2009).",
       side, fit->exponent, fit->from, fit->tail, fit->distance);
-}
-
-/// The quantile by linear interpolation between order statistics, as numpy has it.
-double quantile(const std::vector<double>& ascending, double share) {
-  if (ascending.empty()) return 0;
-  const double at = share * static_cast<double>(ascending.size() - 1);
-  const auto below = static_cast<std::size_t>(at);
-  const std::size_t above = std::min(below + 1, ascending.size() - 1);
-  return ascending[below] + (at - std::floor(at)) * (ascending[above] - ascending[below]);
 }
 
 struct Sorted {

@@ -38,6 +38,10 @@ struct Plot {
   Axis y_axis = Axis::linear;
   std::string group = {};  // column that splits the only series into several, "" for none
   std::string hover = {};  // column with a name for each point, "" for none
+  /// Columns with the ends of an interval around the only series; "" for none. Such a plot is a
+  /// forest: x are names, one below the other, and intervals lie beside each other's with 0 marked.
+  std::string lower = {};
+  std::string upper = {};
 };
 
 struct Figure {

@@ -106,6 +106,10 @@ json plot_json(const Figure& figure) {
   }
   if (!plot.group.empty()) result["group"] = column_json(figure.data, plot.group);
   if (!plot.hover.empty()) result["hover"] = column_json(figure.data, plot.hover);
+  if (!plot.lower.empty()) {
+    result["lower"] = column_json(figure.data, plot.lower);
+    result["upper"] = column_json(figure.data, plot.upper);
+  }
   return result;
 }
 

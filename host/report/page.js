@@ -50,12 +50,55 @@
     grid: { color: line },
   });
 
+  // Names one below the other, each with its interval and the value in it; 0 is marked.
+  const drawForest = (plot, canvas, colors, ink, line) => {
+    const values = plot.series[0].y;
+    canvas.parentElement.style.height = `${90 + 26 * plot.x.length}px`;
+    const number = (value) => String(Number(value.toPrecision(4)));
+    const describe = (item) => `${number(values[item.dataIndex])}, from `
+      + `${number(plot.lower[item.dataIndex])} to ${number(plot.upper[item.dataIndex])}`;
+    const valueScale = scale("linear", plot.yTitle, ink, line);
+    valueScale.grid.color = (context) => (context.tick && context.tick.value === 0 ? ink : line);
+    valueScale.suggestedMin = 0;
+    valueScale.suggestedMax = 0;
+    const nameScale = scale("category", "", ink, line);
+    nameScale.ticks.autoSkip = false;
+    charts.push(new Chart(canvas, {
+      data: {
+        labels: plot.x,
+        datasets: [
+          { type: "line", label: plot.series[0].name, data: values, showLine: false,
+            borderColor: colors[0], backgroundColor: colors[0], pointRadius: 5 },
+          { type: "bar", label: "interval", barThickness: 4, backgroundColor: colors[0] + "99",
+            data: values.map((_, row) => [plot.lower[row], plot.upper[row]]) },
+        ],
+      },
+      options: {
+        animation: false,
+        responsive: true,
+        maintainAspectRatio: false,
+        indexAxis: "y",
+        interaction: { mode: "index", intersect: false, axis: "y" },
+        scales: { x: valueScale, y: nameScale },
+        plugins: {
+          legend: { display: false },
+          tooltip: { filter: (item) => item.datasetIndex === 0, callbacks: { label: describe } },
+        },
+      },
+    }));
+    canvas.dataset.drawn = "yes";
+  };
+
   const draw = (plot, isDark) => {
     const canvas = document.querySelector(`canvas[data-plot="${plot.name}"]`);
     if (!canvas) return;
     const ink = isDark ? "#c3ccd8" : "#39424e";
     const line = isDark ? "#333c48" : "#e3e7ec";
     const colors = isDark ? darkColors : lightColors;
+    if (plot.lower) {
+      drawForest(plot, canvas, colors, ink, line);
+      return;
+    }
     const isCategory = plot.series.some((series) => series.mark === "bars")
       || plot.x.some((x) => typeof x === "string");
     const series = seriesOf(plot);

@@ -38,6 +38,7 @@ enum class RandomStream : std::uint32_t {
   gibbs_item_weights = 23,
   gibbs_noise = 24,
   trial_choice = 25,
+  bootstrap = 26,
 };
 
 struct Random4 {

@@ -71,6 +71,7 @@ TEST(FullDisk, IsExit74ForEveryCommandThatPrints) {
       {"inspect", problem().model()},
       {"similar", problem().model(), "--user", "1"},
       {"evaluate", problem().model(), "--data", problem().ratings()},
+      {"compare", problem().model(), problem().model(), "--data", problem().ratings()},
       {"--version"},
       {"help"}};
   for (const auto& command : commands) {

@@ -17,8 +17,8 @@
 namespace alsatian::testing {
 namespace {
 
-const std::vector<std::string> commands{"train",   "evaluate", "predict", "recommend", "similar",
-                                        "inspect", "generate", "explore", "tune"};
+const std::vector<std::string> commands{"train",   "evaluate", "compare",  "predict", "recommend",
+                                        "similar", "inspect",  "generate", "explore", "tune"};
 
 /// An option as --help shows it.
 struct HelpOption {

@@ -60,6 +60,7 @@ TEST(Outputs, ThatAreTheFileBehindStandardInputAreRefused) {
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"predict", problem().model(), "--pairs", "-"},
         {"evaluate", problem().model(), "--test", "-"},
+        {"compare", problem().model(), problem().model(), "--test", "-"},
         {"recommend", problem().model(), "--users", "1", "--data", "-"}}) {
     expect_refusal(run(with(words, {"--rejects", data}), options), 64, refusal, help);
   }
@@ -196,6 +197,7 @@ TEST(Quiet, LeavesNothingButResultsOfEveryCommand) {
   const std::vector<std::vector<std::string>> commands{
       {"train", "--data", data, "--k", "2", "--quiet"},
       {"evaluate", model, "--data", data, "--quiet"},
+      {"compare", model, model, "--data", data, "--quiet"},
       {"predict", model, "--pairs", data, "--quiet"},
       {"recommend", model, "--users", "1", "--data", data, "--top", "1000", "--quiet"},
       {"generate", "--out", folder.file("made.csv"), "--quiet"},
@@ -271,6 +273,7 @@ TEST(Rejects, AreRefusedWhereNoLineIsSkipped) {
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"train", "--data", data},
         {"evaluate", problem().model(), "--test", data},
+        {"compare", problem().model(), problem().model(), "--test", data},
         {"predict", problem().model(), "--pairs", data},
         {"recommend", problem().model(), "--users", "1", "--data", data}}) {
     expect_refusal(run(with(words, {"--rejects", folder.file("rejects")})), 64, refusal, help);

@@ -152,6 +152,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{train + "--decimal x", 64, "--decimal x: must be a point or a comma",
                 "--decimal ,"},
         Refusal{"evaluate", 64, "MODEL: is missing", "alsatian evaluate model.safetensors"},
+        Refusal{"compare", 64, "MODEL: is missing", "alsatian compare model.safetensors"},
         Refusal{"help trian", 64, "command line: \"trian\" is not a command", "train"}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -278,7 +279,7 @@ TEST(Options, HelpNamesDefaultAndRangeAndWhatRegMultiplies) {
 
 TEST(Options, HelpAndVersionSucceedForEveryCommand) {
   for (const std::string command :
-       {"train", "evaluate", "predict", "recommend", "similar", "inspect", "generate"}) {
+       {"train", "evaluate", "compare", "predict", "recommend", "similar", "inspect", "generate"}) {
     const RunResult help = run({command, "-h"});
     EXPECT_EQ(help.code, 0) << command;
     EXPECT_THAT(help.output, HasSubstr("Usage: alsatian " + command));

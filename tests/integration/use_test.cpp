@@ -506,6 +506,8 @@ TEST(Model, DamagedMissingOrForeignFilesAreRefusedByEveryCommand) {
           {"recommend", file, "--users", "1", "--include-seen"},
           {"similar", file, "--item", "1"},
           {"evaluate", file, "--test", problem().ratings()},
+          {"compare", problem().model(), file, "--test", problem().ratings()},
+          {"compare", file, problem().model(), "--test", problem().ratings()},
           {"train", "--data", problem().ratings(), "--init", file}}) {
       const RunResult result = run(command);
       EXPECT_EQ(result.code, code) << command[0] << result.error;

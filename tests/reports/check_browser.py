@@ -222,6 +222,9 @@ def make_reports(folder, program):
         subprocess.run([program, "tune", "--data", folder, *flags, "--report",
                         folder / f"tune-{name}.html", "--quiet"], check=True,
                        stdout=subprocess.DEVNULL)
+    subprocess.run([program, "compare", folder / "als.safetensors", folder / "mle.safetensors",
+                    folder / "als.safetensors", "--data", folder, "--top", "5", "--report",
+                    folder / "compare.html", "--quiet"], check=True, stdout=subprocess.DEVNULL)
     return sorted(folder.glob("*.html"))
 
 

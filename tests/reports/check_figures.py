@@ -178,13 +178,15 @@ class Model:
         self.deviation = json.loads(facts["alsatian.scale"])["deviation"]
         self.dispersion = json.loads(facts["alsatian.statistics"])["dispersion"]
 
-    def predict(self, test):
-        """Rounded to float, as the program's predictions are."""
+    def score(self, test):
         users = np.searchsorted(self.user_ids, test.userId)
         items = np.searchsorted(self.item_ids, test.movieId)
-        score = (self.mean[0] + self.user_biases[users] + self.item_biases[items]
-                 + (self.user_factors[users] * self.item_factors[items]).sum(axis=1))
-        return score.astype(np.float32).astype(float)
+        return (self.mean[0] + self.user_biases[users] + self.item_biases[items]
+                + (self.user_factors[users] * self.item_factors[items]).sum(axis=1))
+
+    def predict(self, test):
+        """Rounded to float, as the program's predictions are."""
+        return self.score(test).astype(np.float32).astype(float)
 
 
 def most_rated(ids, counts, most):
@@ -289,6 +291,50 @@ def check_search(folder, program, data):
     same("best so far", found.best_validation_rmse, first.validation_rmse.cummin())
 
 
+def check_comparison(program, model, test, folder):
+    """Two models on the test ratings; intervals from other random numbers than the program's."""
+    subprocess.run([program, "train", "--data", folder / "train.csv", "--model", "mle", "--k", "8",
+                    "--out", folder / "other.safetensors", "--quiet"], check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run([program, "compare", folder / "model.safetensors", folder / "other.safetensors",
+                    "--test", folder / "test.csv", "--figures", folder / "compared", "--quiet"],
+                   check=True, stdout=subprocess.DEVNULL)
+    found = figure(folder / "compared", "figures").set_index(["figure", "model"])
+    models = [model, Model(folder / "other.safetensors")]
+    ratings = test.rating.to_numpy()
+    # Doubles where evaluate's report has floats.
+    errors = [ratings - m.score(test) for m in models]
+    for name, m, error in zip(("model", "other"), models, errors):
+        sigma = np.sqrt(m.dispersion) * m.deviation
+        nll = (error ** 2).mean() / (2 * sigma ** 2) + np.log(2 * np.pi * sigma ** 2) / 2
+        same("compared", [found.value[figure_, name] for figure_ in ("rmse", "mae", "nll")],
+             [np.sqrt((error ** 2).mean()), np.abs(error).mean(), nll])
+    _, users = np.unique(test.userId, return_inverse=True)
+    sums = np.stack([np.bincount(users, error ** 2) for error in errors]
+                    + [np.bincount(users).astype(float)], axis=1)
+    weights = np.random.default_rng(2).multinomial(len(sums), np.full(len(sums), 1 / len(sums)),
+                                                   size=2000)
+    totals = weights @ sums
+    rmse = np.sqrt(totals[:, :2] / totals[:, 2:])
+    # Two quantiles of 2000 draws each: 0.06 deviations of noise, times √2, five of them.
+    for values, row, columns in (
+            (rmse[:, 1], ("rmse", "other"), ("lower", "upper")),
+            (rmse[:, 1] - rmse[:, 0], ("rmse", "other"), ("difference_lower", "difference_upper"))):
+        np.testing.assert_allclose([found[column][row] for column in columns],
+                                   np.quantile(values, (0.025, 0.975)),
+                                   atol=5 * 0.06 * np.sqrt(2) * values.std())
+    quantiles = figure(folder / "compared", "residual_quantiles")
+    for number, error in enumerate(errors, start=1):
+        same("residuals", quantiles[f"residual_{number}"], np.quantile(error, quantiles.share))
+    counts = model.user_counts[np.searchsorted(model.user_ids, test.userId)]
+    buckets = np.searchsorted([0, 1, 10, 30, 100, 300, 1000], counts, side="right")
+    groups = figure(folder / "compared", "rmse_by_user_activity")
+    for number, error in enumerate(errors, start=1):
+        expected = pd.Series(error ** 2).groupby(buckets).mean() ** 0.5
+        same("by activity", groups[f"rmse_{number}"], expected)
+    same("ratings by activity", groups.ratings, np.unique(buckets, return_counts=True)[1])
+
+
 EXPLORE = (check_histogram, check_counts, check_power_law, check_quantiles, check_months,
            check_popularity, check_genres, check_lists, check_block)
 
@@ -318,6 +364,8 @@ def main():
             print("equal:", check.__name__.removeprefix("check_"))
         check_search(folder, options.program, data)
         print("equal: search")
+        check_comparison(options.program, model, test, folder)
+        print("equal: comparison")
     return 0
 
 

@@ -313,6 +313,24 @@ TEST(IndexRatings, ComparesIdsOfDifferentKindsAsText) {
   EXPECT_EQ(test.items, (std::vector<std::int32_t>{-1, -1}));
 }
 
+TEST(IndexRatings, SortsByIndicesWhereIdsAreComparedAsText) {
+  // As text 10 is before 2 and 2 before 9; as numbers they are the other way round.
+  const std::vector<std::string> names{"10", "2", "9"};
+  StringTable table;
+  for (const std::string& name : names) table.push_back(name);
+  const IdIndex ids(table);
+  const Rows rows{{2, 2, 1}, {2, 10, 2}, {9, 10, 3}, {10, 9, 4}, {10, 10, 5}};
+  const Triples test = index_ratings(raw_ratings(rows), ids, ids, {}).ratings;
+  EXPECT_EQ(test.users, (std::vector<std::int32_t>{0, 0, 1, 1, 2}));
+  EXPECT_EQ(test.items, (std::vector<std::int32_t>{0, 2, 0, 1, 0}));
+  EXPECT_EQ(test.ratings, (std::vector<float>{5, 4, 2, 1, 3}));
+  const Rows with_unknown{{2, 2, 1}, {2, 7, 6}, {2, 10, 2}, {10, 10, 5}};
+  const Triples mixed = index_ratings(raw_ratings(with_unknown), ids, ids, {}).ratings;
+  EXPECT_EQ(mixed.users, (std::vector<std::int32_t>{0, 1, 1, 1}));
+  EXPECT_EQ(mixed.items, (std::vector<std::int32_t>{0, -1, 0, 1}));
+  EXPECT_EQ(mixed.ratings, (std::vector<float>{5, 6, 2, 1}));
+}
+
 TEST(IndexRatings, RefusesAFileOfWhichNoIdIsKnown) {
   const Dataset dataset = build({{1, 10, 3}, {2, 20, 4}});
   const Error error = error_of([&] {

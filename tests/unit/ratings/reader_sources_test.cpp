@@ -322,6 +322,19 @@ TEST_F(ReaderSources, MissingFileSuggestsSimilarNames) {
                          reading(folder_.file("ratings.csv/inside"))));
 }
 
+TEST_F(ReaderSources, MissingFolderOfADataSetIsFoundOneFolderDownOrWithHowToFetchIt) {
+  std::filesystem::create_directories(folder_.file("data/ml-1m"));
+  write(".hidden", "x");
+  EXPECT_TRUE(fails_with(ExitCode::missing_input,
+                         "did you mean " + folder_.file("data/ml-1m") + "?",
+                         reading(folder_.file("ml-1m"))));
+  EXPECT_TRUE(fails_with(ExitCode::missing_input,
+                         "data/fetch ml-latest-small of alsatian's sources downloads it",
+                         reading(folder_.file("ml-latest-small"))));
+  EXPECT_TRUE(fails_with(ExitCode::missing_input, "check the path; there is data",
+                         reading(folder_.file("something-else"))));
+}
+
 TEST_F(ReaderSources, FileThatMayNotBeReadIsAPermissionError) {
   const std::string path = write("ratings.csv", text);
   EXPECT_TRUE(fails_with(ExitCode::no_permission, "permission denied",
