@@ -283,27 +283,17 @@ class TuneCommand {
   std::optional<StopSignals> stop_;
 };
 
-/// The settings of every trial, in their order.
-void print_settings(const TuneOptions& options, const TunePlan& plan) {
-  Output output;
-  Table table(output, options.train.format, {"trial", "k", "reg", "reg_bias", "reg_scaling"});
-  for (std::size_t trial = 0; trial < plan.specs.size(); ++trial) {
-    const ModelSpec& spec = plan.specs[trial];
-    table.row({static_cast<std::int64_t>(trial + 1), std::int64_t{spec.rank},
-               spec.regularization.factors, spec.regularization.biases,
-               spec.regularization.scaling});
-  }
-  table.finish();
-  output.flush();
-}
-
 }  // namespace
 
 void tune_command(Arguments arguments) {
   TuneOptions options;
   if (!parse_tune_options(arguments, options)) return;
   TunePlan plan = plan_search(options);
-  if (options.train.dry_run) return print_settings(options, plan);
+  if (options.train.dry_run) {
+    Output output;
+    print_settings(output, options.train.format, plan);
+    return output.flush();
+  }
   TuneCommand(options, std::move(plan)).run();
 }
 

@@ -29,33 +29,44 @@ Value number(double value, bool whole) {
   return whole ? Value(static_cast<std::int64_t>(value)) : Value(value);
 }
 
+std::vector<std::string> setting_columns(const TunePlan& plan) {
+  std::vector<std::string> columns{"trial", "k", "reg", "reg_bias", "reg_scaling"};
+  if (std::holds_alternative<Mle>(plan.specs.front().algorithm)) {
+    columns.insert(columns.end(), {"learning_rate", "decay"});
+  }
+  return columns;
+}
+
+/// A value for each of setting_columns.
+std::vector<Value> settings_of(std::size_t trial, const ModelSpec& spec) {
+  const Regularization& regularization = spec.regularization;
+  std::vector<Value> row{static_cast<std::int64_t>(trial + 1), std::int64_t{spec.rank},
+                         regularization.factors, regularization.biases, regularization.scaling};
+  if (const auto* mle = std::get_if<Mle>(&spec.algorithm)) {
+    row.insert(row.end(), {Value(mle->learning_rate), Value(mle->decay)});
+  }
+  return row;
+}
+
 /// The columns of every trial, in the order of both table and report.
 Grid trial_grid(const TunePlan& plan, const TuningResult& result) {
   const bool has_rungs = plan.tuner.rungs.size() > 1;
   const bool has_folds = plan.tuner.folds > 1;
-  const bool is_mle = std::holds_alternative<Mle>(plan.specs.front().algorithm);
   Grid grid;
-  grid.columns = {"trial", "k", "reg", "reg_bias", "reg_scaling"};
+  grid.columns = setting_columns(plan);
   const auto add = [&](bool wanted, std::initializer_list<const char*> names) {
     if (wanted) grid.columns.insert(grid.columns.end(), names.begin(), names.end());
   };
-  add(is_mle, {"learning_rate", "decay"});
   add(has_rungs, {"rung"});
   add(true, {"validation_rmse"});
   add(has_folds, {"rmse_sd"});
   add(true, {"validation_loss", "best_epoch", "epochs", "seconds"});
   for (const std::size_t trial : best_first(result)) {
-    const ModelSpec& spec = plan.specs[trial];
     const TrialResult& found = result.trials[trial];
     const TrialFigures& figures = found.figures;
     if (figures.epochs == 0) continue;  // interrupted before
     const auto shown = [&](Value value) { return figures.diverged ? Value() : value; };
-    std::vector<Value> row{static_cast<std::int64_t>(trial + 1), std::int64_t{spec.rank},
-                           spec.regularization.factors, spec.regularization.biases,
-                           spec.regularization.scaling};
-    if (const auto* mle = std::get_if<Mle>(&spec.algorithm)) {
-      row.insert(row.end(), {Value(mle->learning_rate), Value(mle->decay)});
-    }
+    std::vector<Value> row = settings_of(trial, plan.specs[trial]);
     if (has_rungs) row.emplace_back(std::int64_t{found.rung + 1});
     row.push_back(shown(figures.rmse));
     if (has_folds) row.push_back(shown(found.rmse_deviation));
@@ -215,6 +226,18 @@ Figure cost_figure(const std::vector<std::pair<TrialRun, TrialFigures>>& runs) {
   return figure;
 }
 
+void print_grid(Output& output, Format format, const Grid& grid) {
+  Table table(output, format, grid.columns);
+  for (const std::vector<Value>& row : grid.rows) {
+    std::vector<Cell> cells;
+    for (const Value& value : row) {
+      cells.push_back(std::visit([](const auto& shown) { return Cell(shown); }, value));
+    }
+    table.row(cells);
+  }
+  table.finish();
+}
+
 void add_facts(const TunePlan& plan, const TuningResult& result, Page& page) {
   page.facts = {{"trials", fmt::format("{}", plan.specs.size())},
                 {"search", plan.search == Search::halving ? "halving" : "grid"},
@@ -256,16 +279,15 @@ double setting_of(const SearchAxis& axis, const ModelSpec& spec) {
 }
 
 void print_trials(Output& output, Format format, const TunePlan& plan, const TuningResult& result) {
-  const Grid grid = trial_grid(plan, result);
-  Table table(output, format, grid.columns);
-  for (const std::vector<Value>& row : grid.rows) {
-    std::vector<Cell> cells;
-    for (const Value& value : row) {
-      cells.push_back(std::visit([](const auto& shown) { return Cell(shown); }, value));
-    }
-    table.row(cells);
+  print_grid(output, format, trial_grid(plan, result));
+}
+
+void print_settings(Output& output, Format format, const TunePlan& plan) {
+  Grid grid{.columns = setting_columns(plan)};
+  for (std::size_t trial = 0; trial < plan.specs.size(); ++trial) {
+    grid.rows.push_back(settings_of(trial, plan.specs[trial]));
   }
-  table.finish();
+  print_grid(output, format, grid);
 }
 
 Page tuning_page(const TunePlan& plan, const TuningResult& result,

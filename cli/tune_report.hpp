@@ -22,6 +22,9 @@ double setting_of(const SearchAxis& axis, const ModelSpec& spec);
 /// A line a trial, the best first: its number, settings and figures.
 void print_trials(Output& output, Format format, const TunePlan& plan, const TuningResult& result);
 
+/// A line a trial, in their order: its number and settings.
+void print_settings(Output& output, Format format, const TunePlan& plan);
+
 /// runs: in the order in which they ran.
 Page tuning_page(const TunePlan& plan, const TuningResult& result,
                  const std::vector<std::pair<TrialRun, TrialFigures>>& runs,
