@@ -29,49 +29,61 @@ void take_row(const float* scores, std::uint64_t seen, std::int32_t first,
   }
 }
 
-/// One tile: users of a group from `user` on, items of a panel from `item` on.
-ALSATIAN_INLINE void score_tile(const float* users, const ItemPanel& panel, std::int32_t rank,
-                                std::int32_t user, std::int32_t item, TopSelection* selections,
-                                const std::uint64_t* seen, std::int64_t seen_stride) {
-  Vector sums[score_rows][score_vectors];
+using ScoreTile = Vector[score_rows][score_vectors];
+
+/// c_i + ⟨p_u, q_i⟩ of users and items side by side: users [rank, group_users], factors and biases
+/// as in ItemPanel, each from the tile's first on.
+ALSATIAN_INLINE void multiply_tile(const float* users, const float* factors, const float* biases,
+                                   std::int32_t rank, ScoreTile& sums) {
 #pragma GCC unroll 8
   for (std::int32_t r = 0; r < score_rows; ++r) {
 #pragma GCC unroll 3
-    for (std::int32_t v = 0; v < score_vectors; ++v) {
-      sums[r][v] = load(panel.biases + item + v * width);
-    }
+    for (std::int32_t v = 0; v < score_vectors; ++v) sums[r][v] = load(biases + v * width);
   }
-  for (std::int32_t j = 0; j < rank; ++j) {
-    const float* factors = panel.factors + std::int64_t{j} * panel_items + item;
-    const float* left = users + std::int64_t{j} * group_users + user;
+  for (std::int32_t j = 0; j < rank; ++j, users += group_users, factors += panel_items) {
     Vector right[score_vectors];
 #pragma GCC unroll 3
     for (std::int32_t v = 0; v < score_vectors; ++v) right[v] = load(factors + v * width);
 #pragma GCC unroll 8
     for (std::int32_t r = 0; r < score_rows; ++r) {
-      const Vector value = broadcast(left[r]);
+      const Vector value = broadcast(users[r]);
 #pragma GCC unroll 3
       for (std::int32_t v = 0; v < score_vectors; ++v) sums[r][v] += value * right[v];
     }
   }
-  std::uint32_t reached = 0;
+}
+
+/// Bit r: some score of row r reaches the threshold of its selection.
+ALSATIAN_INLINE std::uint32_t rows_that_reach(const ScoreTile& sums,
+                                              const TopSelection* selections) {
+  std::uint32_t rows = 0;
 #pragma GCC unroll 8
   for (std::int32_t r = 0; r < score_rows; ++r) {
-    const Vector threshold = broadcast(selections[user + r].threshold);
+    const Vector threshold = broadcast(selections[r].threshold);
     std::uint32_t any = 0;
 #pragma GCC unroll 3
     for (std::int32_t v = 0; v < score_vectors; ++v) any |= at_least(sums[r][v], threshold);
-    reached |= static_cast<std::uint32_t>(any != 0) << r;
+    rows |= static_cast<std::uint32_t>(any != 0) << r;
   }
-  if (reached == 0) return;
+  return rows;
+}
+
+/// One tile: users of a group from `user` on, items of a panel from `item` on.
+ALSATIAN_INLINE void score_tile(const float* users, const ItemPanel& panel, std::int32_t rank,
+                                std::int32_t user, std::int32_t item, TopSelection* selections,
+                                const std::uint64_t* seen, std::int64_t seen_stride) {
+  ScoreTile sums;
+  multiply_tile(users + user, panel.factors + item, panel.biases + item, rank, sums);
+  std::uint32_t rows = rows_that_reach(sums, selections + user);
+  if (rows == 0) return;
   alignas(64) float scores[score_rows][score_vectors * width];
 #pragma GCC unroll 8
   for (std::int32_t r = 0; r < score_rows; ++r) {
 #pragma GCC unroll 3
     for (std::int32_t v = 0; v < score_vectors; ++v) store(scores[r] + v * width, sums[r][v]);
   }
-  for (; reached != 0; reached &= reached - 1) {
-    const std::int32_t r = __builtin_ctz(reached);
+  for (; rows != 0; rows &= rows - 1) {
+    const std::int32_t r = __builtin_ctz(rows);
     take_row(scores[r], seen[(user + r) * seen_stride] >> item, panel.first + item,
              selections[user + r]);
   }
