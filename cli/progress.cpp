@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace alsatian {
 namespace {
@@ -113,15 +114,19 @@ void Progress::keep(const EpochStats& stats) {
 
 std::vector<std::string> Progress::plot_lines() const {
   if (plot_ == CurvePlot::none) return {};
+  std::vector<TextCurve> measured;
+  std::ranges::copy_if(curves_, std::back_inserter(measured),
+                       [](const TextCurve& curve) { return !curve.points.empty(); });
   // A line as wide as the terminal would wrap on some.
-  return draw_text_plot(curves_, {.title = "RMSE",
-                                  .x_title = "epoch",
-                                  .first_x = 1,
-                                  .last_x = static_cast<double>(std::max(epochs_, 2)),
-                                  .columns = std::min(log_.width() - 1, most_columns),
-                                  .rows = std::clamp(log_.height() - 8, 3, 12),
-                                  .marks = locale_is_utf8() ? TextMarks::braille : TextMarks::ascii,
-                                  .colors = log_.colours() ? TextColors::ansi : TextColors::none});
+  return draw_text_plot(measured,
+                        {.title = "RMSE",
+                         .x_title = "epoch",
+                         .first_x = 1,
+                         .last_x = static_cast<double>(std::max(epochs_, 2)),
+                         .columns = std::min(log_.width() - 1, most_columns),
+                         .rows = std::clamp(log_.height() - 8, 3, 12),
+                         .marks = locale_is_utf8() ? TextMarks::braille : TextMarks::ascii,
+                         .colors = log_.colours() ? TextColors::ansi : TextColors::none});
 }
 
 void Progress::draw(const EpochStats& stats) {

@@ -105,10 +105,17 @@ class Canvas {
     }
   }
 
+  /// Columns up to the last that has a dot.
+  int width_of_row(int row) const {
+    int width = columns_;
+    while (width > 0 && dots_[static_cast<std::size_t>(row * columns_ + width - 1)] == 0) --width;
+    return width;
+  }
+
   std::string text_of_row(int row, TextColors colors) const {
     std::string text;
     std::optional<std::size_t> shown;  // whose color is on
-    for (int column = 0; column < columns_; ++column) {
+    for (int column = 0; column < width_of_row(row); ++column) {
       const auto cell = static_cast<std::size_t>(row * columns_ + column);
       const bool empty = dots_[cell] == 0;
       if (colors == TextColors::ansi && !empty && shown != curves_[cell]) {
@@ -276,10 +283,14 @@ std::vector<std::string> draw_text_plot(std::span<const TextCurve> curves,
   std::vector<std::string> lines{std::string(margin + 1, ' ') + options.title};
   for (int row = 0; row < options.rows; ++row) {
     const auto at = static_cast<std::size_t>(row);
-    lines.push_back(fmt::format("{:>{}}{}{}{}", values[at], margin,
-                                options.marks == TextMarks::braille ? "│" : "|",
-                                canvas.text_of_row(row, options.colors),
-                                labels[at] ? colored(*labels[at], options.colors) : ""));
+    std::string line = fmt::format("{:>{}}{}", values[at], margin,
+                                   options.marks == TextMarks::braille ? "│" : "|");
+    line += canvas.text_of_row(row, options.colors);
+    if (labels[at]) {
+      line.append(static_cast<std::size_t>(columns - canvas.width_of_row(row)), ' ');
+      line += colored(*labels[at], options.colors);
+    }
+    lines.push_back(std::move(line));
   }
   lines.push_back(axis_line(options, margin, columns));
   return lines;

@@ -27,11 +27,12 @@ class Compare : public ::testing::Test {
 
   std::string trained(const std::string& name, const std::vector<std::string>& more) const {
     const std::string path = folder_.file(name);
-    const RunResult result = run(train_arguments(with(more, {"--out", path, "--quiet"})));
+    const RunResult result = run(
+        with({"train", "--data", ratings(), "--holdout", "0.1", "--out", path, "--quiet"}, more));
     EXPECT_EQ(result.code, 0) << result.error;
     return path;
   }
-  std::string mle() const { return trained("mle.safetensors", {"--model", "mle"}); }
+  std::string mle() const { return trained("mle.safetensors", {"--model", "mle", "--k", "8"}); }
   /// Biases alone, which these ratings are not explained by.
   std::string biases() const { return trained("biases.safetensors", {"--k", "0"}); }
 
@@ -86,7 +87,7 @@ TEST_F(Compare, GivesTheFiguresOfEvaluateAndJudgesTheDifferences) {
        {std::pair{std::string("als"), als()}, {std::string("biases"), other}}) {
     const RunResult evaluated =
         run({"evaluate", path, "--data", ratings(), "--top", "5", "--quiet"});
-    const Tsv expected = tables_of(evaluated.output)[1];
+    const Tsv expected = tables_of(evaluated.output).at(1);
     for (const auto& [figure, over] : evaluated_figures) {
       const std::size_t row = row_of(tables[1], figure, name, over);
       const double value = expected.number(expected.find("figure", figure), "value");
@@ -111,7 +112,7 @@ TEST_F(Compare, TakesTheModelsInTheOrderGivenAndDifferencesFromTheFirst) {
     const RunResult result =
         run(with(with({"compare"}, models), with({"--data", ratings(), "--quiet"}, more)));
     EXPECT_EQ(result.code, 0) << result.error;
-    return tables_of(result.output)[1];
+    return tables_of(result.output).at(1);
   };
   const Tsv forward = figures({als(), other});
   const Tsv backward = figures({other, als()});
@@ -158,7 +159,7 @@ TEST_F(Compare, PrintsTheSameBytesOnAnyNumberOfThreadsAndOthersBySeed) {
   EXPECT_EQ(one, output({"--seed", "42"}));
   const std::string reseeded = output({"--seed", "43"});
   EXPECT_NE(one, reseeded);
-  EXPECT_EQ(tables_of(one)[1].at(0, "value"), tables_of(reseeded)[1].at(0, "value"));
+  EXPECT_EQ(tables_of(one).at(1).at(0, "value"), tables_of(reseeded).at(1).at(0, "value"));
 }
 
 TEST_F(Compare, PrintsEachModelWithHowItWasTrained) {
@@ -195,9 +196,9 @@ TEST_F(Compare, TakesTheMeanOverDrawsOfBayes) {
               {"--model", "bayes", "--k", "4", "--epochs", "30", "--burn-in", "10", "--keep", "8"});
   const RunResult result = run({"compare", als(), bayes, "--data", ratings(), "--quiet"});
   ASSERT_EQ(result.code, 0) << result.error;
-  const Tsv figures = tables_of(result.output)[1];
+  const Tsv figures = tables_of(result.output).at(1);
   const Tsv expected =
-      tables_of(run({"evaluate", bayes, "--data", ratings(), "--quiet"}).output)[1];
+      tables_of(run({"evaluate", bayes, "--data", ratings(), "--quiet"}).output).at(1);
   EXPECT_NEAR(figures.number(row_of(figures, "rmse", "bayes"), "value"),
               expected.number(expected.find("figure", "rmse"), "value"), 1e-11);
 }
@@ -231,14 +232,14 @@ TEST_F(Compare, CountsWhatModelsOfOtherIdsDoNotKnow) {
 }
 
 TEST_F(Compare, WarnsOfModelsThatWereTrainedOnTestRatings) {
-  const std::string seen = trained("seen.safetensors", {"--seed", "5"});
+  const std::string seen = trained("seen.safetensors", {"--k", "8", "--seed", "5"});
   const RunResult result = run({"compare", als(), seen, "--data", ratings(), "--figures",
                                 folder_.file("figures"), "--quiet"});
   ASSERT_EQ(result.code, 0) << result.error;
   EXPECT_THAT(result.error, HasSubstr("are among those that seen was trained on: its figures are "
                                       "too good"));
   EXPECT_THAT(result.error, Not(HasSubstr("that als was trained on")));
-  const Tsv models = tables_of(result.output)[0];
+  const Tsv models = tables_of(result.output).at(0);
   EXPECT_EQ(models.at(0, "trained_on"), "0");
   // The test part of another seed holds a tenth of this one's.
   EXPECT_GT(models.number(1, "trained_on"), 0.8 * 900);
@@ -298,7 +299,8 @@ TEST_F(Compare, ReadsTheTestRatingsFromStandardInputToo) {
   const RunResult piped = run({"compare", als(), als(), "--test", "-", "--quiet"}, options);
   ASSERT_EQ(piped.code, 0) << piped.error;
   const RunResult file = run({"compare", als(), als(), "--test", ratings(), "--quiet"});
-  EXPECT_EQ(tables_of(piped.output)[1].at(0, "value"), tables_of(file.output)[1].at(0, "value"));
+  EXPECT_EQ(tables_of(piped.output).at(1).at(0, "value"),
+            tables_of(file.output).at(1).at(0, "value"));
 }
 
 TEST_F(Compare, WritesTheFiguresThatItPrints) {
