@@ -80,6 +80,7 @@ void add_algorithm(Facts& facts, const Bayes& bayes) {
   facts.text("features", bayes.features == Features::implicit ? "implicit" : "none");
   facts.real("likelihood_power", bayes.likelihood_power);
   facts.count("start_epochs", bayes.start_epochs);
+  facts.count("chains", bayes.chains);
 }
 
 void add_spec(Facts& facts, const Model& model) {
@@ -162,6 +163,10 @@ void add_statistics(Facts& facts, const ModelStatistics& statistics) {
   facts.real("dispersion", statistics.dispersion);
   facts.text("dispersion_from", statistics.dispersion_from_validation ? "validation" : "training");
   facts.count("repaired_pivots", statistics.repaired_pivots);
+  for (const TraceStatistics& trace : statistics.traces) {
+    facts.real("r_hat_" + trace.name, trace.r_hat);
+    facts.real("effective_draws_" + trace.name, trace.effective_draws);
+  }
 }
 
 }  // namespace

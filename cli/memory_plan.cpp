@@ -5,6 +5,7 @@
 #include "host/error.hpp"
 #include "kernels/cpu/gibbs_prior.hpp"
 #include "kernels/cpu/kernel_table.hpp"
+#include "kernels/cpu/leading_features.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 #include <fmt/format.h>
@@ -122,11 +123,30 @@ void add_bayes_parts(const TrainingSizes& sizes, const ModelSpec& spec, WorkingP
     const std::int64_t longer = std::max(sizes.users, sizes.items);
     const std::int64_t dense =
         plus(times(times(sizes.users, sizes.items), 8), times(times(longer, longer), 2 * 8));
-    const std::int64_t sparse = times(rows, 5 * (std::int64_t{cpu::padded(order)} + 4) * 4);
+    // Six tables of a side's rows and features together; shares, roots and diagonal.
+    const std::int64_t sparse =
+        times(rows, 6 * (std::int64_t{cpu::padded(spec.rank)} + 1) * 4 + 16);
     plan.parts.push_back({"feature_weights", doubled ? dense : sparse});
+    if (!doubled) {
+      plan.parts.push_back(
+          {"leading_features",
+           plus(cpu::leading_bytes(sizes.items, sizes.users, sizes.train, order),
+                cpu::leading_bytes(sizes.users, sizes.items, sizes.train, order))});
+    }
+  }
+  if (bayes.chains > 1) {
+    // Factors, and B with as many rows of features as there are rows.
+    const std::int64_t copies = has_features ? 2 : 1;
+    plan.parts.push_back(
+        {"states_of_chains", times(bayes.chains, times(rows, copies * order * (doubled ? 8 : 4)))});
   }
   // As summed, as the model's, and in rating units.
   plan.parts.push_back({"kept_draws", times(rows, times(std::int64_t{order} * bayes.keep, 3 * 4))});
+  if (has_features) {
+    // B of users, a row for each item: as kept, and as the model's.
+    plan.parts.push_back(
+        {"kept_priors", times(sizes.items, times(std::int64_t{order} * bayes.keep, 2 * 4))});
+  }
   plan.parts.push_back({"sums_of_predictions", times(sizes.held_out, 16)});
 }
 

@@ -107,7 +107,11 @@ void add_algorithm_options(CommandLine& line, ModelOptions& options) {
       "--epochs [0 to 1000000, default a sixth of --epochs]");
   line.whole("--keep", options.keep, {.lowest = 1, .highest = largest_keep, .example = "64"},
              "Draws that the model keeps, in halves: it predicts their mean [1 to 256, default 64, "
-             "at most one a sweep after --burn-in]");
+             "at most one a sweep and chain after --burn-in]");
+  line.whole("--chains", options.chains, {.lowest = 1, .highest = largest_chains, .example = "4"},
+             "Chains that know nothing of each other, each of --epochs sweeps: predictions average "
+             "over all, --keep is shared among them, and whether they meet is measured [1 to 64, "
+             "default 1]");
   line.choice("--features", options.features,
               {{"implicit", Features::implicit}, {"none", Features::none}},
               "What rows are expected to be from: which items a user rated and which users rated "
@@ -159,6 +163,7 @@ void refuse_foreign_options(const ModelOptions& options, Validation validation) 
   };
   for_bayes(options.burn_in.has_value(), "--burn-in");
   for_bayes(options.keep.has_value(), "--keep");
+  for_bayes(options.chains.has_value(), "--chains");
   for_bayes(options.features.has_value(), "--features");
   for_bayes(options.likelihood_power.has_value(), "--likelihood-power");
   const bool bernoulli =
@@ -212,7 +217,15 @@ Bayes make_bayes(const ModelOptions& options) {
                  fmt::format("less than the {} sweeps of --epochs", sweeps),
                  fmt::format("try --burn-in {}", sweeps / 6));
   }
-  bayes.keep = std::min(options.keep.value_or(bayes.keep), sweeps - bayes.burn_in);
+  if (options.chains) bayes.chains = *options.chains;
+  if (options.keep && *options.keep < bayes.chains) {
+    refuse_value("--keep", fmt::format("{}", *options.keep),
+                 fmt::format("at least the {} of --chains: each keeps a draw", bayes.chains),
+                 fmt::format("try --keep {}", bayes.chains));
+  }
+  const std::int64_t draws = std::int64_t{sweeps - bayes.burn_in} * bayes.chains;
+  bayes.keep = static_cast<int>(
+      std::min<std::int64_t>(options.keep.value_or(std::max(bayes.keep, bayes.chains)), draws));
   if (options.features) bayes.features = *options.features;
   if (options.likelihood_power) bayes.likelihood_power = *options.likelihood_power;
   return bayes;

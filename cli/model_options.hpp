@@ -35,6 +35,7 @@ struct ModelOptions {
   std::optional<int> inner_steps;
   std::optional<int> burn_in;
   std::optional<int> keep;
+  std::optional<int> chains;
   std::optional<Features> features;
   std::optional<double> likelihood_power;
   std::uint64_t seed = 42;

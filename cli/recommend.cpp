@@ -8,6 +8,7 @@
 #include "cli/table.hpp"
 #include "cli/titles.hpp"
 #include "host/error.hpp"
+#include "host/evaluate/draw_ranking.hpp"
 #include "host/evaluate/scorer.hpp"
 #include "host/evaluate/top_items_backend.hpp"
 #include "host/model/model_file.hpp"
@@ -32,6 +33,9 @@ struct RecommendOptions {
   std::int32_t top = 10;
   std::string items;
   std::string movies;
+  RankBy rank_by = RankBy::mean;
+  std::optional<double> interval;
+  std::optional<std::uint64_t> seed;
   ReadingOptions reading;
   DeviceOptions device;
   bool clip = false;
@@ -68,6 +72,21 @@ void declare_options(CommandLine& line, RecommendOptions& options) {
             "Recommend from these items alone, one id a line [default all items]");
   line.text("--movies", "FILE", options.movies,
             "Titles: movies.csv, movies.dat or u.item [default those in the model]");
+  line.choice("--rank-by", options.rank_by,
+              {{"mean", RankBy::mean},
+               {"lower", RankBy::lower},
+               {"upper", RankBy::upper},
+               {"sample", RankBy::sample}},
+              "With a model of bayes, what decides the order, shown beside the prediction: the "
+              "prediction itself; an end of the central interval of what the draws predict, lower "
+              "for what is surely good, upper for what may be; or what one draw predicts, another "
+              "for each user and --seed (Thompson sampling) [default mean]");
+  line.real("--interval", options.interval, {.lowest = 0.01, .highest = 0.999, .example = "0.9"},
+            "With --rank-by lower or upper: the share of draws between both ends [0.01 to 0.999, "
+            "default 0.9]");
+  line.whole("--seed", options.seed, {.lowest = 0, .example = "42"},
+             "With --rank-by sample: decides each user's draw [0 to 9223372036854775807, default "
+             "42]");
   line.flag("--clip", options.clip, "Limit predictions to the range of the training ratings");
   add_format_option(line, options.format);
   line.flag("--quiet", options.quiet, "Nothing on standard error but warnings and errors");
@@ -78,6 +97,54 @@ void declare_options(CommandLine& line, RecommendOptions& options) {
       "Example:\n"
       "  alsatian recommend model.safetensors --users 1,2 --data ml-latest-small\n"
       "  alsatian recommend model.safetensors --ratings mine.csv\n");
+}
+
+std::string rank_by_text(RankBy by) {
+  switch (by) {
+    case RankBy::mean:
+      return "mean";
+    case RankBy::lower:
+      return "lower";
+    case RankBy::upper:
+      return "upper";
+    case RankBy::sample:
+      return "sample";
+  }
+  return "";
+}
+
+/// That the options of --rank-by go with each other.
+void check_ranking(const RecommendOptions& options) {
+  const bool by_interval = options.rank_by == RankBy::lower || options.rank_by == RankBy::upper;
+  if (options.interval && !by_interval) {
+    throw Error(ExitCode::usage, "--interval", "applies to --rank-by lower and upper alone",
+                "give --rank-by lower too, or leave out --interval");
+  }
+  if (options.seed && options.rank_by != RankBy::sample) {
+    throw Error(ExitCode::usage, "--seed", "applies to --rank-by sample alone",
+                "give --rank-by sample too, or leave out --seed");
+  }
+  if (options.rank_by != RankBy::mean && options.device.kind == DeviceOptions::Kind::cuda) {
+    throw Error(
+        ExitCode::usage, "--device cuda",
+        fmt::format("ranks by the mean alone, not by --rank-by {}", rank_by_text(options.rank_by)),
+        "use --device cpu, or leave out --rank-by");
+  }
+}
+
+DrawRanking ranking_of(const RecommendOptions& options) {
+  DrawRanking ranking{.by = options.rank_by};
+  if (options.interval) ranking.interval = *options.interval;
+  if (options.seed) ranking.seed = *options.seed;
+  return ranking;
+}
+
+void refuse_ranking(const Model& model, RankBy by) {
+  if (by == RankBy::mean || is_bayes(model.spec)) return;
+  throw Error(ExitCode::usage, fmt::format("--rank-by {}", rank_by_text(by)),
+              fmt::format("the model is of --model {}, which has one prediction and no draws",
+                          algorithm_name(model.spec.algorithm)),
+              "train with --model bayes, or leave out --rank-by");
 }
 
 /// One person is answered at once, on the CPU, from nothing but what they rated.
@@ -94,6 +161,7 @@ void check_own_ratings(const RecommendOptions& options) {
 }
 
 void check_options(const RecommendOptions& options) {
+  check_ranking(options);
   if (!options.ratings.empty()) return check_own_ratings(options);
   if (options.users.empty() && !options.all_users) {
     throw Error(ExitCode::usage, "--users", "is missing",
@@ -136,20 +204,53 @@ std::vector<std::int32_t> find_users(const Model& model, const RecommendOptions&
   return users;
 }
 
-std::vector<std::string> column_names(const TitleLookup& titles) {
-  if (titles.present()) return {"user", "rank", "item", "title", "prediction"};
-  return {"user", "rank", "item", "prediction"};
+/// Columns of a recommendation, but for whom it is.
+std::vector<std::string> item_columns(const TitleLookup& titles, RankBy by) {
+  std::vector<std::string> columns{"rank", "item"};
+  if (titles.present()) columns.emplace_back("title");
+  columns.emplace_back("prediction");
+  if (by != RankBy::mean) columns.push_back(rank_by_text(by));
+  return columns;
 }
 
-void add_user(const Table::AddRow& add, const Model& model, const TitleLookup& titles,
-              std::int32_t user, const std::vector<ScoredItem>& items) {
+/// What recommendations are shown with. user: of the scorer's model.
+struct ShownItems {
+  const Model& model;
+  const Scorer& scorer;
+  const TitleLookup& titles;
+  RankBy by = RankBy::mean;
+
+  void add_cells(std::vector<Cell>& cells, std::int32_t user, std::int64_t rank,
+                 const ScoredItem& item) const {
+    cells.emplace_back(rank);
+    cells.push_back(id_cell(model.items, item.index));
+    if (titles.present()) cells.emplace_back(std::string(titles.title(item.index)));
+    if (by != RankBy::mean) {
+      cells.emplace_back(static_cast<float>(scorer.predict(user, item.index)));
+    }
+    cells.emplace_back(item.score);
+  }
+};
+
+void add_user(const Table::AddRow& add, const ShownItems& shown, std::int32_t user,
+              const std::vector<ScoredItem>& items) {
   std::int64_t rank = 0;
   for (const ScoredItem& item : items) {
-    std::vector<Cell> cells{id_cell(model.users, user), ++rank, id_cell(model.items, item.index)};
-    if (titles.present()) cells.emplace_back(std::string(titles.title(item.index)));
-    cells.emplace_back(item.score);
+    std::vector<Cell> cells{id_cell(shown.model.users, user)};
+    shown.add_cells(cells, user, ++rank, item);
     add(cells);
   }
+}
+
+ChosenTopItems choose_top_items(const TopItemsRequest& request, const RecommendOptions& options) {
+  if (options.rank_by == RankBy::mean) return make_top_items(request, options.device);
+  return {make_draw_top_items(request, ranking_of(options)), "single draws are ranked there"};
+}
+
+/// Draws say how sure each is of this user too; of their mean it is the mean that counts.
+Model model_of_newcomer(const FoldIn& newcomer, const RecommendOptions& options) {
+  if (options.rank_by == RankBy::mean) return newcomer.model_of_user();
+  return newcomer.drawn_model_of_user(ranking_of(options).seed);
 }
 
 /// What somebody has rated is left out, unless nothing is to be.
@@ -157,25 +258,28 @@ void recommend_to_newcomer(const RecommendOptions& options) {
   const Log log(options.quiet);
   Output output;
   const Model model = load_model(options.model);
+  refuse_ranking(model, options.rank_by);
   TitleLookup titles(model, options.movies, log);
   std::optional<std::vector<std::int32_t>> allowed;
   if (!options.items.empty()) allowed = read_allow_list(options.items, model.items, log);
   const FoldIn newcomer(model, read_own_ratings(options.ratings, model, titles, log));
-  const Model own = newcomer.model_of_user();
+  const Model own = model_of_newcomer(newcomer, options);
   const CompressedMatrix rated = newcomer.rated_items();
   const std::vector<std::int32_t> user{0};
-  const auto items = Scorer(own, {.clip = options.clip})
-                         .recommend(user, options.top, options.include_seen ? nullptr : &rated,
-                                    allowed ? &*allowed : nullptr)
-                         .front();
-  std::vector<std::string> columns{"rank", "item", "title", "prediction"};
-  if (!titles.present()) columns.erase(columns.begin() + 2);
-  Table table(output, options.format, columns);
+  const Scorer scorer(own, {.clip = options.clip});
+  const CandidateItems candidates(own, allowed ? &*allowed : nullptr);
+  TopItemsRequest request{
+      .model = own, .candidates = candidates, .users = user, .count = options.top};
+  if (!options.include_seen) request.seen = &rated;
+  std::vector<ScoredItem> items;
+  scorer.recommend(*choose_top_items(request, options).backend,
+                   [&](std::size_t, const auto& answers) { items = answers.front(); });
+  Table table(output, options.format, item_columns(titles, options.rank_by));
+  const ShownItems shown{model, scorer, titles, options.rank_by};
   std::int64_t rank = 0;
   for (const ScoredItem& item : items) {
-    std::vector<Cell> cells{++rank, id_cell(model.items, item.index)};
-    if (titles.present()) cells.emplace_back(std::string(titles.title(item.index)));
-    cells.emplace_back(item.score);
+    std::vector<Cell> cells;
+    shown.add_cells(cells, 0, ++rank, item);
     table.row(cells);
   }
   table.finish();
@@ -193,6 +297,7 @@ void recommend(RecommendOptions& options) {
   protect_from_rejects(options.reading,
                        {options.model, options.data, options.items, options.movies});
   const Model model = load_model(options.model);
+  refuse_ranking(model, options.rank_by);
   const std::vector<std::int32_t> users = find_users(model, options);
   std::optional<std::vector<std::int32_t>> allowed;
   if (!options.items.empty()) allowed = read_allow_list(options.items, model.items, log);
@@ -208,15 +313,18 @@ void recommend(RecommendOptions& options) {
     request.seen = &seen;
   }
 
-  const ChosenTopItems chosen = make_top_items(request, options.device);
+  const ChosenTopItems chosen = choose_top_items(request, options);
   log.field("device", fmt::format("{}: {}", chosen.backend->description(), chosen.reason));
   const Scorer scorer(model, {.clip = options.clip});
-  Table table(output, options.format, column_names(titles));
+  std::vector<std::string> columns = item_columns(titles, options.rank_by);
+  columns.insert(columns.begin(), "user");
+  Table table(output, options.format, columns);
+  const ShownItems shown{model, scorer, titles, options.rank_by};
   std::int64_t short_users = 0;
   scorer.recommend(*chosen.backend, [&](std::size_t first, const auto& recommendations) {
     table.rows(std::ssize(recommendations), [&](std::int64_t entry, const Table::AddRow& add) {
       const auto i = static_cast<std::size_t>(entry);
-      add_user(add, model, titles, users[first + i], recommendations[i]);
+      add_user(add, shown, users[first + i], recommendations[i]);
     });
     short_users += std::ranges::count_if(recommendations, [&](const auto& items) {
       return static_cast<std::int32_t>(items.size()) < options.top;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace alsatian {
 namespace {
@@ -157,6 +158,60 @@ Section optimizer_section(const ReportObserver& observed, const Grid& epochs) {
   return section;
 }
 
+/// Columns of one number of each chain, of the sweeps that have it.
+Figure trace_figure(const ReportObserver& observed, const std::string& name,
+                    const std::function<std::optional<double>(const ChainStats&)>& value_of_chain) {
+  Figure figure{.name = "trace_" + name, .title = "Trace of " + name};
+  figure.data.columns = {"epoch"};
+  const std::size_t chains = observed.epochs().back().chains.size();
+  for (std::size_t chain = 1; chain <= chains; ++chain) {
+    figure.data.columns.push_back(fmt::format("chain_{}", chain));
+    figure.plot.series.push_back({figure.data.columns.back(), fmt::format("chain {}", chain)});
+  }
+  for (const EpochStats& stats : observed.epochs()) {
+    std::vector<Value> row{std::int64_t{stats.epoch}};
+    for (const ChainStats& chain : stats.chains) row.push_back(value_of(value_of_chain(chain)));
+    if (!std::holds_alternative<std::monostate>(row.back())) figure.data.rows.push_back(row);
+  }
+  figure.plot.x = "epoch";
+  figure.plot.x_title = "sweep";
+  figure.plot.y_title = name;
+  return figure;
+}
+
+Figure convergence_figure(const std::vector<TraceStatistics>& traces) {
+  Figure figure{.name = "convergence",
+                .title = "Whether the draws are of one distribution",
+                .text =
+                    "r_hat: 1 where chains, and their halves, say the same, in place and in "
+                    "spread; above 1.05 they do not. effective_draws: how many independent "
+                    "draws these are worth for a mean. Both of ranks (Vehtari et al. 2021)."};
+  figure.data.columns = {"trace", "mean", "deviation", "r_hat", "effective_draws"};
+  for (const TraceStatistics& trace : traces) {
+    figure.data.rows.push_back(
+        {trace.name, trace.mean, trace.deviation, trace.r_hat, trace.effective_draws});
+  }
+  return figure;
+}
+
+/// Of bayes; without figures elsewhere.
+Section chain_section(const ReportObserver& observed) {
+  Section section{.title = "Chains"};
+  if (observed.epochs().empty() || observed.epochs().back().chains.empty()) return section;
+  if (!observed.epochs().back().traces.empty()) {
+    section.figures.push_back(convergence_figure(observed.epochs().back().traces));
+  }
+  const auto add = [&](const std::string& name, auto value) {
+    Figure figure = trace_figure(observed, name, value);
+    if (!figure.data.rows.empty()) section.figures.push_back(std::move(figure));
+  };
+  add("sigma", [](const ChainStats& chain) { return std::optional(chain.sigma); });
+  add("user_weight_precision", [](const ChainStats& chain) { return chain.user_weight_precision; });
+  add("item_weight_precision", [](const ChainStats& chain) { return chain.item_weight_precision; });
+  add("test_rmse", [](const ChainStats& chain) { return chain.test_rmse; });
+  return section;
+}
+
 Section time_section(const ReportObserver& observed, const Grid& epochs, Stages before) {
   Section section{.title = "Time"};
   section.figures.push_back(stage_figure(std::move(before), observed.epochs()));
@@ -194,6 +249,9 @@ Page training_page(const ReportObserver& observed, const TrainingResult& result,
   const Grid epochs = epoch_grid(observed);
   page.sections.push_back(error_section(observed, epochs));
   page.sections.push_back(optimizer_section(observed, epochs));
+  if (Section chains = chain_section(observed); !chains.figures.empty()) {
+    page.sections.push_back(std::move(chains));
+  }
   page.sections.push_back(time_section(observed, epochs, std::move(before)));
   return page;
 }

@@ -30,25 +30,36 @@ struct PredictiveSums {
 
 }  // namespace
 
+double draw_prediction(const Model& model, std::int32_t user, std::int32_t item,
+                       std::int32_t draw) {
+  const std::int32_t rank = model.spec.rank;
+  const std::int64_t first = std::int64_t{draw} * rank;
+  const auto bias = [&](const std::vector<float>& biases, std::int32_t row) {
+    return row < 0 ? 0.0 : biases[static_cast<std::size_t>(std::int64_t{row} * model.draws + draw)];
+  };
+  const double product = user < 0 || item < 0
+                             ? 0.0
+                             : dot<double>(model.factors.users.row(user) + first,
+                                           model.factors.items.row(item) + first, rank);
+  const double standardised =
+      score(model.draw_biases.constants[static_cast<std::size_t>(draw)],
+            bias(model.draw_biases.users, user), bias(model.draw_biases.items, item),
+            product * model.draws / model.scale.deviation);
+  return model.scale.mean + model.scale.deviation * standardised;
+}
+
+void draw_predictions(const Model& model, std::int32_t user, std::int32_t item,
+                      std::span<double> predictions) {
+  for (std::int32_t draw = 0; draw < model.draws; ++draw) {
+    predictions[static_cast<std::size_t>(draw)] = draw_prediction(model, user, item, draw);
+  }
+}
+
 PredictiveDistribution::PredictiveDistribution(const Model& model, std::int32_t user,
                                                std::int32_t item)
-    : deviation_(std::sqrt(model.statistics.dispersion) * model.scale.deviation) {
-  const auto draws = static_cast<std::size_t>(model.draws);
-  const std::int32_t rank = model.spec.rank;
-  const auto bias = [&](const std::vector<float>& biases, std::int32_t row, std::size_t draw) {
-    return row < 0 ? 0.0 : biases[static_cast<std::size_t>(row) * draws + draw];
-  };
-  for (std::size_t draw = 0; draw < draws; ++draw) {
-    const auto first = static_cast<std::ptrdiff_t>(draw) * rank;
-    const double product = user < 0 || item < 0
-                               ? 0.0
-                               : dot<double>(model.factors.users.row(user) + first,
-                                             model.factors.items.row(item) + first, rank);
-    const double standardised = score(
-        model.draw_biases.constants[draw], bias(model.draw_biases.users, user, draw),
-        bias(model.draw_biases.items, item, draw), product * model.draws / model.scale.deviation);
-    means_.push_back(model.scale.mean + model.scale.deviation * standardised);
-  }
+    : means_(static_cast<std::size_t>(model.draws)),
+      deviation_(std::sqrt(model.statistics.dispersion) * model.scale.deviation) {
+  draw_predictions(model, user, item, means_);
 }
 
 double PredictiveDistribution::cumulated(double rating) const {

@@ -6,9 +6,16 @@
 #include "host/ratings/dataset.hpp"
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace alsatian {
+
+/// What a draw of a model of bayes predicts, in the rating's units; -1 is an unknown user or item.
+double draw_prediction(const Model& model, std::int32_t user, std::int32_t item, std::int32_t draw);
+/// Of each draw; predictions [model.draws].
+void draw_predictions(const Model& model, std::int32_t user, std::int32_t item,
+                      std::span<double> predictions);
 
 /// A mixture of one normal distribution a draw, around the draw's score, with the model's
 /// dispersion as variance; in the rating's units.

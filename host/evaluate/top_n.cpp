@@ -42,26 +42,8 @@ double score_error_bound(double user_norm, double item_norm, double item_bias, d
          terms * std::numeric_limits<float>::min();
 }
 
-/// The items that a user has seen, ascending.
-std::span<const std::int32_t> seen_items(const CompressedMatrix* seen, std::int64_t row) {
-  if (seen == nullptr) return {};
-  const auto first = static_cast<std::size_t>(seen->offsets[static_cast<std::size_t>(row)]);
-  const auto last = static_cast<std::size_t>(seen->offsets[static_cast<std::size_t>(row) + 1]);
-  return {seen->columns.data() + first, last - first};
-}
-
 bool contains(std::span<const std::int32_t> ascending, std::int32_t value) {
   return std::ranges::binary_search(ascending, value);
-}
-
-/// Sorts, keeps `count`, drops what is not finite.
-std::vector<RankedItem> best_of(std::vector<RankedItem> items, std::int32_t count) {
-  std::erase_if(items, [](const RankedItem& item) { return !std::isfinite(item.score); });
-  const auto kept = std::min(items.size(), static_cast<std::size_t>(count));
-  std::partial_sort(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(kept), items.end(),
-                    ranks_before);
-  items.resize(kept);
-  return items;
 }
 
 /// Everything that does not change from tile to tile.
@@ -172,6 +154,22 @@ void answer_tile(const Question& question, std::int64_t first, Tile& tile,
 }
 
 }  // namespace
+
+std::vector<RankedItem> best_of(std::vector<RankedItem> items, std::int32_t count) {
+  std::erase_if(items, [](const RankedItem& item) { return !std::isfinite(item.score); });
+  const auto kept = std::min(items.size(), static_cast<std::size_t>(count));
+  std::partial_sort(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(kept), items.end(),
+                    ranks_before);
+  items.resize(kept);
+  return items;
+}
+
+std::span<const std::int32_t> seen_items(const CompressedMatrix* seen, std::int64_t row) {
+  if (seen == nullptr) return {};
+  const auto first = static_cast<std::size_t>(seen->offsets[static_cast<std::size_t>(row)]);
+  const auto last = static_cast<std::size_t>(seen->offsets[static_cast<std::size_t>(row) + 1]);
+  return {seen->columns.data() + first, last - first};
+}
 
 CandidateItems::CandidateItems(const Model& model, const std::vector<std::int32_t>* allowed) {
   const SideFactors& items = model.factors.items;

@@ -23,6 +23,12 @@ inline bool ranks_before(const RankedItem& left, const RankedItem& right) {
   return left.score != right.score ? left.score > right.score : left.index < right.index;
 }
 
+/// Sorted by ranks_before, at most `count`, without scores that are not finite.
+std::vector<RankedItem> best_of(std::vector<RankedItem> items, std::int32_t count);
+
+/// The items that a user has seen, ascending: a row of `seen`; nullptr: none.
+std::span<const std::int32_t> seen_items(const CompressedMatrix* seen, std::int64_t row);
+
 /// The items that may be recommended, with their factors side by side. Keeps a reference to the
 /// model, and copies the factors unless every item is a candidate.
 class CandidateItems {

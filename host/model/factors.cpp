@@ -45,9 +45,9 @@ SideFactors start_side(std::int64_t rows, std::int32_t rank, double deviation, s
 }  // namespace
 
 Factors start_factors(std::int64_t users, std::int64_t items, std::int32_t rank, double deviation,
-                      std::uint64_t seed) {
-  return {start_side(users, rank, deviation, seed, RandomStream::user_start),
-          start_side(items, rank, deviation, seed, RandomStream::item_start)};
+                      std::uint64_t seed, std::uint32_t chain) {
+  return {start_side(users, rank, deviation, seed, of_chain(RandomStream::user_start, chain)),
+          start_side(items, rank, deviation, seed, of_chain(RandomStream::item_start, chain))};
 }
 
 }  // namespace alsatian

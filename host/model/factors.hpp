@@ -33,8 +33,8 @@ struct Factors {
 };
 
 /// Start of training: factors N(0, deviation), biases 0; depends on (seed, side, row, column)
-/// alone, in standardised units.
+/// alone, and on the chain of bayes that they are the start of; in standardised units.
 Factors start_factors(std::int64_t users, std::int64_t items, std::int32_t rank, double deviation,
-                      std::uint64_t seed);
+                      std::uint64_t seed, std::uint32_t chain = 0);
 
 }  // namespace alsatian

@@ -130,4 +130,15 @@ JsonFields JsonFields::object(const std::string& key) const {
   return {field(key), place_, name_ + "." + key};
 }
 
+std::vector<JsonFields> JsonFields::objects(const std::string& key) const {
+  constexpr std::size_t most = 64;
+  const nlohmann::json& list = array(key);
+  if (list.size() > most) fail(key, fmt::format("must have at most {} entries", most));
+  std::vector<JsonFields> objects;
+  for (const nlohmann::json& entry : list) {
+    objects.emplace_back(entry, place_, name_ + "." + key);
+  }
+  return objects;
+}
+
 }  // namespace alsatian

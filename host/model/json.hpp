@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace alsatian {
 
@@ -52,6 +53,8 @@ class JsonFields {
   const nlohmann::json& array(const std::string& key) const;
   /// The object in a field.
   JsonFields object(const std::string& key) const;
+  /// The objects of a list, at most 64 of them.
+  std::vector<JsonFields> objects(const std::string& key) const;
 
   template <typename Enum>
   Enum named(const std::string& key, std::span<const NamedValue<Enum>> names) const {

@@ -13,6 +13,15 @@
 
 namespace alsatian {
 
+/// One number of each draw, followed over the draws of all chains: see convergence.hpp.
+struct TraceStatistics {
+  std::string name;  // snake_case, as in the log
+  double mean = 0;
+  double deviation = 0;
+  double r_hat = 1;            // split-R̂: 1 where chains, and their halves, say the same
+  double effective_draws = 0;  // independent draws that these are worth
+};
+
 /// What training measured at its end; absent figures were not measured.
 struct ModelStatistics {
   int epochs_run = 0;
@@ -24,6 +33,7 @@ struct ModelStatistics {
   double dispersion = 1;                    // σ² or b in standardised units
   bool dispersion_from_validation = false;  // else from training, which is too small
   std::int64_t repaired_pivots = 0;
+  std::vector<TraceStatistics> traces;  // of bayes
 };
 
 /// What a model of bayes holds of each draw beside its factors, which stand side by side. In
@@ -34,6 +44,18 @@ struct DrawBiases {
   std::vector<double> constants;  // [draws]
   std::vector<float> users;       // [users, draws], rounded to halves
   std::vector<float> items;       // [items, draws]
+};
+
+/// What users' rows of each draw are drawn around, in standardised units, for users who were not in
+/// training: relative to the users' mean a row w = [p; b] ~ N(Bᵀf, Λ⁻¹), with f 1/√n for each of
+/// the n items that they rated, and a rating is constants[d] + items[i, d] + ⟨p, q + ν⟩ + b
+/// + N(0, 1/α), q the item's row of the draw. order is the rank, and one more with biases. Empty in
+/// other models.
+struct DrawPriors {
+  std::vector<double> noise_precisions;  // α [draws], times the likelihood's power
+  std::vector<double> precisions;        // Λ [draws, order, order]
+  std::vector<double> item_means;        // ν [draws, order], its last entry unused
+  std::vector<float> weights;            // B [items, draws, order], halves; none without features
 };
 
 /// Factors and biases are in the rating's own units: for standardised likelihoods
@@ -49,6 +71,7 @@ struct Model {
   Factors factors;         // rank: that of the spec, times draws
   std::int32_t draws = 1;  // of bayes, side by side: see Posterior::model_factors
   DrawBiases draw_biases;
+  DrawPriors draw_priors;
   StringTable titles;  // [items], or empty
   SplitRule split;
   CleaningOptions cleaning;

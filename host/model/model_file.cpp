@@ -55,6 +55,32 @@ NonFinite find_non_finite(const Factors& factors) {
 
 // ---- saving
 
+/// Numbers of one draw's prior: Λ's order.
+std::int64_t prior_order(const ModelSpec& spec) {
+  return std::int64_t{spec.rank} + (spec.biases ? 1 : 0);
+}
+
+bool has_weights(const ModelSpec& spec) {
+  const auto* bayes = std::get_if<Bayes>(&spec.algorithm);
+  return bayes != nullptr && bayes->features != Features::none;
+}
+
+/// Priors are there for every draw, or for none.
+void check_priors(const Model& model, const std::string& path) {
+  const DrawPriors& priors = model.draw_priors;
+  if (priors.noise_precisions.empty()) return;
+  const auto draws = static_cast<std::size_t>(model.draws);
+  const auto order = static_cast<std::size_t>(prior_order(model.spec));
+  const std::size_t items = has_weights(model.spec) ? model.draw_biases.items.size() / draws : 0;
+  if (priors.noise_precisions.size() == draws &&
+      priors.precisions.size() == draws * order * order &&
+      priors.item_means.size() == draws * order && priors.weights.size() == items * draws * order) {
+    return;
+  }
+  throw Error(ExitCode::internal, printable(path), "priors and draws of the model differ in size",
+              "please report this");
+}
+
 /// Throws where a model breaks its own promises: better no file than one that cannot be loaded.
 void check_savable(const Model& model, const std::string& path) {
   const NonFinite bad = find_non_finite(model.factors);
@@ -94,6 +120,7 @@ void check_savable(const Model& model, const std::string& path) {
                 "differ in size",
                 "please report this");
   }
+  check_priors(model, path);
 }
 
 std::map<std::string, std::string> model_metadata(const Model& model) {
@@ -141,6 +168,22 @@ void add_side(const std::string& side, const SideFactors& factors,
   }
 }
 
+/// weights: those of the priors.
+void add_priors(const Model& model, const std::vector<Half>& weights,
+                std::vector<TensorView>& tensors) {
+  const DrawPriors& priors = model.draw_priors;
+  if (priors.noise_precisions.empty()) return;
+  const std::int64_t draws = model.draws;
+  const std::int64_t order = prior_order(model.spec);
+  tensors.push_back(tensor_view<double>("noise_precision_draws", {draws}, priors.noise_precisions));
+  tensors.push_back(
+      tensor_view<double>("user_precision_draws", {draws, order, order}, priors.precisions));
+  tensors.push_back(tensor_view<double>("item_mean_draws", {draws, order}, priors.item_means));
+  if (!has_weights(model.spec)) return;
+  tensors.push_back(
+      tensor_view<Half>("user_weight_draws", {model.items.size(), draws * order}, weights));
+}
+
 // ---- loading
 
 /// Reads a model out of a container whose checksum holds. Every member that a hostile writer
@@ -157,6 +200,7 @@ class ModelReader {
     read_side("user", model, model.factors.users, model.users, model.user_counts);
     read_side("item", model, model.factors.items, model.items, model.item_counts);
     if (is_bayes(model.spec)) read_draw_biases(model);
+    if (is_bayes(model.spec) && file_.has("noise_precision_draws")) read_draw_priors(model);
     if (file_.has("item_titles")) {
       model.titles = read_strings("item_titles", "item_title_offsets");
       if (model.titles.size() != model.items.size()) {
@@ -301,6 +345,27 @@ class ModelReader {
     fail_model_content(place_, "has biases or constants of draws that are not finite");
   }
 
+  void read_draw_priors(Model& model) const {
+    DrawPriors& priors = model.draw_priors;
+    const std::int64_t order = prior_order(model.spec);
+    priors.noise_precisions = file_.read<double>("noise_precision_draws", {model.draws});
+    priors.precisions = file_.read<double>("user_precision_draws", {model.draws, order, order});
+    priors.item_means = file_.read<double>("item_mean_draws", {model.draws, order});
+    if (has_weights(model.spec)) {
+      priors.weights = read_halves("user_weight_draws", model.items.size(), model.draws * order, 1);
+    }
+    const auto finite = [](auto value) { return std::isfinite(value); };
+    const auto above_0 = [](double value) { return value > 0 && std::isfinite(value); };
+    if (std::ranges::all_of(priors.noise_precisions, above_0) &&
+        std::ranges::all_of(priors.precisions, finite) &&
+        std::ranges::all_of(priors.item_means, finite) &&
+        std::ranges::all_of(priors.weights, finite)) {
+      return;
+    }
+    fail_model_content(place_,
+                       "has priors of draws that are not finite, or noise without precision");
+  }
+
   /// Draws are halves and standardised, factors floats in the ratings' units.
   std::vector<float> read_factors(const std::string& side, const Model& model, std::int64_t rows,
                                   std::int32_t columns) const {
@@ -369,6 +434,7 @@ void save_model(const Model& model, const std::string& path) {
   std::optional<std::vector<Half>> item_draws;
   const std::vector<Half> user_biases = halves_of(model.draw_biases.users, 1);
   const std::vector<Half> item_biases = halves_of(model.draw_biases.items, 1);
+  const std::vector<Half> prior_weights = halves_of(model.draw_priors.weights, 1);
   if (is_bayes(model.spec)) {
     user_draws = halves_of(model.factors.users.factors, model.scale.factor_unit());
     item_draws = halves_of(model.factors.items.factors, model.scale.factor_unit());
@@ -378,6 +444,7 @@ void save_model(const Model& model, const std::string& path) {
         tensor_view<Half>("user_bias_draws", {model.users.size(), model.draws}, user_biases));
     tensors.push_back(
         tensor_view<Half>("item_bias_draws", {model.items.size(), model.draws}, item_biases));
+    add_priors(model, prior_weights, tensors);
   }
   add_side("user", model.factors.users, user_draws, model.users, model.user_counts, tensors);
   add_side("item", model.factors.items, item_draws, model.items, model.item_counts, tensors);

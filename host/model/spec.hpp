@@ -82,6 +82,9 @@ struct Bayes {
   /// Epochs of als before the first sweep: from a random start the chain stays where the data are
   /// explained badly for hundreds of sweeps.
   int start_epochs = 8;
+  /// Chains that know nothing of each other, each from a start of its own; predictions average over
+  /// all of them, and the draws that the model keeps are shared among them.
+  int chains = 1;
 };
 
 using Algorithm = std::variant<Als, Mle, LeastSquares, Bayes>;
@@ -109,6 +112,7 @@ struct ModelSpec {
 
 inline constexpr std::int32_t largest_rank = 1024;
 inline constexpr int largest_keep = 256;  // draws in a model of bayes
+inline constexpr int largest_chains = 64;
 
 inline bool is_hogwild(const Algorithm& algorithm) {
   const auto* mle = std::get_if<Mle>(&algorithm);

@@ -89,6 +89,7 @@ void add_fields(ordered_json& fields, const Bayes& bayes) {
   fields["features"] = name_of(bayes.features, feature_kinds);
   fields["likelihood_power"] = bayes.likelihood_power;
   fields["start_epochs"] = bayes.start_epochs;
+  fields["chains"] = bayes.chains;
 }
 
 void read_fields(const JsonFields& fields, Als& als) {
@@ -117,6 +118,9 @@ void read_fields(const JsonFields& fields, Bayes& bayes) {
   bayes.features = named(fields, "features", feature_kinds);
   bayes.likelihood_power = fields.number("likelihood_power", 0, 1);
   bayes.start_epochs = static_cast<int>(fields.integer("start_epochs", 0, most));
+  if (fields.has("chains")) {
+    bayes.chains = static_cast<int>(fields.integer("chains", 1, largest_chains));
+  }
 }
 
 /// The alternative of a closed list of types whose static `name` is in the field.
@@ -257,16 +261,41 @@ LineAccount account_from_json(const JsonFields& fields) {
   return account;
 }
 
+ordered_json to_json(const TraceStatistics& trace) {
+  return {{"name", trace.name},
+          {"mean", trace.mean},
+          {"deviation", trace.deviation},
+          {"r_hat", trace.r_hat},
+          {"effective_draws", trace.effective_draws}};
+}
+
 ordered_json to_json(const ModelStatistics& statistics) {
-  return {{"epochs_run", statistics.epochs_run},
-          {"best_epoch", statistics.best_epoch},
-          {"objective", statistics.objective},
-          {"train_rmse", statistics.train_rmse},
-          {"validation_rmse", finite_or_null(statistics.validation_rmse)},
-          {"test_rmse", finite_or_null(statistics.test_rmse)},
-          {"dispersion", statistics.dispersion},
-          {"dispersion_from_validation", statistics.dispersion_from_validation},
-          {"repaired_pivots", statistics.repaired_pivots}};
+  ordered_json fields = {{"epochs_run", statistics.epochs_run},
+                         {"best_epoch", statistics.best_epoch},
+                         {"objective", statistics.objective},
+                         {"train_rmse", statistics.train_rmse},
+                         {"validation_rmse", finite_or_null(statistics.validation_rmse)},
+                         {"test_rmse", finite_or_null(statistics.test_rmse)},
+                         {"dispersion", statistics.dispersion},
+                         {"dispersion_from_validation", statistics.dispersion_from_validation},
+                         {"repaired_pivots", statistics.repaired_pivots}};
+  if (statistics.traces.empty()) return fields;
+  ordered_json traces = ordered_json::array();
+  for (const TraceStatistics& trace : statistics.traces) traces.push_back(to_json(trace));
+  fields["traces"] = std::move(traces);
+  return fields;
+}
+
+std::vector<TraceStatistics> traces_from_json(const std::vector<JsonFields>& listed) {
+  std::vector<TraceStatistics> traces;
+  for (const JsonFields& fields : listed) {
+    traces.push_back({.name = fields.text("name"),
+                      .mean = fields.number("mean"),
+                      .deviation = fields.number("deviation", 0),
+                      .r_hat = fields.number("r_hat", 0),
+                      .effective_draws = fields.number("effective_draws", 0)});
+  }
+  return traces;
 }
 
 ModelStatistics statistics_from_json(const JsonFields& fields) {
@@ -280,6 +309,7 @@ ModelStatistics statistics_from_json(const JsonFields& fields) {
   statistics.dispersion = fields.number("dispersion", 0);
   statistics.dispersion_from_validation = fields.boolean("dispersion_from_validation");
   statistics.repaired_pivots = fields.count("repaired_pivots");
+  if (fields.has("traces")) statistics.traces = traces_from_json(fields.objects("traces"));
   return statistics;
 }
 

@@ -143,10 +143,10 @@ class CpuBackend final : public Backend {
 
   void start_gibbs() override { sampler().start(users_.table.view(), items_.table.view()); }
 
-  GibbsReport gibbs_sweep(int sweep) override {
+  GibbsReport gibbs_sweep(int sweep, int chain) override {
     cpu::GibbsSampler& gibbs = sampler();
-    const cpu::GibbsReport steps = gibbs.sweep({spec_.seed, static_cast<std::uint32_t>(sweep)},
-                                               users_.table.view(), items_.table.view());
+    const cpu::GibbsReport steps =
+        gibbs.sweep(gibbs_key(spec_.seed, sweep, chain), users_.table.view(), items_.table.view());
     return {.noise_precision = gibbs.noise_precision(),
             .user_weight_precision = gibbs.users().prior().weight_precision,
             .item_weight_precision = gibbs.items().prior().weight_precision,
@@ -157,6 +157,20 @@ class CpuBackend final : public Backend {
   GibbsDraw gibbs_draw() const override {
     if (!sampler_) return {factors(), {}, {}};
     return {factors(), sampler_->users().prior().mean, sampler_->items().prior().mean};
+  }
+
+  GibbsUserPrior gibbs_user_prior() const override {
+    if (!sampler_) return {};
+    const cpu::GibbsSide& users = sampler_->users();
+    const std::span<const double> precision = users.prior().precision.entries();
+    GibbsUserPrior prior{{precision.begin(), precision.end()}, {}};
+    if (users.weights() == nullptr) return prior;
+    const SideView<const float> weights = users.weights()->view();
+    for (std::int64_t row = 0; row < weights.rows; ++row) {
+      prior.weights.insert(prior.weights.end(), weights.row(row), weights.row(row) + weights.rank);
+      if (spec_.biases) prior.weights.push_back(weights.biases[row]);
+    }
+    return prior;
   }
 
   Objective objective() override {
@@ -284,7 +298,7 @@ class CpuBackend final : public Backend {
 
   void add_gibbs_places(std::vector<StatePlace>& places) {
     cpu::GibbsSampler& gibbs = sampler();
-    const auto add_side = [&](const std::array<std::string_view, 4>& names, cpu::GibbsSide& side) {
+    const auto add_side = [&](const std::array<std::string_view, 5>& names, cpu::GibbsSide& side) {
       cpu::SidePrior& prior = side.prior();
       const auto order = static_cast<std::int64_t>(prior.mean.size());
       places.push_back({names[0], prior.mean.data(), order});
@@ -293,10 +307,13 @@ class CpuBackend final : public Backend {
       if (side.weights() == nullptr) return;
       const SideView<float> weights = side.weights()->view();
       places.push_back({names[3], weights.factors, weights.rows, weights.rank, weights.stride});
+      if (spec_.biases) places.push_back({names[4], weights.biases, weights.rows});
     };
-    add_side({"user_mean", "user_precision", "user_weight_precision", "user_weights"},
+    add_side({"user_mean", "user_precision", "user_weight_precision", "user_weights",
+              "user_weight_biases"},
              gibbs.users());
-    add_side({"item_mean", "item_precision", "item_weight_precision", "item_weights"},
+    add_side({"item_mean", "item_precision", "item_weight_precision", "item_weights",
+              "item_weight_biases"},
              gibbs.items());
     places.push_back({"noise_precision", &gibbs.noise_precision()});
   }

@@ -189,8 +189,9 @@ class CudaBackend final : public Backend {
   }
 
   void start_gibbs() override { refuse_gibbs(); }
-  GibbsReport gibbs_sweep(int) override { refuse_gibbs(); }
+  GibbsReport gibbs_sweep(int, int) override { refuse_gibbs(); }
   GibbsDraw gibbs_draw() const override { refuse_gibbs(); }
+  GibbsUserPrior gibbs_user_prior() const override { refuse_gibbs(); }
 
   LeastSquaresReport least_squares_step() override {
     AlsatianCudaStep step{};

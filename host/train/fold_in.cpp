@@ -4,77 +4,157 @@
 
 #include "host/error.hpp"
 #include "host/train/backend.hpp"
+#include "kernels/math/random.hpp"
 #include "kernels/reference/als.hpp"
+#include "kernels/reference/gibbs.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
 namespace alsatian {
 namespace {
 
-/// The rows of the items that were rated, one after the other, in standardised units.
-reference::SideParameters rows_of_items(const Model& model, const std::vector<OwnRating>& ratings) {
-  const SideFactors& items = model.factors.items;
-  reference::SideParameters rows(static_cast<std::int64_t>(ratings.size()), items.rank);
-  for (std::int64_t j = 0; j < rows.rows(); ++j) {
-    const std::int32_t item = ratings[static_cast<std::size_t>(j)].item;
-    for (std::int32_t q = 0; q < items.rank; ++q) {
-      rows.factors(j, q) = items.row(item)[q] / model.scale.factor_unit();
-    }
-    rows.biases[j] = items.biases[static_cast<std::size_t>(item)] / model.scale.bias_unit();
+using reference::Matrix;
+using reference::Vector;
+
+/// Where the items stand that ratings are explained by: those of the model, or of one draw.
+struct ItemSide {
+  const Model& model;
+  std::optional<std::int32_t> draw;
+
+  std::int32_t rank() const { return model.spec.rank; }
+  std::int64_t order() const { return rank() + (model.spec.biases ? 1 : 0); }
+  /// What a column of factors is divided by to be standardised, √draws being in both sides of
+  /// bayes.
+  double unit() const {
+    return model.scale.factor_unit() / (draw ? std::sqrt(static_cast<double>(model.draws)) : 1.0);
   }
-  return rows;
+  std::int32_t first_column() const { return draw.value_or(0) * rank(); }
+
+  /// ν of the draw.
+  double mean(std::int32_t j) const {
+    if (!draw) return 0;
+    const std::int64_t index = *draw * order() + j;
+    return model.draw_priors.item_means[static_cast<std::size_t>(index)];
+  }
+  /// What a score is without the user: μ + c.
+  double known(std::int32_t item) const {
+    const auto row = static_cast<std::size_t>(item);
+    if (draw) {
+      const auto at = row * static_cast<std::size_t>(model.draws) + static_cast<std::size_t>(*draw);
+      return model.draw_biases.constants[static_cast<std::size_t>(*draw)] +
+             model.draw_biases.items[at];
+    }
+    const double bias = model.spec.biases ? model.factors.items.biases[row] : 0.0F;
+    return model.scale.score_mean + bias / model.scale.bias_unit();
+  }
+  /// z: the item's factors, and 1 where users have biases.
+  Vector unknowns(std::int32_t item) const {
+    Vector z = Vector::Ones(order());
+    const float* factors = model.factors.items.row(item) + first_column();
+    for (std::int32_t j = 0; j < rank(); ++j) z[j] = factors[j] / unit() + mean(j);
+    return z;
+  }
+};
+
+/// Λ/α of a draw: P.
+Matrix prior_precision(const ItemSide& side) {
+  const std::int64_t order = side.order();
+  const auto draw = static_cast<std::size_t>(*side.draw);
+  const double* entries = side.model.draw_priors.precisions.data() + *side.draw * order * order;
+  return Eigen::Map<const Matrix>(entries, order, order) /
+         side.model.draw_priors.noise_precisions[draw];
 }
 
-/// z of an item: its factors, and 1 where users have biases.
-reference::Vector unknowns_of(const reference::SideParameters& items, std::int64_t row,
-                              const ModelSpec& spec) {
-  reference::Vector z(spec.rank + (spec.biases ? 1 : 0));
-  z.head(spec.rank) = items.factors.row(row).transpose();
-  if (spec.biases) z[spec.rank] = 1;
-  return z;
+/// Bᵀf of a draw: m.
+Vector prior_mean(const ItemSide& side, const std::vector<OwnRating>& ratings) {
+  const std::int64_t order = side.order();
+  Vector mean = Vector::Zero(order);
+  const std::vector<float>& weights = side.model.draw_priors.weights;
+  if (weights.empty() || ratings.empty()) return mean;
+  for (const OwnRating& own : ratings) {
+    const std::int64_t first = (std::int64_t{own.item} * side.model.draws + *side.draw) * order;
+    for (std::int64_t j = 0; j < order; ++j)
+      mean[j] += weights[static_cast<std::size_t>(first + j)];
+  }
+  return mean / std::sqrt(static_cast<double>(ratings.size()));
 }
 
 }  // namespace
 
 struct FoldIn::Equations {
-  reference::SideParameters items;  // of each rating
-  reference::Vector targets;        // r − μ − c of each rating
-  reference::Matrix matrix;         // A
-  reference::Vector row;            // w
+  ItemSide side;
+  Vector targets;  // r − μ − c of each rating
+  Matrix matrix;   // A
+  Vector prior;    // P m
+  Vector row;      // w
+
+  Equations(const ItemSide& items, const std::vector<OwnRating>& ratings) : side(items) {
+    const auto count = static_cast<std::int64_t>(ratings.size());
+    reference::SideParameters rated(count, side.rank());
+    std::vector<double> values;
+    for (std::int64_t j = 0; j < count; ++j) {
+      const OwnRating& own = ratings[static_cast<std::size_t>(j)];
+      rated.factors.row(j) = side.unknowns(own.item).head(side.rank()).transpose();
+      rated.biases[j] = side.known(own.item);
+      values.push_back(side.model.scale.standardise(own.rating));
+    }
+    targets = Eigen::Map<const Vector>(values.data(), count) - rated.biases;
+    const std::vector<std::int64_t> offsets{0, count};
+    std::vector<std::int32_t> columns(ratings.size());
+    std::iota(columns.begin(), columns.end(), 0);  // rows of the items that were rated
+    const ModelSpec& spec = side.model.spec;
+    const Regularization none{.factors = 0, .biases = 0};
+    reference::RowEquations equations =
+        reference::row_equations({offsets, columns, values}, 0, rated,
+                                 {side.draw ? none : spec.regularization, 0.0, spec.biases});
+    prior = Vector::Zero(side.order());
+    if (side.draw) {
+      const Matrix precision = prior_precision(side);
+      prior = precision * prior_mean(side, ratings);
+      equations.matrix += precision;
+      equations.right_side += prior;
+    }
+    row = reference::solve_by_cholesky(equations).row;
+    matrix = std::move(equations.matrix);
+  }
+
+  /// The row with what its conditional distribution leaves open: w + L⁻ᵀε, LLᵀ = αA.
+  Vector drawn_row(std::uint64_t seed) const {
+    // Beside the rows of recommended_draw that choose a user's draw.
+    RandomWords words(seed, RandomStream::recommended_draw,
+                      (std::uint64_t{1} << 32) | static_cast<std::uint64_t>(*side.draw));
+    NormalDraws normal_draw(words);
+    Vector noise(side.order());
+    for (double& value : noise) value = normal_draw();
+    const double precision =
+        side.model.draw_priors.noise_precisions[static_cast<std::size_t>(*side.draw)];
+    return row + reference::deviation_of_precision(precision * matrix, noise);
+  }
 };
 
 FoldIn::FoldIn(const Model& model, std::vector<OwnRating> ratings)
-    : model_(model), ratings_(std::move(ratings)), equations_(std::make_unique<Equations>()) {
-  if (is_bayes(model.spec)) {
-    throw Error(ExitCode::usage, "--model bayes",
-                "rows for new ratings are not drawn: the model holds draws of those it was trained "
-                "on",
-                "use a model trained with --model als");
+    : model_(model), ratings_(std::move(ratings)) {
+  const bool draws = is_bayes(model.spec);
+  if (draws && model.draw_priors.noise_precisions.empty()) {
+    throw Error(
+        ExitCode::usage, "--model bayes",
+        "rows for new ratings cannot be solved: an earlier version wrote the model, without "
+        "what its rows are drawn around",
+        "train it again, or use a model trained with --model als");
   }
   const auto count = static_cast<std::int64_t>(ratings_.size());
-  const std::vector<std::int64_t> offsets{0, count};
   std::vector<std::int32_t> columns(ratings_.size());
-  std::iota(columns.begin(), columns.end(), 0);  // rows of the items that were rated
-  check_row_solve(model.spec, count, {offsets, columns, std::vector<float>(ratings_.size())},
+  std::iota(columns.begin(), columns.end(), 0);
+  check_row_solve(model.spec, count, {{0, count}, columns, std::vector<float>(ratings_.size())},
                   RowPrior{});
-  std::vector<double> values;
-  for (const OwnRating& own : ratings_) {
-    values.push_back(model.scale.standardise(own.rating));
-  }
-  equations_->items = rows_of_items(model, ratings_);
-  reference::RowEquations equations = reference::row_equations(
-      {offsets, columns, values}, 0, equations_->items,
-      {model.spec.regularization, model.scale.score_mean, model.spec.biases});
-  equations_->row = reference::solve_by_cholesky(equations).row;
-  equations_->matrix = std::move(equations.matrix);
-  equations_->targets.resize(count);
-  for (std::int64_t j = 0; j < count; ++j) {
-    const double bias = model.spec.biases ? equations_->items.biases[j] : 0.0;
-    equations_->targets[j] = values[static_cast<std::size_t>(j)] - model.scale.score_mean - bias;
+  if (!draws) equations_.emplace_back(ItemSide{model, std::nullopt}, ratings_);
+  for (std::int32_t draw = 0; draws && draw < model.draws; ++draw) {
+    equations_.emplace_back(ItemSide{model, draw}, ratings_);
   }
 }
 
@@ -91,7 +171,10 @@ CompressedMatrix FoldIn::rated_items() const {
   return row;
 }
 
-Model FoldIn::model_of_user() const {
+Model FoldIn::model_of_user() const { return model_with(std::nullopt); }
+Model FoldIn::drawn_model_of_user(std::uint64_t seed) const { return model_with(seed); }
+
+Model FoldIn::model_with(std::optional<std::uint64_t> seed) const {
   // All but the users that training knows, who may be most of the model.
   Model model;
   model.spec = model_.spec;
@@ -99,16 +182,25 @@ Model FoldIn::model_of_user() const {
   model.items = model_.items;
   model.item_counts = model_.item_counts;
   model.factors.items = model_.factors.items;
+  model.draws = model_.draws;
+  model.draw_biases.constants = model_.draw_biases.constants;
+  model.draw_biases.items = model_.draw_biases.items;
   model.statistics = model_.statistics;
   model.user_counts = {static_cast<std::int32_t>(ratings_.size())};
-  SideFactors user(1, model_.spec.rank);
-  const reference::Vector& row = equations_->row;
-  for (std::int32_t q = 0; q < model_.spec.rank; ++q) {
-    user.row(0)[q] = static_cast<float>(row[q] * model_.scale.factor_unit());
+  SideFactors user(1, model_.factors.items.rank);
+  double bias = 0;
+  for (const Equations& equations : equations_) {
+    const ItemSide& side = equations.side;
+    const Vector row = seed && side.draw ? equations.drawn_row(*seed) : equations.row;
+    double own_bias = model_.spec.biases ? row[side.rank()] : 0.0;
+    for (std::int32_t j = 0; j < side.rank(); ++j) {
+      user.row(0)[side.first_column() + j] = static_cast<float>(row[j] * side.unit());
+      own_bias += row[j] * side.mean(j);
+    }
+    if (side.draw) model.draw_biases.users.push_back(static_cast<float>(own_bias));
+    bias += own_bias / static_cast<double>(equations_.size());
   }
-  if (model_.spec.biases) {
-    user.biases[0] = static_cast<float>(row[model_.spec.rank] * model_.scale.bias_unit());
-  }
+  user.biases[0] = static_cast<float>(bias * model_.scale.bias_unit());
   model.factors.users = std::move(user);
   return model;
 }
@@ -118,17 +210,19 @@ double FoldIn::Explanation::prediction() const {
 }
 
 FoldIn::Explanation FoldIn::explain(std::int32_t item) const {
-  const reference::SideParameters explained = rows_of_items(model_, {{item, 0.0F}});
-  const reference::Vector z = unknowns_of(explained, 0, model_.spec);
-  const reference::Vector weights =
-      reference::solve_by_cholesky({equations_->matrix, z}).row;  // A⁻¹z, A being symmetric
-  Explanation explanation{.base = model_.mean_score(), .contributions = {}};
-  if (model_.spec.biases) {
-    explanation.base += model_.factors.items.biases[static_cast<std::size_t>(item)];
-  }
-  for (std::int64_t j = 0; j < equations_->targets.size(); ++j) {
-    const double share = weights.dot(unknowns_of(equations_->items, j, model_.spec));
-    explanation.contributions.push_back(share * equations_->targets[j] * model_.scale.bias_unit());
+  const double share = model_.scale.bias_unit() / static_cast<double>(equations_.size());
+  Explanation explanation{
+      .base = model_.mean_score() + model_.factors.items.biases[static_cast<std::size_t>(item)],
+      .contributions = std::vector<double>(ratings_.size())};
+  for (const Equations& equations : equations_) {
+    const Vector weights =  // A⁻¹z, A being symmetric
+        reference::solve_by_cholesky({equations.matrix, equations.side.unknowns(item)}).row;
+    explanation.base += share * weights.dot(equations.prior);
+    for (std::size_t j = 0; j < ratings_.size(); ++j) {
+      const Vector rated = equations.side.unknowns(ratings_[j].item);
+      explanation.contributions[j] +=
+          share * weights.dot(rated) * equations.targets[static_cast<std::int64_t>(j)];
+    }
   }
   return explanation;
 }

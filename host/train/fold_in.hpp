@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace alsatian {
@@ -18,11 +19,14 @@ struct OwnRating {
 };
 
 /// Solves the row as a half-sweep of als does, in standardised units with the items fixed:
-///   A w = Σ_j z_j (r_j − μ − c_j),  A = Σ_j z_j z_jᵀ + s(n)·diag(λ, …, λ, λ_b),  z = [q; 1]
+///   A w = Σ_j z_j (r_j − μ − c_j) + P m,  z = [q; 1]
+/// Of als A = Σ_j z_j z_jᵀ + s(n)·diag(λ, …, λ, λ_b) and m = 0. Of bayes there is a row for each
+/// draw that the model keeps, the mean of its conditional distribution: A = Σ_j z_j z_jᵀ + P,
+/// P = Λ/α and m = Bᵀf (see DrawPriors); predictions are means over them.
 class FoldIn {
  public:
-  /// Throws Error 64 for draws of `bayes`, and unless the model's likelihood is Gaussian. Keeps a
-  /// reference to the model.
+  /// Throws Error 64 for draws of `bayes` without priors, and unless the model's likelihood is
+  /// Gaussian. Keeps a reference to the model.
   FoldIn(const Model& model, std::vector<OwnRating> ratings);
   ~FoldIn();
 
@@ -33,9 +37,13 @@ class FoldIn {
 
   /// What predicts for this user alone, whose index is 0, with the model's items.
   Model model_of_user() const;
+  /// The same with a draw of each row instead of its mean, of bayes: what draws differ by is then
+  /// all that is not known of the user.
+  Model drawn_model_of_user(std::uint64_t seed) const;
 
   /// A prediction is base + Σ contributions, in the rating's units: base is what is predicted for
-  /// a user without ratings, and rating j adds zᵀA⁻¹z_j (r_j − μ − c_j).
+  /// a user without ratings (of bayes: who has rated the same items, by what that alone says), and
+  /// rating j adds zᵀA⁻¹z_j (r_j − μ − c_j).
   struct Explanation {
     double base = 0;
     std::vector<double> contributions;  // [ratings]
@@ -47,9 +55,11 @@ class FoldIn {
  private:
   struct Equations;
 
+  Model model_with(std::optional<std::uint64_t> seed) const;
+
   const Model& model_;
   std::vector<OwnRating> ratings_;
-  std::unique_ptr<Equations> equations_;
+  std::vector<Equations> equations_;  // one, of bayes one a draw
 };
 
 }  // namespace alsatian

@@ -2,6 +2,10 @@
 // Keys are in the order in which they are documented.
 #include "host/train/log_observer.hpp"
 
+#include "host/error.hpp"
+#include "host/model/spec_json.hpp"
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <utility>
@@ -13,6 +17,22 @@ using Json = nlohmann::ordered_json;
 
 void put(Json& line, const char* key, const std::optional<double>& value) {
   if (value) line[key] = *value;
+}
+
+Json to_json(const ChainStats& chain) {
+  Json object = {{"sigma", chain.sigma}};
+  put(object, "user_weight_precision", chain.user_weight_precision);
+  put(object, "item_weight_precision", chain.item_weight_precision);
+  put(object, "test_rmse", chain.test_rmse);
+  return object;
+}
+
+template <typename Entry>
+void put_list(Json& line, const char* key, const std::vector<Entry>& entries) {
+  if (entries.empty()) return;
+  Json list = Json::array();
+  for (const Entry& entry : entries) list.push_back(to_json(entry));
+  line[key] = std::move(list);
 }
 
 /// The first set under `key`; all of them by name under `key`_by_set where there are several.
@@ -41,6 +61,7 @@ Json to_json(const EpochStats& stats, const std::vector<std::string>& test_names
   if (stats.user_weight_steps > 0) line["user_weight_steps"] = stats.user_weight_steps;
   if (stats.item_weight_steps > 0) line["item_weight_steps"] = stats.item_weight_steps;
   if (stats.sigma) line["draws"] = stats.draws;
+  put_list(line, "chains", stats.chains);
   put(line, "objective", stats.objective);
   put(line, "train_rmse", stats.train_rmse);
   put(line, "train_nll", stats.train_nll);
@@ -54,6 +75,7 @@ Json to_json(const EpochStats& stats, const std::vector<std::string>& test_names
   line["total_seconds"] = stats.total_seconds;
   line["ratings_per_second"] = stats.ratings_per_second;
   line["repaired_pivots"] = stats.repaired_pivots;
+  put_list(line, "traces", stats.traces);
   return line;
 }
 

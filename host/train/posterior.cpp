@@ -3,6 +3,7 @@
 #include "host/train/posterior.hpp"
 
 #include "host/model/half.hpp"
+#include "kernels/cpu/chunked_sum.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "kernels/math/score.hpp"
 
@@ -14,7 +15,6 @@ namespace alsatian {
 namespace {
 
 constexpr std::int64_t rows_per_task = 256;
-constexpr std::int64_t ratings_per_task = 4096;
 constexpr double deviations_of_90_percent = 1.6448536269514722;
 
 /// Makes one side's rows relative to its mean; `other` is the other side's mean.
@@ -77,19 +77,23 @@ CenteredDraw center(GibbsDraw draw, const std::vector<std::int32_t>& user_counts
 
 Posterior::Posterior(const ModelSpec& spec, const RatingScale& scale,
                      std::vector<const Triples*> held_out, std::int64_t sweeps)
-    : rank_(spec.rank),
-      keep_(std::min<std::int64_t>(std::get<Bayes>(spec.algorithm).keep, sweeps)),
-      sweeps_(sweeps),
-      scale_(scale) {
+    : rank_(spec.rank), sweeps_(sweeps), scale_(scale) {
+  const auto& bayes = std::get<Bayes>(spec.algorithm);
+  likelihood_power_ = bayes.likelihood_power;
+  for (int chain = 0; chain < bayes.chains; ++chain) {
+    const int share = bayes.keep / bayes.chains + (chain < bayes.keep % bayes.chains ? 1 : 0);
+    chains_.push_back({.keep = std::min<std::int64_t>(share, sweeps)});
+    keep_ += chains_.back().keep;
+  }
   for (const Triples* ratings : held_out) {
     const auto size = static_cast<std::size_t>(ratings->size());
-    held_out_.push_back({ratings, std::vector<double>(size), std::vector<double>(size)});
+    held_out_.push_back({ratings, std::vector<double>(size), std::vector<double>(size), 0});
   }
 }
 
-/// keep_ of sweeps_ draws, evenly apart, the last among them.
-bool Posterior::is_kept() const {
-  return draws_ * keep_ / sweeps_ > (draws_ - 1) * keep_ / sweeps_;
+/// chain.keep of sweeps_ draws, evenly apart, the last among them.
+bool Posterior::is_kept(const Chain& chain) const {
+  return chain.draws * chain.keep / sweeps_ > (chain.draws - 1) * chain.keep / sweeps_;
 }
 
 void Posterior::keep(const CenteredDraw& draw) {
@@ -107,24 +111,50 @@ void Posterior::keep(const CenteredDraw& draw) {
   ++kept_;
 }
 
-void Posterior::add(const CenteredDraw& draw, double noise_precision) {
+bool Posterior::add(const CenteredDraw& draw, double noise_precision, int chain) {
   ++draws_;
   for (HeldOutSums& set : held_out_) {
-    parallel_for(
-        set.ratings->size(),
-        [&](std::int64_t position) {
-          const auto index = static_cast<std::size_t>(position);
-          const double score = score_of(draw, set.ratings->users[index], set.ratings->items[index]);
-          set.scores[index] += score;
-          set.squares[index] += score * score;
-        },
-        ratings_per_task);
+    set.last_squared_error =
+        cpu::chunked_sum<double>(set.ratings->size(), [&](std::int64_t first, std::int64_t last) {
+          double squared_error = 0;
+          for (std::int64_t position = first; position < last; ++position) {
+            const auto index = static_cast<std::size_t>(position);
+            const double score =
+                score_of(draw, set.ratings->users[index], set.ratings->items[index]);
+            const double error = score - scale_.standardise(set.ratings->ratings[index]);
+            set.scores[index] += score;
+            set.squares[index] += score * score;
+            squared_error += error * error;
+          }
+          return squared_error;
+        });
   }
   add_to(users_.biases, draw.factors.users.biases);
   add_to(items_.biases, draw.factors.items.biases);
   constant_sum_ += draw.constant;
   dispersion_sum_ += 1 / noise_precision;
-  if (is_kept()) keep(draw);
+  Chain& own = chains_.at(static_cast<std::size_t>(chain));
+  ++own.draws;
+  if (!is_kept(own)) return false;
+  keep(draw);
+  return true;
+}
+
+void Posterior::keep_prior(const GibbsUserPrior& prior, const std::vector<double>& item_mean,
+                           double noise_precision) {
+  const auto append = [](std::vector<double>& to, const std::vector<double>& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  kept_priors_.noise_precisions.push_back(likelihood_power_ * noise_precision);
+  append(kept_priors_.precisions, prior.precision);
+  append(kept_priors_.item_means, item_mean);
+  if (!prior.weights.empty()) kept_weights_.push_back(prior.weights);
+}
+
+double Posterior::last_draw_rmse(std::size_t index) const {
+  const HeldOutSums& set = held_out_[index];
+  return scale_.bias_unit() *
+         std::sqrt(set.last_squared_error / static_cast<double>(set.ratings->size()));
 }
 
 PosteriorErrors Posterior::held_out_errors(std::size_t index) const {
@@ -175,6 +205,22 @@ DrawBiases Posterior::draw_biases() const {
     return biases;
   };
   return {kept_constants_, by_row(users_), by_row(items_)};
+}
+
+DrawPriors Posterior::draw_priors() const {
+  if (kept_priors_.noise_precisions.size() != static_cast<std::size_t>(kept_)) return {};
+  DrawPriors priors = kept_priors_;
+  if (kept_weights_.empty()) return priors;
+  const std::size_t order = priors.item_means.size() / static_cast<std::size_t>(kept_);
+  const std::size_t items = kept_weights_.front().size() / order;
+  for (std::size_t item = 0; item < items; ++item) {
+    for (const std::vector<float>& weights : kept_weights_) {
+      for (std::size_t j = 0; j < order; ++j) {
+        priors.weights.push_back(rounded_to_half(weights[item * order + j]));
+      }
+    }
+  }
+  return priors;
 }
 
 CenteredDraw Posterior::model_factors() const {

@@ -35,11 +35,18 @@ struct PosteriorErrors {
 class Posterior {
  public:
   /// held_out: in the order of TrainingProblem's; their owners outlive this. sweeps: how many draws
-  /// will be added.
+  /// of each chain will be added.
   Posterior(const ModelSpec& spec, const RatingScale& scale, std::vector<const Triples*> held_out,
             std::int64_t sweeps);
 
-  void add(const CenteredDraw& draw, double noise_precision);
+  /// The next draw of a chain, from 0. Each chain has its share of the draws to keep; returns
+  /// whether this is one of them.
+  bool add(const CenteredDraw& draw, double noise_precision, int chain = 0);
+  /// What goes with the draw that was kept last.
+  void keep_prior(const GibbsUserPrior& prior, const std::vector<double>& item_mean,
+                  double noise_precision);
+  /// RMSE of the draw added last alone, in the rating's units.
+  double last_draw_rmse(std::size_t index) const;
 
   std::int64_t draws() const { return draws_; }
   std::int32_t kept() const { return kept_; }
@@ -56,12 +63,16 @@ class Posterior {
   /// Constant and biases of each draw that is kept.
   DrawBiases draw_biases() const;
 
+  /// What was given to keep_prior, once for each draw that is kept; else nothing.
+  DrawPriors draw_priors() const;
+
  private:
   /// Sums of scores, and of their squares, of each rating of a set.
   struct HeldOutSums {
     const Triples* ratings = nullptr;
     std::vector<double> scores;
     std::vector<double> squares;
+    double last_squared_error = 0;  // of the draw added last, standardised units
   };
   struct SideSums {
     SideFactors kept;                // [rows, rank·keep]
@@ -69,20 +80,29 @@ class Posterior {
     std::vector<double> biases;
   };
 
-  bool is_kept() const;
+  /// How many draws of a chain are kept, and of so many as it has whether the last is one.
+  struct Chain {
+    std::int64_t keep = 0;
+    std::int64_t draws = 0;
+  };
+  bool is_kept(const Chain& chain) const;
   void keep(const CenteredDraw& draw);
   SideFactors mean_of(const SideSums& sums) const;
 
   std::int32_t rank_;
-  std::int64_t keep_;
+  std::int64_t keep_ = 0;  // of all chains
   std::int64_t sweeps_;
   RatingScale scale_;
   std::vector<HeldOutSums> held_out_;
   SideSums users_;
   SideSums items_;
+  std::vector<Chain> chains_;
   std::int64_t draws_ = 0;
   std::int32_t kept_ = 0;
   std::vector<double> kept_constants_;
+  DrawPriors kept_priors_;
+  std::vector<std::vector<float>> kept_weights_;  // [kept][items, order]
+  double likelihood_power_ = 1;
   double constant_sum_ = 0;
   double dispersion_sum_ = 0;
 };

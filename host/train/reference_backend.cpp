@@ -153,10 +153,10 @@ class ReferenceBackend final : public Backend {
     gibbs_.likelihood_power = bayes.likelihood_power;
   }
 
-  GibbsReport gibbs_sweep(int sweep) override {
+  GibbsReport gibbs_sweep(int sweep, int chain) override {
     reference::gibbs_sweep(problem_, implicit_features(by_user_).view(),
-                           implicit_features(by_item_).view(),
-                           {spec_.seed, static_cast<std::uint32_t>(sweep)}, gibbs_, parameters_);
+                           implicit_features(by_item_).view(), gibbs_key(spec_.seed, sweep, chain),
+                           gibbs_, parameters_);
     return {.noise_precision = gibbs_.noise_precision,
             .user_weight_precision = gibbs_.users.weight_precision,
             .item_weight_precision = gibbs_.items.weight_precision};
@@ -167,6 +167,12 @@ class ReferenceBackend final : public Backend {
       return std::vector<double>(side.mean.begin(), side.mean.end());
     };
     return {factors(), mean(gibbs_.users), mean(gibbs_.items)};
+  }
+
+  GibbsUserPrior gibbs_user_prior() const override {
+    const auto& [mean, precision, weights, weight_precision] = gibbs_.users;
+    return {{precision.data(), precision.data() + precision.size()},
+            {weights.data(), weights.data() + weights.size()}};
   }
 
   Objective objective() override {

@@ -3,7 +3,7 @@
 #include "host/train/trainer.hpp"
 
 #include "host/error.hpp"
-#include "host/train/posterior.hpp"
+#include "host/train/gibbs_chains.hpp"
 #include "host/train/sgd_schedule.hpp"
 
 #include <fmt/format.h>
@@ -90,7 +90,10 @@ class Run {
     chosen_ = make_backend(std::move(problem), options.device);
     train_constant_ = mean_constant(dataset.train, spec.likelihood);
     has_validation_ = dataset.validation.size() > 0;
-    if (is_bayes(spec)) posterior_.emplace(make_posterior());
+    if (is_bayes(spec)) {
+      chains_.emplace(*chosen_.backend, dataset, spec, scale_, result_.model.user_counts,
+                      result_.model.item_counts);
+    }
     for (Observer* observer : options_.observers) {
       observer->on_start(fmt::format("{}: {}", chosen_.backend->description(), chosen_.reason),
                          spec_, dataset_.train.size());
@@ -116,6 +119,7 @@ class Run {
       const bool stop_asked = options_.stop_requested != nullptr && *options_.stop_requested;
       const bool last = epoch == spec_.epochs || stop_asked;
       evaluate(last || epoch % options_.evaluate_every == 0);
+      if (last && chains_) stats_.traces = chains_->trace_statistics();
       for (Observer* observer : options_.observers) observer->on_epoch(stats_);
       if (stop_asked) {
         result_.interrupted = true;
@@ -157,13 +161,17 @@ class Run {
     stats_.training_seconds = seconds_since(begin);
     stats_.ratings_per_second =
         static_cast<double>(dataset_.train.size()) / stats_.training_seconds;
-    if (const auto bad = chosen_.backend->first_non_finite_row()) {
-      const bool user = bad->side == Side::users;
-      const auto& ids = user ? dataset_.users : dataset_.items;
-      diverged(epoch, fmt::format("the factors of {} {} are not finite", user ? "user" : "item",
-                                  ids.text(static_cast<std::int32_t>(bad->row))));
-    }
+    if (!chains_) check_rows(epoch);  // each of them has been
     return more;
+  }
+
+  void check_rows(int epoch) const {
+    const auto bad = chosen_.backend->first_non_finite_row();
+    if (!bad) return;
+    const bool user = bad->side == Side::users;
+    const auto& ids = user ? dataset_.users : dataset_.items;
+    diverged(epoch, fmt::format("the factors of {} {} are not finite", user ? "user" : "item",
+                                ids.text(static_cast<std::int32_t>(bad->row))));
   }
 
   bool step(const Als&, int) {
@@ -180,52 +188,19 @@ class Run {
   }
   bool step(const LeastSquares&, int) { return chosen_.backend->least_squares_step().accepted; }
 
-  bool step(const Bayes& bayes, int epoch) {
-    Backend& backend = *chosen_.backend;
-    if (epoch == 1) start_chain(bayes);
-    const GibbsReport report = backend.gibbs_sweep(epoch - 1);
-    stats_.sigma = scale_.bias_unit() / std::sqrt(report.noise_precision);
-    if (bayes.features != Features::none) {
-      stats_.user_weight_precision = report.user_weight_precision;
-      stats_.item_weight_precision = report.item_weight_precision;
-      stats_.user_weight_steps = report.user_weight_steps;
-      stats_.item_weight_steps = report.item_weight_steps;
-    }
-    noise_precision_ = report.noise_precision;
-    if (epoch > bayes.burn_in) posterior_->add(last_draw(), noise_precision_);
-    stats_.draws = posterior_->draws();
+  bool step(const Bayes&, int epoch) {
+    chains_->sweep(
+        epoch, options_.init != nullptr, [&] { check_rows(epoch); }, stats_);
+    result_.model.statistics.repaired_pivots += stats_.repaired_pivots;
     return true;
   }
 
-  /// A model to start from is a start already.
-  void start_chain(const Bayes& bayes) {
-    Backend& backend = *chosen_.backend;
-    const int epochs = options_.init == nullptr ? bayes.start_epochs : 0;
-    for (int epoch = 0; epoch < epochs; ++epoch) {
-      for (const Side side : {Side::users, Side::items}) {
-        result_.model.statistics.repaired_pivots += backend.als_half_sweep(side).repaired_pivots;
-      }
-    }
-    backend.start_gibbs();
-  }
-
-  CenteredDraw last_draw() const {
-    return center(chosen_.backend->gibbs_draw(), result_.model.user_counts,
-                  result_.model.item_counts);
-  }
-
-  Posterior make_posterior() const {
-    std::vector<const Triples*> held_out;
-    if (has_validation_) held_out.push_back(&dataset_.validation);
-    for (const TestSet& test : dataset_.tests) held_out.push_back(&test.ratings);
-    return {spec_, scale_, held_out,
-            std::max(spec_.epochs - std::get<Bayes>(spec_.algorithm).burn_in, 1)};
-  }
+  bool has_draws() const { return chains_ && chains_->posterior().draws() > 0; }
 
   /// Of the mean over draws where there are any.
   ErrorSums held_out_errors(std::size_t index) {
-    if (!posterior_ || posterior_->draws() == 0) return chosen_.backend->held_out_errors(index);
-    return posterior_->held_out_errors(index).errors;
+    if (!has_draws()) return chosen_.backend->held_out_errors(index);
+    return chains_->posterior().held_out_errors(index).errors;
   }
 
   /// Fills the figures of this epoch; validation is always measured, it decides when to stop.
@@ -245,14 +220,14 @@ class Run {
     const Figures figures(spec_.likelihood, scale_);
     const Objective objective = chosen_.backend->objective();
     check_finite(objective.value, stats_.epoch);
-    dispersion_ = posterior_ ? 1 / noise_precision_
-                             : figures.dispersion(has_validation_ ? validation_ : objective.train);
+    dispersion_ = chains_ ? 1 / chains_->noise_precision()
+                          : figures.dispersion(has_validation_ ? validation_ : objective.train);
     stats_.objective = objective.value;
     stats_.train_rmse = figures.rmse(objective.train);
     stats_.train_nll = defined(figures.mean_nll(objective.train, dispersion_, train_constant_));
     for (std::size_t test = 0; test < dataset_.tests.size(); ++test) {
       const std::size_t index = test + (has_validation_ ? 1 : 0);
-      if (posterior_ && posterior_->draws() > 0) {
+      if (has_draws()) {
         add_posterior_figures(index);
         continue;
       }
@@ -267,7 +242,7 @@ class Run {
   }
 
   void add_posterior_figures(std::size_t index) {
-    const PosteriorErrors measured = posterior_->held_out_errors(index);
+    const PosteriorErrors measured = chains_->posterior().held_out_errors(index);
     stats_.test_rmse.push_back(Figures(spec_.likelihood, scale_).rmse(measured.errors));
     stats_.test_nll.push_back(measured.nll_sum / static_cast<double>(measured.errors.count));
     stats_.test_covered_90.push_back(measured.covered_90);
@@ -319,7 +294,7 @@ class Run {
       diverged(epoch, fmt::format("the objective is {}", objective));
     }
     // Far worse than the start and than the mean alone is no model, even where it is finite.
-    if (epoch > 0 && !posterior_ && worst_objective_ > 0 && objective > worst_objective_) {
+    if (epoch > 0 && !chains_ && worst_objective_ > 0 && objective > worst_objective_) {
       diverged(epoch, fmt::format("the objective rose to {:.6g}, above {:.6g}", objective,
                                   worst_objective_));
     }
@@ -336,8 +311,8 @@ class Run {
     model.scale = scale_;
     model.users = dataset_.users;
     model.items = dataset_.items;
-    if (posterior_) {
-      take_draws(model);
+    if (chains_) {
+      chains_->take_draws(model);
     } else {
       model.factors = to_rating_units(chosen_.backend->factors(), scale_);
     }
@@ -352,22 +327,10 @@ class Run {
     statistics.train_rmse = *stats_.train_rmse;
     statistics.validation_rmse = stats_.validation_rmse;
     if (!stats_.test_rmse.empty()) statistics.test_rmse = stats_.test_rmse.front();
-    statistics.dispersion =
-        posterior_ && posterior_->draws() > 0 ? posterior_->dispersion() : dispersion_;
-    statistics.dispersion_from_validation = has_validation_ && !posterior_;
+    statistics.dispersion = has_draws() ? chains_->posterior().dispersion() : dispersion_;
+    statistics.dispersion_from_validation = has_validation_ && !chains_;
+    statistics.traces = stats_.traces;
     result_.last = stats_;
-  }
-
-  /// The draws that were kept; the last alone where training was stopped before the first of them.
-  void take_draws(Model& model) {
-    Posterior last(spec_, scale_, {}, 1);
-    if (posterior_->kept() == 0) last.add(last_draw(), noise_precision_);
-    const Posterior& kept = posterior_->kept() > 0 ? *posterior_ : last;
-    CenteredDraw mean = kept.model_factors();
-    model.factors = to_rating_units(std::move(mean.factors), scale_);
-    model.scale.score_mean = mean.constant;
-    model.draws = kept.kept();
-    model.draw_biases = kept.draw_biases();
   }
 
   const Dataset& dataset_;
@@ -379,8 +342,7 @@ class Run {
   double train_constant_ = 0;
   double dispersion_ = 1;
   double worst_objective_ = 0;
-  std::optional<Posterior> posterior_;  // bayes
-  double noise_precision_ = 1;
+  std::optional<GibbsChains> chains_;  // bayes
   ErrorSums validation_;
   double best_loss_ = std::numeric_limits<double>::infinity();
   std::optional<Factors> best_factors_;

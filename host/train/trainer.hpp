@@ -13,6 +13,14 @@
 
 namespace alsatian {
 
+/// One chain of bayes in a sweep.
+struct ChainStats {
+  double sigma = 0;                             // 1/√α, in the rating's units
+  std::optional<double> user_weight_precision;  // λ_B, where there are features
+  std::optional<double> item_weight_precision;
+  std::optional<double> test_rmse;  // of this draw alone and the first test set, after burn-in
+};
+
 /// Figures of one epoch. RMSE in the rating's units, objective in standardised units; figures that
 /// were not evaluated this epoch (--evaluate-every) are absent, and NLL where it is not defined
 /// since the dispersion is 0.
@@ -20,13 +28,16 @@ struct EpochStats {
   int epoch = 0;             // from 1
   int epochs = 0;            // planned
   double learning_rate = 0;  // mle; 0 elsewhere
-  // bayes; train figures are those of the epoch's draw, held-out ones of the mean over `draws`.
-  std::optional<double> sigma;                  // 1/√α, in the rating's units
-  std::optional<double> user_weight_precision;  // λ_B, where there are features
+  // bayes; train figures are those of the last chain's draw, held-out ones of the mean over
+  // `draws`.
+  std::vector<ChainStats> chains;
+  std::optional<double> sigma;  // mean over chains, as are the next two
+  std::optional<double> user_weight_precision;
   std::optional<double> item_weight_precision;
-  int user_weight_steps = 0;  // of conjugate gradients, 0 where B was solved otherwise
+  int user_weight_steps = 0;  // of conjugate gradients, the most of a chain; 0: solved otherwise
   int item_weight_steps = 0;
-  std::int64_t draws = 0;               // after burn-in
+  std::vector<TraceStatistics> traces;  // in the last epoch
+  std::int64_t draws = 0;               // after burn-in, of all chains
   std::vector<double> test_covered_90;  // share of test ratings inside central 90 % intervals
   std::optional<double> objective;
   std::optional<double> train_rmse;

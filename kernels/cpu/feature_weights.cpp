@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace alsatian::cpu {
 namespace {
@@ -28,6 +29,18 @@ std::vector<double> sum_by_column(std::int64_t rows, std::size_t count, const Vi
   return total;
 }
 
+/// visit(row, column, entries of each table) for all columns of rows [first, last), biases last.
+template <typename Visit, typename... Views>
+void visit_entries(std::int64_t first, std::int64_t last, std::int32_t rank, bool biases,
+                   const Visit& visit, const Views&... tables) {
+  for (std::int64_t row = first; row < last; ++row) {
+    for (std::int32_t j = 0; j < rank; ++j) {
+      visit(row, static_cast<std::size_t>(j), tables.row(row)[j]...);
+    }
+    if (biases) visit(row, static_cast<std::size_t>(rank), tables.biases[row]...);
+  }
+}
+
 void sum_rows(const KernelTable& kernels, const RowSumTask& task) {
   parallel_for(
       task.pattern.rows(), [&](std::int64_t row) { kernels.row_sum(task, row); }, rows_per_task);
@@ -36,18 +49,20 @@ void sum_rows(const KernelTable& kernels, const RowSumTask& task) {
 }  // namespace
 
 FeatureWeights::FeatureWeights(const KernelTable& kernels, CsrView<float> own,
-                               CsrView<float> opposite, std::int32_t order)
+                               CsrView<float> opposite, std::int32_t rank, bool biases)
     : kernels_(kernels),
       own_(own),
       opposite_(opposite),
+      biases_(biases),
       shares_(static_cast<std::size_t>(own.rows())),
       roots_(static_cast<std::size_t>(own.rows())),
       diagonal_(static_cast<std::size_t>(opposite.rows())),
-      weights_(opposite.rows(), order),
-      residual_(opposite.rows(), order),
-      direction_(opposite.rows(), order),
-      image_(opposite.rows(), order),
-      row_products_(own.rows(), order) {
+      weights_(opposite.rows(), rank),
+      residual_(opposite.rows(), rank),
+      direction_(opposite.rows(), rank),
+      image_(opposite.rows(), rank),
+      row_products_(own.rows(), rank),
+      means_(own.rows(), rank) {
   for (std::int64_t row = 0; row < own.rows(); ++row) {
     const auto count = static_cast<double>(std::max<std::int64_t>(own.row_size(row), 1));
     shares_[static_cast<std::size_t>(row)] = static_cast<float>(1 / count);
@@ -58,28 +73,40 @@ FeatureWeights::FeatureWeights(const KernelTable& kernels, CsrView<float> own,
       diagonal_[static_cast<std::size_t>(row)] += shares_[static_cast<std::size_t>(other)];
     }
   }
+  leading_.emplace(kernels, own, opposite, shares_, diagonal_, rank + (biases ? 1 : 0));
+}
+
+FactorTable& FeatureWeights::weights() {
+  means_are_known_ = false;
+  return weights_;
 }
 
 SideView<const float> FeatureWeights::means() {
-  sum_rows(kernels_, {.pattern = own_,
-                      .table = std::as_const(weights_).view(),
-                      .sums = row_products_.view(),
-                      .scales = roots_});
-  return std::as_const(row_products_).view();
+  if (!std::exchange(means_are_known_, true)) {
+    sum_rows(kernels_, {.pattern = own_,
+                        .table = std::as_const(weights_).view(),
+                        .sums = means_.view(),
+                        .scales = roots_,
+                        .biases = biases_});
+  }
+  return std::as_const(means_).view();
 }
 
-SideView<float> FeatureWeights::right_side() {
+SideView<float> FeatureWeights::residual() {
+  const SideView<const float> known = means();
   const SideView<float> rows = row_products_.view();
   for_each_chunk(rows.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row) {
-      for (std::int32_t j = 0; j < rows.rank; ++j) {
-        rows.row(row)[j] *= roots_[static_cast<std::size_t>(row)];
-      }
-    }
+    visit_entries(
+        first, last, rows.rank, biases_,
+        [&](std::int64_t row, std::size_t, float& target, float mean) {
+          target = roots_[static_cast<std::size_t>(row)] * (target - mean);
+        },
+        rows, known);
   });
   sum_rows(kernels_, {.pattern = opposite_,
                       .table = std::as_const(row_products_).view(),
-                      .sums = residual_.view()});
+                      .sums = residual_.view(),
+                      .biases = biases_});
   return residual_.view();
 }
 
@@ -87,14 +114,39 @@ double FeatureWeights::inverse_diagonal(std::int64_t row, double ridge) const {
   return 1 / (diagonal_[static_cast<std::size_t>(row)] + ridge);
 }
 
-/// B = 0, the direction the preconditioned residual.
-FeatureWeights::ColumnSums FeatureWeights::start_descent(double ridge) {
-  std::ranges::fill(weights_.flat(), 0.0F);
-  std::ranges::fill(direction_.flat(), 0.0F);
-  const std::vector<double> none(static_cast<std::size_t>(weights_.rank()));
-  const ColumnSums sums = take_step(none, ridge);
-  turn_direction(none, ridge);
-  return sums;
+/// residual −= ridge·B: with residual() that of B where it is.
+void FeatureWeights::subtract_ridge(double ridge) {
+  const auto factor = static_cast<float>(ridge);
+  for_each_chunk(weights_.rows(), [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    visit_entries(
+        first, last, weights_.rank(), biases_,
+        [&](std::int64_t, std::size_t, float& rest, float weight) { rest -= factor * weight; },
+        residual_.view(), weights_.view());
+  });
+}
+
+/// image = M⁻¹·residual; returns residual·image by column.
+std::vector<double> FeatureWeights::precondition(double ridge) {
+  const SideView<const float> solved = leading_->solve(std::as_const(residual_).view(), biases_);
+  const SideView<const float> residual = std::as_const(residual_).view();
+  const SideView<float> image = image_.view();
+  const auto rank = static_cast<std::size_t>(residual.rank);
+  const auto order = static_cast<std::size_t>(solved.rank);
+  return sum_by_column(residual.rows, order,
+                       [&](std::int64_t first, std::int64_t last, double* sums) {
+                         for (std::int64_t row = first; row < last; ++row) {
+                           const std::int32_t place = leading_->place(row);
+                           const float* known = place < 0 ? nullptr : solved.row(place);
+                           const auto inverse = static_cast<float>(inverse_diagonal(row, ridge));
+                           const auto visit = [&](std::size_t column, float rest, float& to) {
+                             to = known != nullptr ? known[column] : inverse * rest;
+                             sums[column] += static_cast<double>(rest) * to;
+                           };
+                           for (std::size_t j = 0; j < rank; ++j)
+                             visit(j, residual.row(row)[j], image.row(row)[j]);
+                           if (biases_) visit(rank, residual.biases[row], image.biases[row]);
+                         }
+                       });
 }
 
 /// image = (FᵀF + ridge·I)·direction; returns direction·image by column.
@@ -102,95 +154,83 @@ std::vector<double> FeatureWeights::apply_to_direction(double ridge) {
   sum_rows(kernels_, {.pattern = own_,
                       .table = std::as_const(direction_).view(),
                       .sums = row_products_.view(),
-                      .scales = shares_});
-  sum_rows(
-      kernels_,
-      {.pattern = opposite_, .table = std::as_const(row_products_).view(), .sums = image_.view()});
-  const SideView<float> direction = direction_.view();
-  const SideView<float> image = image_.view();
+                      .scales = shares_,
+                      .biases = biases_});
+  sum_rows(kernels_, {.pattern = opposite_,
+                      .table = std::as_const(row_products_).view(),
+                      .sums = image_.view(),
+                      .biases = biases_});
   const auto added = static_cast<float>(ridge);
-  const auto order = static_cast<std::size_t>(image.rank);
-  return sum_by_column(image.rows, order, [&](std::int64_t first, std::int64_t last, double* sums) {
-    for (std::int64_t row = first; row < last; ++row) {
-      float* to = image.row(row);
-      const float* from = direction.row(row);
-      for (std::size_t j = 0; j < order; ++j) {
-        to[j] += added * from[j];
-        sums[j] += static_cast<double>(to[j]) * from[j];
-      }
-    }
-  });
+  const auto order = static_cast<std::size_t>(image_.rank() + (biases_ ? 1 : 0));
+  return sum_by_column(image_.rows(), order,
+                       [&](std::int64_t first, std::int64_t last, double* sums) {
+                         visit_entries(
+                             first, last, image_.rank(), biases_,
+                             [&](std::int64_t, std::size_t column, float& to, float from) {
+                               to += added * from;
+                               sums[column] += static_cast<double>(to) * from;
+                             },
+                             image_.view(), direction_.view());
+                       });
 }
 
 /// B += length·direction and residual −= length·image, column by column.
-FeatureWeights::ColumnSums FeatureWeights::take_step(const std::vector<double>& lengths,
-                                                     double ridge) {
-  const SideView<float> weights = weights_.view();
-  const SideView<float> residual = residual_.view();
-  const SideView<float> direction = direction_.view();
-  const SideView<float> image = image_.view();
-  const std::size_t order = lengths.size();
+void FeatureWeights::take_step(const std::vector<double>& lengths) {
   const std::vector<float> steps(lengths.begin(), lengths.end());
-  const std::vector<double> sums = sum_by_column(
-      weights.rows, 2 * order, [&](std::int64_t first, std::int64_t last, double* part) {
-        for (std::int64_t row = first; row < last; ++row) {
-          const double inverse = inverse_diagonal(row, ridge);
-          for (std::size_t j = 0; j < order; ++j) {
-            weights.row(row)[j] += steps[j] * direction.row(row)[j];
-            float& rest = residual.row(row)[j];
-            rest -= steps[j] * image.row(row)[j];
-            const double square = static_cast<double>(rest) * rest;
-            part[j] += square;
-            part[order + j] += inverse * square;
-          }
-        }
-      });
-  const auto middle = sums.begin() + static_cast<std::ptrdiff_t>(order);
-  return {{sums.begin(), middle}, {middle, sums.end()}};
-}
-
-/// direction = preconditioned residual + share·direction.
-void FeatureWeights::turn_direction(const std::vector<double>& shares, double ridge) {
-  const SideView<float> residual = residual_.view();
-  const SideView<float> direction = direction_.view();
-  const std::vector<float> kept(shares.begin(), shares.end());
-  for_each_chunk(direction.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row) {
-      const auto inverse = static_cast<float>(inverse_diagonal(row, ridge));
-      for (std::size_t j = 0; j < kept.size(); ++j) {
-        float& to = direction.row(row)[j];
-        to = inverse * residual.row(row)[j] + kept[j] * to;
-      }
-    }
+  for_each_chunk(weights_.rows(), [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    visit_entries(
+        first, last, weights_.rank(), biases_,
+        [&](std::int64_t, std::size_t column, float& weight, float& rest, float direction,
+            float image) {
+          weight += steps[column] * direction;
+          rest -= steps[column] * image;
+        },
+        weights_.view(), residual_.view(), direction_.view(), image_.view());
   });
 }
 
-int FeatureWeights::solve(double ridge) {
-  constexpr double tolerance = 1e-4;
+/// direction = image + share·direction.
+void FeatureWeights::turn_direction(const std::vector<double>& shares) {
+  const std::vector<float> kept(shares.begin(), shares.end());
+  for_each_chunk(direction_.rows(), [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    visit_entries(
+        first, last, direction_.rank(), biases_,
+        [&](std::int64_t, std::size_t column, float& to, float solved) {
+          to = solved + kept[column] * to;
+        },
+        direction_.view(), image_.view());
+  });
+}
+
+int FeatureWeights::solve(double ridge, std::span<const double> variances) {
+  constexpr double tolerance = 2e-3;
   constexpr int most_steps = 200;
-  ColumnSums now = start_descent(ridge);
-  const std::vector<double> start = now.squares;
-  const std::size_t order = start.size();
+  const double allowed = tolerance * tolerance * static_cast<double>(weights_.rows());
+  leading_->set_ridge(ridge);
+  subtract_ridge(ridge);
+  const std::size_t order = variances.size();
+  std::vector<double> now = precondition(ridge);
+  std::vector<double> shares(order);  // of the last direction; none at first
+  std::ranges::fill(direction_.flat(), 0.0F);
   const auto is_done = [&] {
     for (std::size_t j = 0; j < order; ++j) {
-      if (now.squares[j] > tolerance * tolerance * start[j]) return false;
+      if (now[j] > allowed * variances[j]) return false;
     }
     return true;
   };
   int steps = 0;
   for (; steps < most_steps && !is_done(); ++steps) {
+    turn_direction(shares);
     std::vector<double> lengths = apply_to_direction(ridge);
     for (std::size_t j = 0; j < order; ++j) {
-      lengths[j] = lengths[j] > 0 ? now.products[j] / lengths[j] : 0;
+      lengths[j] = lengths[j] > 0 ? now[j] / lengths[j] : 0;
     }
-    const ColumnSums next = take_step(lengths, ridge);
-    std::vector<double> shares(order);
-    for (std::size_t j = 0; j < order; ++j) {
-      shares[j] = now.products[j] > 0 ? next.products[j] / now.products[j] : 0;
-    }
-    turn_direction(shares, ridge);
+    take_step(lengths);
+    const std::vector<double> next = precondition(ridge);
+    for (std::size_t j = 0; j < order; ++j) shares[j] = now[j] > 0 ? next[j] / now[j] : 0;
     now = next;
   }
+  means_are_known_ = false;
   return steps;
 }
 

@@ -4,60 +4,68 @@
 
 #include "kernels/cpu/factor_table.hpp"
 #include "kernels/cpu/kernel_table.hpp"
+#include "kernels/cpu/leading_features.hpp"
 #include "kernels/math/gibbs.hpp"
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <vector>
 
 namespace alsatian::cpu {
 
 /// Of one side: F [rows, opposite rows] has 1/√n_r where row r has one of its n_r ratings; B
-/// [opposite rows, order] is a table of rank `order`, whose biases are not used.
+/// [opposite rows, order] is a table of the rows' rank, with the last column as biases where rows
+/// have them: rows of whole cache lines are fetched, and a column more would be a line more.
 class FeatureWeights {
  public:
   /// own [rows, opposite rows] and opposite [opposite rows, rows] are the same ratings; the kernels
   /// and the ratings outlive this.
   FeatureWeights(const KernelTable& kernels, CsrView<float> own, CsrView<float> opposite,
-                 std::int32_t order);
+                 std::int32_t rank, bool biases);
 
-  FactorTable& weights() { return weights_; }
+  /// For whoever replaces B: what is known of F·B is forgotten.
+  FactorTable& weights();
   const FactorTable& weights() const { return weights_; }
 
-  /// F·B [rows, order], valid until the next call of any other member.
+  /// F·B [rows, order], valid until B changes.
   SideView<const float> means();
 
-  /// Where rows of targets are to be written, [rows, order], before right_side().
+  /// Where rows of targets are to be written, [rows, order], before residual().
   SideView<float> targets() { return row_products_.view(); }
-  /// Fᵀ·targets [opposite rows, order], to be added to; overwrites the targets.
-  SideView<float> right_side();
-  /// Solves (FᵀF + ridge·I) B = right side by conjugate gradients, every column at once, until each
-  /// residual is 1e-4 of its right side (the joint distribution shows 1e-3); preconditioned by the
-  /// diagonal. Returns how many steps it took. Hestenes and Stiefel (1952).
-  int solve(double ridge);
+  /// Fᵀ(targets − F·B) [opposite rows, order], to be added to; overwrites the targets.
+  SideView<float> residual();
+  /// Solves (FᵀF + ridge·I) B = right side from where B is, by conjugate gradients, every column at
+  /// once; what was added to residual() is part of the right side. variances [order]: of a draw of
+  /// B the error is below 2e-3 of its deviation: rᵀM⁻¹r ≤ (2e-3)²·variance·features for each
+  /// column's residual r, M the preconditioner, which is the matrix but for what leading features
+  /// have to do with others and those with each other. Returns how many steps it took.
+  /// Hestenes and Stiefel (1952).
+  int solve(double ridge, std::span<const double> variances);
 
  private:
-  /// What a step measures of each column j of the residual r: r·r and r·(preconditioned r).
-  struct ColumnSums {
-    std::vector<double> squares;
-    std::vector<double> products;
-  };
-  ColumnSums start_descent(double ridge);
+  void subtract_ridge(double ridge);
+  std::vector<double> precondition(double ridge);
   std::vector<double> apply_to_direction(double ridge);
-  ColumnSums take_step(const std::vector<double>& lengths, double ridge);
-  void turn_direction(const std::vector<double>& shares, double ridge);
+  void take_step(const std::vector<double>& lengths);
+  void turn_direction(const std::vector<double>& shares);
   double inverse_diagonal(std::int64_t row, double ridge) const;
 
   const KernelTable& kernels_;
   CsrView<float> own_;
   CsrView<float> opposite_;
+  bool biases_;
   std::vector<float> shares_;     // 1/n_r
   std::vector<float> roots_;      // 1/√n_r
   std::vector<double> diagonal_;  // of FᵀF
+  std::optional<LeadingFeatures> leading_;
   FactorTable weights_;
   FactorTable residual_;
   FactorTable direction_;
-  FactorTable image_;
+  FactorTable image_;         // of the direction by the matrix, of the residual by M⁻¹
   FactorTable row_products_;  // [rows, order]
+  FactorTable means_;         // F·B
+  bool means_are_known_ = false;
 };
 
 }  // namespace alsatian::cpu

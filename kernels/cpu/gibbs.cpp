@@ -24,11 +24,13 @@ GibbsSide::GibbsSide(const KernelTable& kernels, CsrView<float> own, CsrView<flo
   const std::int32_t order = options.rank + (options.biases ? 1 : 0);
   prior_.mean.resize(static_cast<std::size_t>(order));
   prior_.precision = SquareMatrix(order);
-  if (options.implicit_features) features_.emplace(kernels, own, opposite, order);
+  if (options.implicit_features) {
+    features_.emplace(kernels, own, opposite, options.rank, options.biases);
+  }
 }
 
 void GibbsSide::start(SideView<const float> rows) {
-  prior_ = start_prior(row_moments({rows, options_.biases}, {}));
+  prior_ = start_prior(row_moments({rows, options_.biases}));
   if (features_) std::ranges::fill(features_->weights().flat(), 0.0F);
 }
 
@@ -40,38 +42,45 @@ int GibbsSide::draw(const GibbsKey& key, double noise_precision, SideView<const 
   return steps;
 }
 
+/// Rows of B.
+RowsView GibbsSide::weight_rows() const {
+  return {std::as_const(*features_).weights().view(), options_.biases};
+}
+
 /// (FᵀF + λ_B I) B = Fᵀ(W − μ + E₁) + √λ_B E₂, and λ_B.
 int GibbsSide::draw_weights(const GibbsKey& key, SideView<const float> rows) {
   const SquareMatrix inverse_root = inverse_of_lower(cholesky_of(prior_.precision));
   const SideView<float> targets = features_->targets();
+  const auto rank = static_cast<std::size_t>(targets.rank);
   for_each_chunk(targets.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    std::vector<double> values(static_cast<std::size_t>(targets.rank));
     for (std::int64_t row = first; row < last; ++row) {
-      RowsView{rows, options_.biases}.copy_row(row, values.data());
-      for (std::size_t j = 0; j < values.size(); ++j) {
-        targets.row(row)[j] = static_cast<float>(values[j] - prior_.mean[j]);
-      }
+      const auto centered = [&](float value, std::size_t j) {
+        return static_cast<float>(value - prior_.mean[j]);
+      };
+      for (std::size_t j = 0; j < rank; ++j) targets.row(row)[j] = centered(rows.row(row)[j], j);
+      if (options_.biases) targets.biases[row] = centered(rows.biases[row], rank);
     }
   });
-  add_prior_noise(streams_.targets, key, inverse_root, 1, targets);
+  add_prior_noise(streams_.targets, key, inverse_root, 1, options_.biases, targets);
   add_prior_noise(streams_.weights, key, inverse_root, std::sqrt(prior_.weight_precision),
-                  features_->right_side());
-  const int steps = features_->solve(prior_.weight_precision);
-  const RowMoments weights = row_moments({std::as_const(*features_).weights().view()}, {});
-  prior_.weight_precision = draw_weight_precision(weights, prior_, streams_, key);
-  return steps;
+                  options_.biases, features_->residual());
+  const SquareMatrix covariance = gram_of_columns(inverse_root);
+  std::vector<double> variances;
+  for (std::int64_t j = 0; j < covariance.order(); ++j) variances.push_back(covariance(j, j));
+  return features_->solve(prior_.weight_precision, variances);
 }
 
-/// μ and Λ, and from them and B the mean of each row.
+/// λ_B, μ and Λ, and from them and B the mean of each row.
 void GibbsSide::draw_around(const GibbsKey& key, SideView<const float> rows) {
-  SideView<const float> feature_means;
+  RowsView feature_means;
   RowMoments weights(prior_.precision.order());
   if (features_) {
-    feature_means = features_->means();
-    weights = row_moments({std::as_const(*features_).weights().view()}, {});
+    weights = row_moments(weight_rows());
+    prior_.weight_precision = draw_weight_precision(weights, prior_, streams_, key);
+    feature_means = {features_->means(), options_.biases};
   }
   draw_prior(row_moments({rows, options_.biases}, feature_means), weights, streams_, key, prior_);
-  set_means(feature_means);
+  set_means(feature_means.side);
 }
 
 void GibbsSide::set_means(SideView<const float> feature_means) {
@@ -79,12 +88,16 @@ void GibbsSide::set_means(SideView<const float> feature_means) {
   const auto rank = static_cast<std::size_t>(means.rank);
   for_each_chunk(means.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
     for (std::int64_t row = first; row < last; ++row) {
-      const float* known = feature_means.rows > 0 ? feature_means.row(row) : nullptr;
-      const auto mean_of = [&](std::size_t j) {
-        return static_cast<float>(prior_.mean[j] + (known != nullptr ? known[j] : 0.0F));
+      const bool known = feature_means.rows > 0;
+      const auto mean_of = [&](std::size_t j, float more) {
+        return static_cast<float>(prior_.mean[j] + more);
       };
-      for (std::size_t j = 0; j < rank; ++j) means.row(row)[j] = mean_of(j);
-      if (options_.biases) means.biases[row] = mean_of(rank);
+      for (std::size_t j = 0; j < rank; ++j) {
+        means.row(row)[j] = mean_of(j, known ? feature_means.row(row)[j] : 0.0F);
+      }
+      if (options_.biases) {
+        means.biases[row] = mean_of(rank, known ? feature_means.biases[row] : 0.0F);
+      }
     }
   });
 }

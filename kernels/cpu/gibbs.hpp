@@ -35,12 +35,15 @@ class GibbsSide {
 
   SidePrior& prior() { return prior_; }
   const SidePrior& prior() const { return prior_; }
-  /// B [opposite rows, order]; nothing without features.
+  /// B [opposite rows, rank], its last column as biases where rows have them; nothing without
+  /// features.
   FactorTable* weights() { return features_ ? &features_->weights() : nullptr; }
+  const FactorTable* weights() const { return features_ ? &features_->weights() : nullptr; }
 
  private:
   int draw_weights(const GibbsKey& key, SideView<const float> rows);
   void draw_around(const GibbsKey& key, SideView<const float> rows);
+  RowsView weight_rows() const;
   void draw_rows(const GibbsKey& key, double noise_precision, SideView<const float> opposite,
                  SideView<float> rows);
   void set_means(SideView<const float> feature_means);

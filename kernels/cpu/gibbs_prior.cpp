@@ -73,7 +73,7 @@ RowMoments& RowMoments::operator+=(const RowMoments& other) {
   return *this;
 }
 
-RowMoments row_moments(const RowsView& rows, SideView<const float> known) {
+RowMoments row_moments(const RowsView& rows, const RowsView& known) {
   const std::int64_t order = rows.order();
   const std::int64_t length =
       std::max(chunk_size, (rows.side.rows + most_moment_parts - 1) / most_moment_parts);
@@ -81,11 +81,13 @@ RowMoments row_moments(const RowsView& rows, SideView<const float> known) {
   std::vector<RowMoments> parts(static_cast<std::size_t>(count), RowMoments(order));
   parallel_for(count, [&](std::int64_t part) {
     std::vector<double> values(static_cast<std::size_t>(order));
+    std::vector<double> less(static_cast<std::size_t>(order));
     const std::int64_t last = std::min((part + 1) * length, rows.side.rows);
     for (std::int64_t row = part * length; row < last; ++row) {
       rows.copy_row(row, values.data());
-      for (std::int64_t j = 0; known.rows > 0 && j < order; ++j) {
-        values[static_cast<std::size_t>(j)] -= known.row(row)[j];
+      if (known.side.rows > 0) {
+        known.copy_row(row, less.data());
+        for (std::size_t j = 0; j < values.size(); ++j) values[j] -= less[j];
       }
       add_row(values, parts[static_cast<std::size_t>(part)]);
     }
@@ -169,17 +171,22 @@ void draw_noise(RandomStream stream, const GibbsKey& key, bool biases, double sc
 }
 
 void add_prior_noise(RandomStream stream, const GibbsKey& key, const SquareMatrix& inverse_root,
-                     double scale, SideView<float> rows) {
+                     double scale, bool biases, SideView<float> rows) {
+  const std::int64_t order = inverse_root.order();
   for_each_chunk(rows.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    std::vector<double> draws(static_cast<std::size_t>(rows.rank));
+    std::vector<double> noise(static_cast<std::size_t>(order));
     for (std::int64_t row = first; row < last; ++row) {
       RandomWords words = key.words(stream, row);
       NormalDraws normal_draw(words);
-      for (double& draw : draws) draw = normal_draw();
-      const std::vector<double> noise = transposed_product(inverse_root, draws);
-      for (std::int32_t j = 0; j < rows.rank; ++j) {
-        rows.row(row)[j] += static_cast<float>(scale * noise[static_cast<std::size_t>(j)]);
+      std::ranges::fill(noise, 0.0);
+      for (std::int64_t k = 0; k < order; ++k) {
+        const double draw = scale * normal_draw();
+        const double* from = inverse_root.entries().data() + k * order;
+        for (std::int64_t j = 0; j <= k; ++j) noise[static_cast<std::size_t>(j)] += draw * from[j];
       }
+      const auto rank = static_cast<std::size_t>(rows.rank);
+      for (std::size_t j = 0; j < rank; ++j) rows.row(row)[j] += static_cast<float>(noise[j]);
+      if (biases) rows.biases[row] += static_cast<float>(noise[rank]);
     }
   });
 }

@@ -42,7 +42,7 @@ struct RowMoments {
 inline constexpr std::int64_t most_moment_parts = 16;
 
 /// Of rows less the rows of `known`, which has as many or none.
-RowMoments row_moments(const RowsView& rows, SideView<const float> known);
+RowMoments row_moments(const RowsView& rows, const RowsView& known = {});
 
 /// Λ and μ from the moments of the residuals and of B's rows (no rows: no features).
 void draw_prior(const RowMoments& residuals, const RowMoments& weights, const GibbsStreams& streams,
@@ -61,8 +61,8 @@ SidePrior start_prior(const RowMoments& rows);
 void draw_noise(RandomStream stream, const GibbsKey& key, bool biases, double scale,
                 SideView<float> noise);
 
-/// Adds scale·n·L⁻¹ to every row, n ~ N(0, I) and LLᵀ = Λ; inverse_root is L⁻¹.
+/// Adds scale·n·L⁻¹ to every row, n ~ N(0, I) and LLᵀ = Λ; inverse_root is L⁻¹, a lower triangle.
 void add_prior_noise(RandomStream stream, const GibbsKey& key, const SquareMatrix& inverse_root,
-                     double scale, SideView<float> rows);
+                     double scale, bool biases, SideView<float> rows);
 
 }  // namespace alsatian::cpu

@@ -90,6 +90,14 @@ struct RowSumTask {
   SideView<const float> table;
   SideView<float> sums;           // overwritten; of the rank and stride of the table
   View<const float> scales = {};  // [rows]; nothing: 1
+  bool biases = false;            // summed likewise
+};
+
+/// A row of a product of matrices: Σ_j coefficients[j]·table.row(j).
+struct CombinationTask {
+  View<const float> coefficients;  // [rows of the table]
+  SideView<const float> table;
+  float* sum = nullptr;  // [stride of the table], overwritten
 };
 
 /// Items that are scored together, and users: a tile of scores that fits the registers of any
@@ -141,6 +149,7 @@ struct KernelTable {
   void (*gradient_row)(const GradientTask&, std::int64_t row);
 
   void (*row_sum)(const RowSumTask&, std::int64_t row);
+  void (*combine_rows)(const CombinationTask&);
 
   /// dots[j] = ⟨users[j], items[j]⟩; an index of -1 gives 0.
   void (*pair_dots)(SideView<const float> users, SideView<const float> items,

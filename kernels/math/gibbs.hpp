@@ -40,14 +40,16 @@ inline constexpr GibbsStreams gibbs_item_streams{
     RandomStream::gibbs_item_rows, RandomStream::gibbs_item_prior, RandomStream::gibbs_item_targets,
     RandomStream::gibbs_item_weights};
 
-/// The words of one row's draw in one sweep: (seed, sweep, side, row) and nothing else decide them.
-/// row is below 2^32, as is sweep.
+/// The words of one row's draw in one sweep: (seed, chain, sweep, side, row) and nothing else
+/// decide them. row is below 2^32, as is sweep; chain is below 2^16.
 struct GibbsKey {
   std::uint64_t seed = 0;
   std::uint32_t sweep = 0;
+  std::uint32_t chain = 0;
 
   ALSATIAN_HD RandomWords words(RandomStream stream, std::int64_t row) const {
-    return {seed, stream, (std::uint64_t{sweep} << 32) | static_cast<std::uint64_t>(row)};
+    return {seed, of_chain(stream, chain),
+            (std::uint64_t{sweep} << 32) | static_cast<std::uint64_t>(row)};
   }
 };
 

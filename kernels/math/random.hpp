@@ -39,7 +39,13 @@ enum class RandomStream : std::uint32_t {
   gibbs_noise = 24,
   trial_choice = 25,
   bootstrap = 26,
+  recommended_draw = 27,
 };
+
+/// A chain's own stream for the same purpose; chain 0 has the stream itself. chain is below 2^16.
+ALSATIAN_HD constexpr RandomStream of_chain(RandomStream stream, std::uint32_t chain) {
+  return static_cast<RandomStream>(static_cast<std::uint32_t>(stream) | (chain << 16));
+}
 
 struct Random4 {
   std::uint32_t word[4];

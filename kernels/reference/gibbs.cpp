@@ -82,6 +82,10 @@ GibbsSide start_side(const SideParameters& side, Eigen::Index order, std::int64_
 
 }  // namespace
 
+Vector deviation_of_precision(const Matrix& precision, const Vector& noise) {
+  return cholesky_of(precision).transpose().triangularView<Eigen::Upper>().solve(noise);
+}
+
 Matrix rows_of(const SideParameters& side, Eigen::Index order) {
   Matrix rows(side.rows(), order);
   rows.leftCols(side.rank()) = side.factors;

@@ -31,6 +31,9 @@ struct GibbsState {
 /// f of each row: features [rows, features]; no columns of weights: none.
 using Features = CsrView<double>;
 
+/// L⁻ᵀε with LLᵀ the precision: N(0, precision⁻¹) where ε is standard normal.
+Vector deviation_of_precision(const Matrix& precision, const Vector& noise);
+
 /// A side's rows [p, b] as one matrix [rows, order], and back.
 Matrix rows_of(const SideParameters& side, Eigen::Index order);
 void assign_rows(const Matrix& rows, SideParameters& side);

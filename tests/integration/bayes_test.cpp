@@ -7,8 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace alsatian::testing {
@@ -114,6 +117,108 @@ TEST(Bayes, IntervalsOfAnotherModelAreRefused) {
   EXPECT_THAT(result.error, HasSubstr("  help: train with --model bayes"));
 }
 
+TEST(Bayes, RanksByWhatDrawsPredictBesideTheirMean) {
+  const TemporaryFolder folder;
+  const std::string out = folder.file("model");
+  const std::string ratings = ProblemFolder::shared().ratings();
+  ASSERT_EQ(run(sampling_arguments(30, {"--keep", "10", "--out", out})).code, 0);
+  const auto recommend = [&](const std::vector<std::string>& more) {
+    return run(with({"recommend", out, "--all-users", "--top", "1000", "--data", ratings}, more));
+  };
+  const Tsv by_mean(recommend({}).output);
+  std::map<std::pair<std::string, std::string>, double> lower;
+  std::int64_t inside = 0;
+  for (const std::string by : {"lower", "upper", "sample"}) {
+    const Tsv rows(recommend({"--rank-by", by}).output);
+    ASSERT_EQ(rows.rows(), by_mean.rows());
+    for (std::size_t row = 0; row < rows.rows(); ++row) {
+      if (row > 0 && rows.at(row, "user") == rows.at(row - 1, "user")) {
+        EXPECT_LE(rows.number(row, by), rows.number(row - 1, by));
+      }
+      const std::pair pair{rows.at(row, "user"), rows.at(row, "item")};
+      const double prediction = rows.number(row, "prediction");
+      if (by == "lower") lower[pair] = rows.number(row, by);
+      if (by != "upper") continue;
+      EXPECT_LT(lower.at(pair), rows.number(row, by));
+      inside += lower.at(pair) < prediction && prediction < rows.number(row, by);
+    }
+  }
+  // Not all: biases of a prediction are means over every draw, of which the model keeps a few.
+  EXPECT_GT(inside, 0.95 * static_cast<double>(by_mean.rows()));
+  const std::string sampled = recommend({"--rank-by", "sample"}).output;
+  EXPECT_EQ(recommend({"--rank-by", "sample", "--seed", "42", "--threads", "1"}).output, sampled);
+  EXPECT_NE(recommend({"--rank-by", "sample", "--seed", "43"}).output, sampled);
+  const Tsv narrow(recommend({"--rank-by", "upper", "--interval", "0.5"}).output);
+  const Tsv wide(recommend({"--rank-by", "upper", "--interval", "0.99"}).output);
+  EXPECT_LT(narrow.number(0, "upper"), wide.number(0, "upper"));
+  const Tsv clipped(recommend({"--rank-by", "upper", "--clip"}).output);
+  EXPECT_LE(clipped.number(0, "upper"), 5);
+}
+
+TEST(Bayes, AnswersSomebodyWhoIsNoUserOfTheModel) {
+  const TemporaryFolder folder;
+  const std::string out = folder.file("model");
+  const std::string ratings = ProblemFolder::shared().ratings();
+  ASSERT_EQ(run(sampling_arguments(60, {"--keep", "20", "--out", out})).code, 0);
+  std::string mine = "item,rating\n";
+  for (const std::string& line : lines_of(read_bytes(ratings))) {
+    const auto fields = fields_of(line, ',');
+    if (fields[0] == "1") mine += fields[1] + "," + fields[2] + "\n";
+  }
+  write_bytes(folder.file("mine.csv"), mine);
+  const auto answer = [&](const std::vector<std::string>& more) {
+    return run(
+        with({"recommend", out, "--ratings", folder.file("mine.csv"), "--top", "1000"}, more));
+  };
+  const RunResult result = answer({});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const Tsv newcomer(result.output);
+  const Tsv user(
+      run({"recommend", out, "--users", "1", "--top", "1000", "--data", ratings}).output);
+  ASSERT_EQ(newcomer.rows(), user.rows());
+  // The same ratings, but for the holdout part that they now hold too: about the same predictions.
+  double difference = 0;
+  for (std::size_t row = 0; row < user.rows(); ++row) {
+    const std::size_t same = newcomer.find("item", user.at(row, "item"));
+    difference += std::abs(newcomer.number(same, "prediction") - user.number(row, "prediction")) /
+                  static_cast<double>(user.rows());
+  }
+  EXPECT_LT(difference, 0.15);
+  const Tsv lower(answer({"--rank-by", "lower"}).output);
+  for (std::size_t row = 1; row < lower.rows(); ++row) {
+    EXPECT_LE(lower.number(row, "lower"), lower.number(row - 1, "lower"));
+  }
+  EXPECT_NE(answer({"--rank-by", "sample"}).output,
+            answer({"--rank-by", "sample", "--seed", "43"}).output);
+  const Tsv explained(run({"explain", out, "--ratings", folder.file("mine.csv"), "--item",
+                           newcomer.at(0, "item"), "--reasons", "1000"})
+                          .output);
+  double sum = explained.number(0, "base");
+  for (std::size_t row = 0; row < explained.rows(); ++row) {
+    sum += explained.number(row, "contribution");
+  }
+  EXPECT_NEAR(sum, newcomer.number(0, "prediction"), 1e-4);
+}
+
+TEST(Bayes, RankingByDrawsIsRefusedWhereThereAreNone) {
+  const auto refused = [](const std::vector<std::string>& more, const std::string& said) {
+    const RunResult result = run(with(
+        {"recommend", ProblemFolder::shared().model(), "--users", "1", "--include-seen"}, more));
+    EXPECT_EQ(result.code, 64) << said;
+    EXPECT_THAT(result.error, HasSubstr(said));
+    EXPECT_TRUE(is_error_text(result.error)) << result.error;
+  };
+  refused({"--rank-by", "lower"}, "--rank-by lower: the model is of --model als");
+  refused({"--rank-by", "sample"}, "--rank-by sample: the model is of --model als");
+  refused({"--interval", "0.5"}, "--interval: applies to --rank-by lower and upper alone");
+  refused({"--rank-by", "sample", "--interval", "0.5"},
+          "--interval: applies to --rank-by lower and upper alone");
+  refused({"--seed", "1"}, "--seed: applies to --rank-by sample alone");
+  refused({"--rank-by", "upper", "--device", "cuda"},
+          "--device cuda: ranks by the mean alone, not by --rank-by upper");
+  refused({"--rank-by", "best"}, "--rank-by best: ");
+}
+
 TEST(Bayes, LogHasTheTracesOfEverySweep) {
   const TemporaryFolder folder;
   const std::string log = folder.file("log");
@@ -131,6 +236,45 @@ TEST(Bayes, LogHasTheTracesOfEverySweep) {
   }
 }
 
+TEST(Bayes, SeveralChainsAreMeasuredPrintedLoggedAndKept) {
+  const TemporaryFolder folder;
+  const std::string out = folder.file("model");
+  const std::string log = folder.file("log");
+  const RunResult result = run(sampling_arguments(
+      24, {"--burn-in", "4", "--keep", "6", "--chains", "3", "--out", out, "--log", log}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("the model keeps 6 of 60 draws"));
+  EXPECT_THAT(result.error, HasSubstr("sigma: mean "));
+  const auto lines = lines_of(read_bytes(log));
+  ASSERT_EQ(lines.size(), 24U);
+  const auto last = nlohmann::json::parse(lines.back());
+  ASSERT_EQ(last.at("traces").size(), 4U);
+  ASSERT_EQ(last.at("chains").size(), 3U);
+  EXPECT_FALSE(nlohmann::json::parse(lines[3]).at("chains")[0].contains("test_rmse"));
+  EXPECT_FALSE(nlohmann::json::parse(lines[22]).contains("traces"));
+  const auto facts = nlohmann::json::parse(run({"inspect", out, "--format", "jsonl"}).output);
+  EXPECT_EQ(facts.at("chains"), 3);
+  EXPECT_EQ(facts.at("draws"), 6);
+  bool warned = false;
+  for (const auto& trace : last.at("traces")) {
+    const std::string name = trace.at("name");
+    EXPECT_EQ(facts.at("r_hat_" + name), trace.at("r_hat"));
+    EXPECT_EQ(facts.at("effective_draws_" + name), trace.at("effective_draws"));
+    warned |= trace.at("r_hat") > 1.05;
+  }
+  EXPECT_EQ(warned,
+            result.error.find("the chains have not met after 24 sweeps") != std::string::npos);
+}
+
+TEST(Bayes, ChainsThatStartApartAndStopAtOnceAreWarnedOf) {
+  // From random starts, without sweeps to forget them by.
+  const RunResult result =
+      run(sampling_arguments(9, {"--burn-in", "0", "--chains", "2", "--quiet"}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("alsatian: warning: the chains have not met after 9 sweeps: "
+                                      "R-hat of "));
+}
+
 TEST(Bayes, OptionsThatDoNotApplyAreRefused) {
   const auto refused = [](const std::vector<std::string>& more, const std::string& said) {
     const RunResult result = run(train_arguments(more));
@@ -140,6 +284,10 @@ TEST(Bayes, OptionsThatDoNotApplyAreRefused) {
   };
   refused({"--burn-in", "5"}, "--burn-in: applies to --model bayes alone");
   refused({"--keep", "5"}, "--keep: applies to --model bayes alone");
+  refused({"--chains", "2"}, "--chains: applies to --model bayes alone");
+  refused({"--model", "bayes", "--chains", "0"}, "--chains 0: must be a whole number between 1");
+  refused({"--model", "bayes", "--chains", "4", "--keep", "3"},
+          "--keep 3: must be at least the 4 of --chains");
   refused({"--features", "none"}, "--features: applies to --model bayes alone");
   refused({"--model", "bayes", "--epochs", "20", "--burn-in", "20"},
           "--burn-in 20: must be less than the 20 sweeps of --epochs");

@@ -84,6 +84,19 @@ inline Model sample_model(const ModelShape& shape) {
     for (std::vector<float>* biases : {&model.draw_biases.users, &model.draw_biases.items}) {
       for (float& bias : *biases) bias = rounded_to_half(bias);
     }
+    const std::int32_t order = shape.rank + 1;
+    for (std::int32_t draw = 0; draw < shape.draws; ++draw) {
+      model.draw_priors.noise_precisions.push_back(1.5 + draw);
+      for (std::int32_t j = 0; j < order; ++j) {
+        model.draw_priors.item_means.push_back(0.25 * j - 0.5);
+        for (std::int32_t q = 0; q < order; ++q) {
+          model.draw_priors.precisions.push_back(q == j ? 8.0 + j : 0.5);
+        }
+      }
+    }
+    model.draw_priors.weights.resize(static_cast<std::size_t>(shape.items * shape.draws * order));
+    fill(model.draw_priors.weights, RandomStream::gibbs_user_weights);
+    for (float& weight : model.draw_priors.weights) weight = rounded_to_half(weight);
     // Draws are halves in standardised units.
     for (SideFactors* side : {&model.factors.users, &model.factors.items}) {
       for (float& factor : side->factors) {

@@ -28,6 +28,7 @@ const KernelTable ALSATIAN_JOIN(kernels_, ALSATIAN_ISA) = {
     .jacobian_row = jacobian_row,
     .gradient_row = gradient_row,
     .row_sum = row_sum,
+    .combine_rows = combine_rows,
     .pair_dots = pair_dots,
     .score_panel = score_panel,
     .thin_selection = thin_selection,

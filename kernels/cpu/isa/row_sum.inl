@@ -1,4 +1,5 @@
-// Sums of the rows of a table that a sparse pattern names: products with implicit features.
+// Sums of the rows of a table that a sparse pattern names: products with implicit features; and of
+// all rows with a coefficient each: products with small dense matrices.
 // Sums stay in registers while the rows go by; rows wider than they are go by again.
 #pragma once
 
@@ -41,6 +42,44 @@ ALSATIAN_INLINE void sum_columns(const RowSumTask& task, View<const std::int32_t
   }
   // What is left is padding where the rank ends before it; its sums are 0 from the start.
   for (; first < task.table.rank; first += width) sum_columns<1>(task, columns, scale, first, sums);
+  if (!task.biases) return;
+  const float* biases = task.table.biases;
+  float first_sum = 0;  // four at a time, as one sum would wait for each of its terms
+  float second_sum = 0;
+  float third_sum = 0;
+  float fourth_sum = 0;
+  std::int64_t j = 0;
+  for (; j + 4 <= columns.size(); j += 4) {
+    first_sum += biases[columns[j]];
+    second_sum += biases[columns[j + 1]];
+    third_sum += biases[columns[j + 2]];
+    fourth_sum += biases[columns[j + 3]];
+  }
+  for (; j < columns.size(); ++j) first_sum += biases[columns[j]];
+  task.sums.biases[row] = scale * ((first_sum + second_sum) + (third_sum + fourth_sum));
+}
+
+/// The part of a combination that `Vectors` registers hold, from column `first` on.
+template <std::int32_t Vectors>
+ALSATIAN_INLINE void combine_columns(const CombinationTask& task, std::int32_t first) {
+  Vector totals[Vectors]{};
+  for (std::int64_t j = 0; j < task.coefficients.size(); ++j) {
+    const Vector coefficient = broadcast(task.coefficients[j]);
+    const float* row = task.table.row(j) + first;
+#pragma GCC unroll 4
+    for (std::int32_t v = 0; v < Vectors; ++v) totals[v] += coefficient * load(row + v * width);
+  }
+#pragma GCC unroll 4
+  for (std::int32_t v = 0; v < Vectors; ++v) store(task.sum + first + v * width, totals[v]);
+}
+
+[[gnu::flatten]] void combine_rows(const CombinationTask& task) {
+  std::int32_t first = 0;
+  for (; first + 4 * width <= task.table.stride; first += 4 * width)
+    combine_columns<4>(task, first);
+  for (; first + 2 * width <= task.table.stride; first += 2 * width)
+    combine_columns<2>(task, first);
+  for (; first < task.table.stride; first += width) combine_columns<1>(task, first);
 }
 
 }  // namespace

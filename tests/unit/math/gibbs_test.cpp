@@ -45,5 +45,22 @@ TEST(GibbsKey, GivesOtherWordsForAnotherSeedSweepStreamOrRow) {
   EXPECT_EQ(first_words.size(), 16U);
 }
 
+TEST(GibbsKey, GivesEachChainWordsOfItsOwnAndTheFirstThoseOfNoChain) {
+  const GibbsKey first{.seed = 42, .sweep = 7};
+  const GibbsKey second{.seed = 42, .sweep = 7, .chain = 1};
+  const GibbsKey third{.seed = 42, .sweep = 7, .chain = 2};
+  RandomWords plain(42, RandomStream::gibbs_user_rows, (std::uint64_t{7} << 32) | 5);
+  RandomWords words = first.words(RandomStream::gibbs_user_rows, 5);
+  RandomWords other = second.words(RandomStream::gibbs_user_rows, 5);
+  RandomWords another = third.words(RandomStream::gibbs_user_rows, 5);
+  for (int draw = 0; draw < 9; ++draw) {
+    const std::uint32_t word = words();
+    EXPECT_EQ(word, plain());
+    const std::uint32_t other_word = other();
+    EXPECT_NE(word, other_word);
+    EXPECT_NE(other_word, another());
+  }
+}
+
 }  // namespace
 }  // namespace alsatian

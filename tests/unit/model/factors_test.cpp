@@ -72,5 +72,14 @@ TEST(StartFactors, HaveZeroBiasesAndTakeRankZeroAndNoRows) {
   EXPECT_TRUE(start.items.biases.empty());
 }
 
+TEST(StartFactors, AreOthersForEachChainAndTheSameForTheFirst) {
+  const Factors plain = start_factors(3, 4, 8, 0.1, 42);
+  EXPECT_EQ(start_factors(3, 4, 8, 0.1, 42, 0).items.factors, plain.items.factors);
+  const Factors second = start_factors(3, 4, 8, 0.1, 42, 1);
+  EXPECT_NE(second.users.factors, plain.users.factors);
+  EXPECT_NE(second.items.factors, plain.items.factors);
+  EXPECT_NE(second.items.factors, start_factors(3, 4, 8, 0.1, 42, 2).items.factors);
+}
+
 }  // namespace
 }  // namespace alsatian

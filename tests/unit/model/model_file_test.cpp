@@ -92,14 +92,70 @@ TEST(ModelFile, KeepsTheOptionsOfBayes) {
                                .keep = 5,
                                .features = Features::none,
                                .likelihood_power = 0.7,
-                               .start_epochs = 3};
+                               .start_epochs = 3,
+                               .chains = 7};
+  model.draw_priors.weights.clear();  // without features
   save_model(model, folder.file("model"));
   const auto loaded = std::get<Bayes>(load_model(folder.file("model")).spec.algorithm);
+  EXPECT_EQ(loaded.chains, 7);
   EXPECT_EQ(loaded.burn_in, 12);
   EXPECT_EQ(loaded.keep, 5);
   EXPECT_EQ(loaded.features, Features::none);
   EXPECT_EQ(loaded.likelihood_power, 0.7);
   EXPECT_EQ(loaded.start_epochs, 3);
+}
+
+TEST(ModelFile, KeepsWhatDrawsAreDrawnAround) {
+  const TemporaryFolder folder;
+  const Model model = sample_model({.rank = 3, .draws = 4});
+  save_model(model, folder.file("model"));
+  const DrawPriors loaded = load_model(folder.file("model")).draw_priors;
+  EXPECT_EQ(loaded.noise_precisions, model.draw_priors.noise_precisions);
+  EXPECT_EQ(loaded.precisions, model.draw_priors.precisions);
+  EXPECT_EQ(loaded.item_means, model.draw_priors.item_means);
+  EXPECT_EQ(loaded.weights, model.draw_priors.weights);
+}
+
+TEST(ModelFile, WithoutPriorsOfDrawsIsAnOlderOneThatIsStillRead) {
+  const TemporaryFolder folder;
+  Model model = sample_model({.rank = 3, .draws = 4});
+  model.draw_priors = {};
+  save_model(model, folder.file("model"));
+  EXPECT_TRUE(load_model(folder.file("model")).draw_priors.noise_precisions.empty());
+}
+
+TEST(ModelFile, OfPriorsThatAreNoDistributionIsRefused) {
+  const TemporaryFolder folder;
+  Model model = sample_model({.rank = 3, .draws = 4});
+  model.draw_priors.noise_precisions[2] = 0;
+  save_model(model, folder.file("model"));
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "noise without precision",
+                         [&] { load_model(folder.file("model")); }));
+  model = sample_model({.rank = 3, .draws = 4});
+  model.draw_priors.precisions.pop_back();
+  EXPECT_TRUE(fails_with(ExitCode::internal, "priors and draws of the model differ in size",
+                         [&] { save_model(model, folder.file("other")); }));
+}
+
+TEST(ModelFile, KeepsWhatTracesOfDrawsSay) {
+  const TemporaryFolder folder;
+  Model model = sample_model({.draws = 4});
+  model.statistics.traces = {{"sigma", 0.875, 0.015625, 1.0625, 123.5},
+                             {"test_rmse", 0.91, 0.001, 1.3, 12}};
+  save_model(model, folder.file("model"));
+  const auto loaded = load_model(folder.file("model")).statistics.traces;
+  ASSERT_EQ(loaded.size(), 2U);
+  EXPECT_EQ(loaded[0].name, "sigma");
+  EXPECT_EQ(loaded[0].mean, 0.875);
+  EXPECT_EQ(loaded[0].deviation, 0.015625);
+  EXPECT_EQ(loaded[0].r_hat, 1.0625);
+  EXPECT_EQ(loaded[0].effective_draws, 123.5);
+  EXPECT_EQ(loaded[1].name, "test_rmse");
+  testing::SafetensorsParts parts = take_apart(read_bytes(folder.file("model")));
+  testing::set_field(parts, "alsatian.statistics", "/traces/1", 5);
+  std::ofstream(folder.file("other")) << testing::put_together(parts);
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "traces is not a JSON object",
+                         [&] { load_model(folder.file("other")); }));
 }
 
 TEST(ModelFile, OfDrawsThatAreNotThoseOfItsRankIsRefused) {

@@ -41,7 +41,7 @@ LeastSquaresReport run(Backend& backend, const ModelSpec& spec, int first, int l
       backend.als_half_sweep(Side::items);
     } else if (is_bayes(spec)) {
       if (epoch == 0) backend.start_gibbs();
-      backend.gibbs_sweep(epoch);
+      backend.gibbs_sweep(epoch, 0);
     } else if (std::holds_alternative<Mle>(spec.algorithm)) {
       backend.sgd_epoch(0.05 / (1 + epoch), epoch);
     } else {

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 namespace alsatian {
@@ -170,6 +171,83 @@ TEST(BayesTraining, StartsFromAModelOfAnotherAlgorithm) {
   const ModelSpec spec = sampled(3, {.burn_in = 1});
   EXPECT_NE(train(dataset, spec, options).model.factors.items.factors,
             train_on_cpu(dataset, spec).model.factors.items.factors);
+}
+
+/// Columns `draws` draws wide from `first` on, of every row.
+std::vector<float> columns_of(const SideFactors& side, std::int32_t first, std::int32_t count) {
+  std::vector<float> columns;
+  for (std::int64_t row = 0; row < side.rows; ++row) {
+    columns.insert(columns.end(), side.row(row) + first, side.row(row) + first + count);
+  }
+  return columns;
+}
+
+TEST(BayesChains, DrawWhatTheFirstDrawsAloneAndSomethingElseEach) {
+  const Dataset dataset = planted_dataset();
+  const ModelSpec alone = sampled(4, {.burn_in = 3, .keep = 1});
+  const ModelSpec several = sampled(4, {.burn_in = 3, .keep = 3, .chains = 3});
+  for (const DeviceOptions::Kind kind :
+       {DeviceOptions::Kind::cpu, DeviceOptions::Kind::reference}) {
+    const Model one = train(dataset, alone, on(kind)).model;
+    const TrainingResult three = train(dataset, several, on(kind));
+    ASSERT_EQ(three.model.draws, 3);
+    EXPECT_EQ(three.last.draws, 3);
+    ASSERT_EQ(three.last.chains.size(), 3U);
+    EXPECT_EQ(three.model.draw_biases.constants[0], one.draw_biases.constants[0]);
+    EXPECT_NE(three.model.draw_biases.constants[1], one.draw_biases.constants[0]);
+    EXPECT_NE(three.model.draw_biases.constants[2], three.model.draw_biases.constants[1]);
+    // The same draw, divided by √3 before it was rounded to halves.
+    const auto first = columns_of(three.model.factors.users, 0, 3);
+    const auto single = columns_of(one.factors.users, 0, 3);
+    for (std::size_t j = 0; j < first.size(); ++j) {
+      EXPECT_NEAR(first[j] * std::sqrt(3.0), single[j], std::abs(single[j]) * 0x1p-9 + 1e-6);
+    }
+  }
+}
+
+TEST(BayesChains, PredictTheMeanOverAllOfThem) {
+  const Dataset dataset = planted_dataset();
+  const TrainingResult result =
+      train_on_cpu(dataset, sampled(7, {.burn_in = 2, .keep = largest_keep, .chains = 4}));
+  ASSERT_EQ(result.model.draws, 20);
+  ASSERT_EQ(result.last.draws, 20);
+  const Scorer scorer(result.model, {});
+  const RatingEvaluation evaluation =
+      evaluate_ratings(scorer, result.model, dataset.tests[0].ratings);
+  EXPECT_NEAR(evaluation.all.rmse, result.last.test_rmse[0], 0x1p-11);
+}
+
+TEST(BayesChains, HaveNoiseOfTheirOwnAlsoWhereAModelIsTheStartOfAll) {
+  const Dataset dataset = planted_dataset();
+  ModelSpec als = sampled(10, {});
+  als.algorithm = Als{};
+  const TrainingResult first = train_on_cpu(dataset, als);
+  TrainerOptions options = on(DeviceOptions::Kind::cpu);
+  options.init = &first.model;
+  const ModelSpec spec = sampled(2, {.burn_in = 1, .keep = 2, .chains = 2});
+  const TrainingResult result = train(dataset, spec, options);
+  ASSERT_EQ(result.last.chains.size(), 2U);
+  const auto [one, other] = std::pair(result.last.chains[0].sigma, result.last.chains[1].sigma);
+  EXPECT_NE(one, other);
+  // Both explain the ratings from the first sweep on: a random start has twice the deviation.
+  EXPECT_NEAR(one, other, 0.1 * one);
+  EXPECT_LT(one, 2 * *first.last.train_rmse);
+}
+
+TEST(BayesChains, SayWhetherTheyHaveMet) {
+  const Dataset dataset = planted_dataset();
+  const TrainingResult result =
+      train_on_cpu(dataset, sampled(40, {.burn_in = 20, .keep = 4, .chains = 2}));
+  std::vector<std::string> names;
+  for (const TraceStatistics& trace : result.model.statistics.traces) {
+    names.push_back(trace.name);
+    EXPECT_GE(trace.r_hat, 0.9);
+    EXPECT_GT(trace.effective_draws, 1);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"sigma", "user_weight_precision",
+                                             "item_weight_precision", "test_rmse"}));
+  const TrainingResult few = train_on_cpu(dataset, sampled(5, {.burn_in = 2, .chains = 2}));
+  EXPECT_TRUE(few.model.statistics.traces.empty());
 }
 
 }  // namespace

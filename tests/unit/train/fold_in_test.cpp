@@ -113,7 +113,7 @@ TEST(FoldIn, WithoutRatingsPredictsWhatIsKnownOfTheItem) {
               3.5 + trained.model.factors.items.biases[2], 1e-6);
 }
 
-TEST(FoldIn, RefusesDrawsOfBayes) {
+TEST(FoldIn, RefusesDrawsOfBayesWithoutTheirPriors) {
   Trained trained(testing::spec_of(Als{}, 4));
   trained.model.spec.algorithm = Bayes{};
   const auto error = testing::error_of([&] { FoldIn(trained.model, {{0, 1.0F}}); });

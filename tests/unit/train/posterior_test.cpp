@@ -68,9 +68,9 @@ double centered_score(const CenteredDraw& draw, std::int32_t user, std::int32_t 
 /// Sums of two dozen products of numbers below 3, in float.
 double score_error() { return testing::tolerance::sum<float>(4 * rank + 4, 40); }
 
-ModelSpec spec_that_keeps(int keep) {
+ModelSpec spec_that_keeps(int keep, int chains = 1) {
   ModelSpec spec;
-  spec.algorithm = Bayes{.keep = keep};
+  spec.algorithm = Bayes{.keep = keep, .chains = chains};
   spec.rank = rank;
   return spec;
 }
@@ -158,6 +158,44 @@ TEST(Posterior, KeepsDrawsEvenlyApartWhoseProductsAverage) {
       // Halves have 11 bits: each factor is wrong by 2⁻¹¹ of itself, products by twice that.
       EXPECT_NEAR(product, mean, 0x1p-10 * 3 * 9);
     }
+  }
+}
+
+TEST(Posterior, SharesTheDrawsToKeepAmongChainsEvenlyApartInEach) {
+  constexpr int sweeps = 6;
+  // Five of three chains: two of the first and of the second, one of the third.
+  Posterior posterior(spec_that_keeps(5, 3), {}, {}, sweeps);
+  std::vector<double> constants;
+  for (std::uint64_t sweep = 0; sweep < sweeps; ++sweep) {
+    for (int chain = 0; chain < 3; ++chain) {
+      const CenteredDraw draw = center(sample_draw(10 * sweep + static_cast<std::uint64_t>(chain)),
+                                       user_counts, item_counts);
+      posterior.add(draw, 1, chain);
+      const bool kept = sweep == 5 || (sweep == 2 && chain < 2);
+      if (kept) constants.push_back(draw.constant);
+    }
+  }
+  EXPECT_EQ(posterior.draws(), 18);
+  EXPECT_EQ(posterior.kept(), 5);
+  EXPECT_EQ(posterior.draw_biases().constants, constants);
+}
+
+TEST(Posterior, MeasuresTheLastDrawAloneToo) {
+  Triples ratings;
+  ratings.users = {0, 2, -1};
+  ratings.items = {1, 3, 0};
+  ratings.ratings = {4, 1, 3};
+  const RatingScale scale{.mean = 3, .deviation = 2};
+  Posterior posterior(spec_that_keeps(1), scale, {&ratings}, 2);
+  for (std::uint64_t seed = 0; seed < 2; ++seed) {
+    const CenteredDraw draw = center(sample_draw(seed), user_counts, item_counts);
+    posterior.add(draw, 1);
+    double squares = 0;
+    for (std::size_t o = 0; o < 3; ++o) {
+      const double prediction = 3 + 2 * centered_score(draw, ratings.users[o], ratings.items[o]);
+      squares += std::pow(prediction - ratings.ratings[o], 2);
+    }
+    EXPECT_NEAR(posterior.last_draw_rmse(0), std::sqrt(squares / 3), 1e-12);
   }
 }
 
