@@ -61,11 +61,14 @@ void log_sizes(const Dataset& dataset, const Log& log) {
   log.field("split", split_text(dataset.split));
 }
 
-/// A part that was asked for and is empty; cross_validate counts empty folds itself.
+/// A part that was asked for and is empty; cross_validate counts empty folds itself, and what is
+/// tested by a file may be wanted without it.
 void warn_of_empty_parts(const Dataset& dataset, const TrainOptions& options, const Log& log) {
   const SplitRule& split = dataset.split;
-  if (dataset.tests.empty() && split.kind != SplitRule::Kind::none &&
-      split.kind != SplitRule::Kind::fold) {
+  const bool takes_a_part = split.kind != SplitRule::Kind::none &&
+                            split.kind != SplitRule::Kind::fold &&
+                            split.kind != SplitRule::Kind::file;
+  if (dataset.tests.empty() && takes_a_part) {
     log.warning(fmt::format("the split \"{}\" left no rating for testing: there is no test error",
                             test_name(split)));
   }

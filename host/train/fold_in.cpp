@@ -84,6 +84,13 @@ Vector prior_mean(const ItemSide& side, const std::vector<OwnRating>& ratings) {
   return mean / std::sqrt(static_cast<double>(ratings.size()));
 }
 
+/// What a model holds may be finite, and what is computed from it not.
+void check_finite(bool is_finite) {
+  if (is_finite) return;
+  throw Error(ExitCode::bad_data, "the model", "gives no finite row for these ratings",
+              "its file is damaged: train it again");
+}
+
 }  // namespace
 
 struct FoldIn::Equations {
@@ -120,6 +127,7 @@ struct FoldIn::Equations {
       equations.right_side += prior;
     }
     row = reference::solve_by_cholesky(equations).row;
+    check_finite(row.allFinite());
     matrix = std::move(equations.matrix);
   }
 
@@ -133,7 +141,9 @@ struct FoldIn::Equations {
     for (double& value : noise) value = normal_draw();
     const double precision =
         side.model.draw_priors.noise_precisions[static_cast<std::size_t>(*side.draw)];
-    return row + reference::deviation_of_precision(precision * matrix, noise);
+    const Vector drawn = row + reference::deviation_of_precision(precision * matrix, noise);
+    check_finite(drawn.allFinite());
+    return drawn;
   }
 };
 
@@ -224,6 +234,7 @@ FoldIn::Explanation FoldIn::explain(std::int32_t item) const {
           share * weights.dot(rated) * equations.targets[static_cast<std::int64_t>(j)];
     }
   }
+  check_finite(std::isfinite(explanation.prediction()));
   return explanation;
 }
 

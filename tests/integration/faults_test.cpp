@@ -444,7 +444,8 @@ TEST(Log, IsLockedForTheLengthOfTheRun) {
   const TemporaryFolder folder;
   const std::string log = folder.file("log.jsonl");
   std::thread first([&] {
-    run({"train", "--data", problem().ratings(), "--k", "8", "--threads", "1", "--epochs", "300",
+    // Longer than it takes the second one to start, however busy the machine is.
+    run({"train", "--data", problem().ratings(), "--k", "64", "--threads", "1", "--epochs", "300",
          "--evaluate-every", "1", "--log", log});
   });
   while (whole_lines(log) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -268,6 +268,15 @@ TEST(TuneTests, AreReadBeforeTheSearch) {
   EXPECT_THAT(result.error, Not(HasSubstr("trial ")));
 }
 
+TEST(TuneTests, OfAFileAreNotMissedInTheSearch) {
+  const TemporaryFolder folder;
+  write_bytes(folder.file("test.csv"), "userId,movieId,rating,timestamp\n1,1,3,7\n");
+  const RunResult result =
+      run(grid_arguments("als", {"--epochs", "2", "--test", folder.file("test.csv")}));
+  EXPECT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, Not(HasSubstr("there is no test error")));
+}
+
 struct Refusal {
   std::vector<std::string> arguments;
   std::string text;

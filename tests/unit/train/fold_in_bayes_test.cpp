@@ -1,5 +1,6 @@
 // A user folded into draws against their conditional distribution in plain coordinates: the model
 // keeps rows relative to the sides' means, the oracle does not.
+#include "host/error.hpp"
 #include "host/evaluate/predictive.hpp"
 #include "host/evaluate/scorer.hpp"
 #include "host/train/fold_in.hpp"
@@ -202,6 +203,17 @@ TEST(FoldInOfBayes, WithoutRatingsIsAUserAtTheMeanOfAll) {
   const FoldIn nobody(sampled.model, {});
   const Scorer scorer(sampled.model, {});
   EXPECT_NEAR(Scorer(nobody.model_of_user(), {}).predict(0, 3), scorer.predict(-1, 3), 1e-6);
+}
+
+TEST(FoldInOfBayes, OfADamagedModelIsRefusedWhereNothingFiniteComesOut) {
+  Sampled sampled = sampled_model(true, true);
+  for (double& value : sampled.model.draw_priors.noise_precisions) value = 1e-310;
+  try {
+    const FoldIn folded(sampled.model, own_ratings());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::bad_data);
+  }
 }
 
 }  // namespace
