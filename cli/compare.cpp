@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/compare_data.hpp"
 #include "cli/device_options.hpp"
+#include "cli/figure_options.hpp"
 #include "cli/model_input.hpp"
 #include "cli/report_options.hpp"
 #include "cli/table.hpp"
@@ -14,7 +15,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -24,31 +24,19 @@ namespace {
 /// Below so many users their resamples are too much alike.
 constexpr std::int64_t enough_users = 30;
 
-struct CompareOptions {
+struct CompareOptions : FigureOptions {
   std::vector<std::string> models;
   std::string test;
   std::string data;
   ReadingOptions reading;
-  std::optional<std::int32_t> top;
-  std::optional<double> relevant;
-  bool clip = false;
   ComparisonOptions comparison;
   ReportOptions report;
   bool quiet = false;
   Format format = Format::automatic;
 };
 
-void add_figure_options(CommandLine& line, CompareOptions& options) {
-  line.group("Figures");
-  line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},
-             "Ranking figures of the N best items of each user [1 to 1000000, default none]");
-  line.real("--relevant", options.relevant,
-            {.lowest = -std::numeric_limits<double>::infinity(), .example = "4"},
-            "With --top: a test rating at or above X is relevant, in the rating's unit [any "
-            "finite number, default 4, 1 with the 0 and 1 of --likelihood bernoulli]");
-  line.flag("--clip", options.clip,
-            "Limit predictions to the range of the training ratings before every figure but those "
-            "of --top");
+void add_comparison_options(CommandLine& line, CompareOptions& options) {
+  add_figure_options(line, options);
   line.choice(
       "--against", options.comparison.baseline,
       {{"first", ComparisonOptions::Baseline::first}, {"best", ComparisonOptions::Baseline::best}},
@@ -70,7 +58,7 @@ bool parse_options(Arguments arguments, CompareOptions& options) {
             "The ratings that the models were trained on: without --test the recorded test part of "
             "the first is rebuilt from them; they tell which test ratings a model was trained on, "
             "and what --top leaves out [default none]");
-  add_figure_options(line, options);
+  add_comparison_options(line, options);
   add_report_options(line, options.report);
   line.group("Output");
   add_format_option(line, options.format);
@@ -94,19 +82,8 @@ void check_options(const CompareOptions& options) {
     throw Error(ExitCode::usage, "MODEL", "is one model: there is nothing to compare it with",
                 "give two or more, or use alsatian evaluate");
   }
-  if (options.test.empty() && options.data.empty()) {
-    throw Error(ExitCode::usage, "--test", "is missing, and --data too",
-                "give --test FILE, or --data with the ratings that the models were trained on");
-  }
+  check_figure_options(options, !options.test.empty(), options.data, "models were");
   refuse_second_stdin("--data", {options.data}, "--test", {options.test});
-  if (options.top && options.data.empty()) {
-    throw Error(ExitCode::usage, "--top",
-                "needs --data: items that a user rated in training are no candidates",
-                "give --data with the ratings that the models were trained on");
-  }
-  if (options.relevant && !options.top) {
-    throw Error(ExitCode::usage, "--relevant", "applies to --top alone", "give --top 10 too");
-  }
 }
 
 void probe_files(const CompareOptions& options) {

@@ -2,6 +2,7 @@
 // Every figure is printed with its definition.
 #include "cli/commands.hpp"
 #include "cli/device_options.hpp"
+#include "cli/figure_options.hpp"
 #include "cli/memory_plan.hpp"
 #include "cli/model_input.hpp"
 #include "cli/report_options.hpp"
@@ -25,14 +26,11 @@
 namespace alsatian {
 namespace {
 
-struct EvaluateOptions {
+struct EvaluateOptions : FigureOptions {
   std::string model;
   std::vector<std::string> tests;
   std::string data;
   ReadingOptions reading;
-  std::optional<std::int32_t> top;
-  std::optional<double> relevant;
-  bool clip = false;
   ReportOptions report;
   std::string movies;
   bool quiet = false;
@@ -51,17 +49,7 @@ bool parse_options(Arguments arguments, EvaluateOptions& options) {
             "The ratings that the model was trained on: without --test its recorded test part is "
             "rebuilt from them, with --test they tell what --top leaves out "
             "[default none]");
-  line.group("Figures");
-  line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},
-             "Ranking figures of the N best items of each user [1 to 1000000, default none]");
-  line.real("--relevant", options.relevant,
-            {.lowest = -std::numeric_limits<double>::infinity(), .example = "4"},
-            "With --top: a test rating at or above X is relevant, in the rating's unit [any "
-            "finite number, default 4, 1 with the 0 and 1 of --likelihood bernoulli]");
-  line.flag(
-      "--clip", options.clip,
-      "Limit predictions to the range of the training ratings before every figure but those of "
-      "--top");
+  add_figure_options(line, options);
   add_report_options(line, options.report);
   line.text("--movies", "FILE", options.movies,
             "With --report or --figures: titles and genres, as movies.csv has them [default those "
@@ -82,23 +70,12 @@ bool parse_options(Arguments arguments, EvaluateOptions& options) {
 }
 
 void check_options(const EvaluateOptions& options) {
-  if (options.tests.empty() && options.data.empty()) {
-    throw Error(ExitCode::usage, "--test", "is missing, and --data too",
-                "give --test FILE, or --data with the ratings that the model was trained on");
-  }
+  check_figure_options(options, !options.tests.empty(), options.data, "model was");
   refuse_second_stdin("--data", {options.data}, "--test", options.tests);
   refuse_repeated_tests(options.tests);
-  if (options.top && options.data.empty()) {
-    throw Error(ExitCode::usage, "--top",
-                "needs --data: items that a user rated in training are no candidates",
-                "give --data with the ratings that the model was trained on");
-  }
   if (!options.movies.empty() && !options.report.wanted()) {
     throw Error(ExitCode::usage, "--movies", "applies to --report and --figures alone",
                 "give --report eval.html too");
-  }
-  if (options.relevant && !options.top) {
-    throw Error(ExitCode::usage, "--relevant", "applies to --top alone", "give --top 10 too");
   }
 }
 

@@ -7,6 +7,7 @@
 #include "kernels/cuda/vendor/libraries.hpp"
 #include "kernels/reference/als.hpp"
 #include "tests/simt/device_data.hpp"
+#include "tests/simt/failed_calls.hpp"
 #include "tests/simt/schedules.hpp"
 #include "tests/support/reference_problems.hpp"
 #include "tests/support/row_problems.hpp"
@@ -183,28 +184,7 @@ TEST_F(AlsBatchedAnyhow, GivesTheSameBytesUnderEverySchedule) {
 TEST_F(AlsBatchedAnyhow, TellsEveryFailedCallWithItsPlaceAndLeaksNothing) {
   const PlantedProblem planted = planted_problem({.users = 12, .items = 9});
   const Sweep sweep{planted, items_of(planted, 4)};
-  for (const cudaError_t failure : {cudaErrorIllegalAddress, cudaErrorMemoryAllocation}) {
-    std::int64_t number = 0;
-    for (bool failed = true; failed; ++number) {
-      simt::reset_device();
-      simt::fail_call(number + 1, failure);
-      std::string told;
-      try {
-        sweep.run();
-      } catch (const DeviceError& error) {
-        told = error.what();
-      }
-      const std::string call = simt::failed_call();
-      failed = !call.empty();
-      EXPECT_EQ(simt::leaks(), "") << "call " << number << ", " << call;
-      const bool releases = call.find("Destroy") != std::string::npos ||
-                            call.find("Free") != std::string::npos ||
-                            call == "cudaStreamSynchronize";
-      if (!failed || (releases && told.empty())) continue;
-      EXPECT_THAT(told, HasSubstr(" at ")) << call;
-    }
-    EXPECT_GT(number, 50);
-  }
+  testing::expect_every_failed_call_is_told([&] { sweep.run(); }, 50);
 }
 
 TEST_F(AlsBatchedAnyhow, NamesTheLibraryThatIsMissing) {

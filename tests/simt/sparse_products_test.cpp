@@ -6,6 +6,7 @@
 #include "kernels/cuda/require.hpp"
 #include "kernels/reference/objective.hpp"
 #include "tests/simt/device_data.hpp"
+#include "tests/simt/failed_calls.hpp"
 #include "tests/simt/gauss_newton_cases.hpp"
 #include "tests/simt/schedules.hpp"
 
@@ -283,28 +284,7 @@ TEST_F(SparseProductsAnyhow, RefuseMoreRatingsThanTheLibraryCounts) {
 TEST_F(SparseProductsAnyhow, TellEveryFailedCallWithItsPlaceAndLeakNothing) {
   const PlantedProblem planted = planted_problem({.users = 12, .items = 9});
   const RowsCase rows = case_of(planted, 4);
-  for (const cudaError_t failure : {cudaErrorIllegalAddress, cudaErrorMemoryAllocation}) {
-    std::int64_t number = 0;
-    for (bool failed = true; failed; ++number) {
-      simt::reset_device();
-      simt::fail_call(number + 1, failure);
-      std::string told;
-      try {
-        device_products(rows);
-      } catch (const DeviceError& error) {
-        told = error.what();
-      }
-      const std::string call = simt::failed_call();
-      failed = !call.empty();
-      EXPECT_EQ(simt::leaks(), "") << "call " << number << ", " << call;
-      const bool releases = call.find("Destroy") != std::string::npos ||
-                            call.find("Free") != std::string::npos ||
-                            call == "cudaStreamSynchronize";
-      if (!failed || (releases && told.empty())) continue;
-      EXPECT_THAT(told, HasSubstr(" at ")) << call;
-    }
-    EXPECT_GT(number, 60);
-  }
+  testing::expect_every_failed_call_is_told([&] { device_products(rows); }, 60);
 }
 
 TEST_F(SparseProductsAnyhow, ReachElementsBeyond32BitOffsets) {

@@ -50,17 +50,23 @@ TEST(BayesTraining, PredictsBetterThanTheBestSingleSetOfFactors) {
   EXPECT_LT(mean, single);
 }
 
+/// Of a model that keeps every draw, ten at least.
+void expect_model_has_the_error_of_every_draw(const Dataset& dataset,
+                                              const TrainingResult& result) {
+  const Scorer scorer(result.model, {});
+  const RatingEvaluation evaluation =
+      evaluate_ratings(scorer, result.model, dataset.tests[0].ratings);
+  // Halves are wrong by 2⁻¹¹ at random: the products of a score by that over √10 or less.
+  EXPECT_NEAR(evaluation.all.rmse, result.last.test_rmse[0], 0x1p-11);
+}
+
 TEST(BayesTraining, MeasuresWhatAModelOfEveryDrawPredicts) {
   const Dataset dataset = planted_dataset();
   const TrainingResult result =
       train_on_cpu(dataset, sampled(12, {.burn_in = 2, .keep = largest_keep}));
   ASSERT_EQ(result.model.draws, 10);
   ASSERT_EQ(result.last.draws, 10);
-  const Scorer scorer(result.model, {});
-  const RatingEvaluation evaluation =
-      evaluate_ratings(scorer, result.model, dataset.tests[0].ratings);
-  // Halves are wrong by 2⁻¹¹ at random: the products of a score by that over √10 or less.
-  EXPECT_NEAR(evaluation.all.rmse, result.last.test_rmse[0], 0x1p-11);
+  expect_model_has_the_error_of_every_draw(dataset, result);
 }
 
 TEST(BayesTraining, KeepsAsManyDrawsAsAskedAndCountsAllAfterBurnIn) {
@@ -211,10 +217,7 @@ TEST(BayesChains, PredictTheMeanOverAllOfThem) {
       train_on_cpu(dataset, sampled(7, {.burn_in = 2, .keep = largest_keep, .chains = 4}));
   ASSERT_EQ(result.model.draws, 20);
   ASSERT_EQ(result.last.draws, 20);
-  const Scorer scorer(result.model, {});
-  const RatingEvaluation evaluation =
-      evaluate_ratings(scorer, result.model, dataset.tests[0].ratings);
-  EXPECT_NEAR(evaluation.all.rmse, result.last.test_rmse[0], 0x1p-11);
+  expect_model_has_the_error_of_every_draw(dataset, result);
 }
 
 TEST(BayesChains, HaveNoiseOfTheirOwnAlsoWhereAModelIsTheStartOfAll) {
