@@ -118,6 +118,10 @@ TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, cons
     check_domain(test.ratings, spec.likelihood, "test");
     problem.held_out.push_back(make_held_out(test.ratings, problem.scale));
   }
+  if (is_bayes(spec)) {
+    problem.user_features = dataset.user_features;
+    problem.item_features = dataset.item_features;
+  }
   problem.start = start_factors(dataset.users.size(), dataset.items.size(), spec.rank,
                                 spec.start_deviation, spec.seed);
   if (init != nullptr) {

@@ -312,6 +312,8 @@ class Run {
     model.users = dataset_.users;
     model.items = dataset_.items;
     if (chains_) {
+      model.user_features = dataset_.user_features.source;
+      model.item_features = dataset_.item_features.source;
       chains_->take_draws(model);
     } else {
       model.factors = to_rating_units(chosen_.backend->factors(), scale_);
