@@ -111,7 +111,7 @@ bool parse_tune_options(Arguments arguments, TuneOptions& options) {
   CommandLine line("tune", "Finds the settings of a model that predict best what was held out.");
   add_data_option(line, options.train);
   add_search_options(line, options);
-  add_model_options(line, options.train.model);
+  add_model_options(line, options.train.model, AutomaticReg::refused);
   add_split_options(line, options.train.split, "0.1 without --folds");
   add_tune_output_options(line, options);
   add_report_options(line, options.train.report);

@@ -79,6 +79,13 @@ Json to_json(const EpochStats& stats, const std::vector<std::string>& test_names
   return line;
 }
 
+Json search_line(const std::optional<int>& fold) {
+  Json line = Json::object();
+  if (fold) line["fold"] = *fold;
+  line["search"] = "reg";
+  return line;
+}
+
 }  // namespace
 
 LogObserver::LogObserver(std::string path, std::vector<std::string> test_names)
@@ -95,6 +102,31 @@ void LogObserver::on_epoch(const EpochStats& stats) {
   Json line = to_json(stats, test_names_, fold_);
   if (!reproducible_) line["reproducible"] = false;
   file_.write(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void LogObserver::on_penalty_trial(int trial, const PenaltyTrial& tried) {
+  Json line = search_line(fold_);
+  line["trial"] = trial;
+  line["kind"] = penalty_trial_name(tried.kind);
+  line["reg"] = tried.regularization.factors;
+  line["reg_bias"] = tried.regularization.biases;
+  if (tried.figures.diverged) {
+    line["diverged"] = true;
+  } else {
+    line["validation_rmse"] = tried.figures.rmse;
+    line["validation_loss"] = tried.figures.loss;
+  }
+  line["epochs"] = tried.figures.epochs;
+  line["seconds"] = tried.figures.seconds;
+  file_.write(line.dump());
+}
+
+void LogObserver::on_penalty_choice(const PenaltyChoice& choice) {
+  Json line = search_line(fold_);
+  line["reg"] = choice.chosen().factors;
+  line["reg_bias"] = choice.chosen().biases;
+  line.update(to_json(choice));
+  file_.write(line.dump());
 }
 
 void LogObserver::finish(const std::string& model) { file_.finish(model); }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "host/train/line_file.hpp"
+#include "host/train/penalty_search.hpp"
 #include "host/train/trainer.hpp"
 
 #include <optional>
@@ -20,6 +21,11 @@ namespace alsatian {
 /// test_rmse_by_set and test_nll_by_set (where there are several), training_seconds,
 /// evaluation_seconds, total_seconds, ratings_per_second, repaired_pivots; reproducible, false,
 /// where another run would give other figures.
+///
+/// With --reg auto, before the epochs that it chose for: a line a trial with search "reg", trial
+/// (from 1), kind (path, or whole: as train would), reg, reg_bias, epochs, seconds, and
+/// validation_rmse and validation_loss, or diverged; then one with search "reg" and chosen ("best"
+/// or "default"), reg, reg_bias and the fields of reg_auto in a model.
 class LogObserver : public Observer {
  public:
   /// Creates or empties the file, which is this run's alone until finish() or the end. Throws Error
@@ -30,6 +36,8 @@ class LogObserver : public Observer {
   void set_fold(int fold) { fold_ = fold; }
   void on_start(const std::string& backend, const ModelSpec& spec, std::int64_t ratings) override;
   void on_epoch(const EpochStats& stats) override;
+  void on_penalty_trial(int trial, const PenaltyTrial& tried);
+  void on_penalty_choice(const PenaltyChoice& choice);
 
   /// Throws Error 74 where a line could not be written. Not thrown earlier: a full disk must not
   /// cost the training. model: what became of the model, for the remedy.

@@ -60,6 +60,9 @@ bool TrialBackend::run(const ModelSpec& spec, const TrialRules& rules, const Tri
     if (stop_requested != nullptr && *stop_requested) return false;
   }
   state.backend = backend_->state();
+  if (rules.keep_factors && rules.counted == CountedEpoch::last) {
+    state.counted_factors = backend_->factors();
+  }
   figures.seconds +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return true;
@@ -95,6 +98,9 @@ void TrialBackend::measure(const TrialRules& rules, double loss_to_beat, TrialSt
     figures.rmse = std::sqrt(sums.squared_error / count) * scale_.bias_unit();
     figures.loss = loss;
     figures.best_epoch = figures.epochs;
+    if (rules.keep_factors && rules.counted == CountedEpoch::best) {
+      state.counted_factors = backend_->factors();
+    }
   }
   if (!rules.early_stop) return;
   bool gained = is_best;

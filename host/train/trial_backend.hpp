@@ -33,6 +33,8 @@ struct TrialState {
   double last_loss = std::numeric_limits<double>::infinity();
   int idle_epochs = 0;    // that gained nothing, up to the last
   bool finished = false;  // more epochs would gain nothing
+  /// Of the epoch that counts, where the rules keep them.
+  std::optional<Factors> counted_factors = {};
 };
 
 /// Which epoch counts: the best, where training stops by it, or the last, where training runs to
@@ -50,7 +52,8 @@ struct EarlyStop {
 
 struct TrialRules {
   CountedEpoch counted = CountedEpoch::last;
-  std::optional<EarlyStop> early_stop;  // none: runs all epochs
+  std::optional<EarlyStop> early_stop = {};  // none: runs all epochs
+  bool keep_factors = false;                 // of the epoch that counts
 };
 
 /// How far a trial runs.
