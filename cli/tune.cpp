@@ -146,6 +146,9 @@ class TuneCommand {
   TrainingSizes sizes_of(const Dataset& dataset) const {
     TrainingSizes sizes = training_sizes(dataset);
     // The start twice, what runs, and what the next trial of a path and of a rank start from.
+    const bool several_ranks = std::ranges::any_of(
+        plan_.specs, [&](const ModelSpec& spec) { return spec.rank != plan_.specs.front().rank; });
+    if (several_ranks) sizes.kept_ratings = sizes.train;
     sizes.kept_trials = plan_.tuner.start == TrialStart::warm ? 5 : 3;
     if (plan_.tuner.rungs.size() > 1) {
       sizes.kept_trials += plan_.tuner.folds * std::ssize(plan_.specs);

@@ -92,6 +92,19 @@ ProblemOptions problem_options(const ModelSpec& spec, const DeviceOptions& devic
   return {.grid = grid_for_warps, .by_item = RatingsByItem::offsets};
 }
 
+TrainingProblem with_spec(const TrainingProblem& problem, const ModelSpec& spec) {
+  TrainingProblem other{.spec = spec,
+                        .scale = problem.scale,
+                        .by_user = problem.by_user,
+                        .by_item = problem.by_item,
+                        .schedule = problem.schedule,
+                        .held_out = problem.held_out,
+                        .start = {}};
+  other.start = start_factors(problem.start.users.rows, problem.start.items.rows, spec.rank,
+                              spec.start_deviation, spec.seed);
+  return other;
+}
+
 TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init,
                              const ProblemOptions& options) {
   TrainingProblem problem;

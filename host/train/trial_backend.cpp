@@ -26,8 +26,10 @@ void copy_rows(const SideFactors& from, SideFactors& to) {
 
 TrialBackend::TrialBackend(const Dataset& dataset, const ModelSpec& spec,
                            const DeviceOptions& device)
-    : rank_(spec.rank) {
-  TrainingProblem problem = make_problem(dataset, spec, nullptr, problem_options(spec, device));
+    : TrialBackend(make_problem(dataset, spec, nullptr, problem_options(spec, device)), device) {}
+
+TrialBackend::TrialBackend(TrainingProblem problem, const DeviceOptions& device)
+    : rank_(problem.spec.rank) {
   scale_ = problem.scale;
   start_factors_ = problem.start;
   backend_ = make_backend(std::move(problem), device).backend;

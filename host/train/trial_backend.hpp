@@ -68,6 +68,8 @@ class TrialBackend {
   /// they only take memory. spec: of any trial of this rank. Throws what make_problem and
   /// make_backend throw.
   TrialBackend(const Dataset& dataset, const ModelSpec& spec, const DeviceOptions& device);
+  /// The same of a problem that was made for the spec and the device.
+  TrialBackend(TrainingProblem problem, const DeviceOptions& device);
 
   std::int32_t rank() const { return rank_; }
   std::string description() const { return backend_->description(); }

@@ -21,6 +21,11 @@ bool is_same(TrialFigures again, const TrialFigures& known) {
   return again == known;
 }
 
+bool has_several_ranks(const std::vector<ModelSpec>& specs) {
+  return std::ranges::any_of(
+      specs, [&](const ModelSpec& spec) { return spec.rank != specs.front().rank; });
+}
+
 }  // namespace
 
 Tuner::Tuner(std::vector<ModelSpec> specs, TunerOptions options, DataOfFold data, OnRun on_run)
@@ -163,6 +168,7 @@ void Tuner::forget_before(std::size_t place) {
 TrialBackend& Tuner::backend_for(int fold, std::size_t trial) {
   if (fold_ != fold) {
     backend_.reset();
+    problem_.reset();
     dataset_.reset();
     dataset_ = data_(fold);
     fold_ = fold;
@@ -174,9 +180,19 @@ TrialBackend& Tuner::backend_for(int fold, std::size_t trial) {
   const ModelSpec& spec = specs_[trial];
   if (!backend_ || backend_->rank() != spec.rank) {
     backend_.reset();
-    backend_.emplace(*dataset_, spec, options_.device);
+    backend_.emplace(problem_for(spec), options_.device);
   }
   return *backend_;
+}
+
+TrainingProblem Tuner::problem_for(const ModelSpec& spec) {
+  const ProblemOptions wanted = problem_options(spec, options_.device);
+  if (problem_ && problem_options_ == wanted) return with_spec(*problem_, spec);
+  TrainingProblem problem = make_problem(*dataset_, spec, nullptr, wanted);
+  if (!has_several_ranks(specs_)) return problem;
+  problem_options_ = wanted;
+  problem_ = std::move(problem);
+  return with_spec(*problem_, spec);
 }
 
 TrialResult Tuner::result_of(int rung, std::size_t trial) const {

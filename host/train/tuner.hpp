@@ -2,6 +2,7 @@
 // best. Knows nothing of files: what a search has done already is given to it, and told by it.
 #pragma once
 
+#include "host/train/trainer.hpp"
 #include "host/train/trial_backend.hpp"
 #include "host/train/trial_plan.hpp"
 
@@ -75,6 +76,7 @@ class Tuner {
   bool prepare(const TrialRun& run);
   std::optional<TrialRun> needed_by(const TrialRun& run) const;
   TrialBackend& backend_for(int fold, std::size_t trial);
+  TrainingProblem problem_for(const ModelSpec& spec);
   double least_loss_before(const TrialRun& run) const;
   void forget_before(std::size_t place);
   TrialResult result_of(int rung, std::size_t trial) const;
@@ -88,6 +90,10 @@ class Tuner {
   std::map<TrialRun, Kept> kept_;
   std::optional<int> fold_;
   std::optional<Dataset> dataset_;
+  /// Kept where there are several ranks: indexing and ordering the ratings anew, for each rank of
+  /// each rung, takes as long as two epochs of mle.
+  std::optional<TrainingProblem> problem_;
+  ProblemOptions problem_options_;
   std::optional<TrialBackend> backend_;
 };
 

@@ -326,6 +326,20 @@ TEST(TuneOutputs, ThatCannotBeWrittenEndTheSearchBeforeItBegins) {
   }
 }
 
+TEST(TuneMemory, CountsTheRatingsThatRanksShare) {
+  const auto needed_kib = [](const std::string& ranks) {
+    const RunResult result =
+        run(tune_arguments({"--grid", "k=" + ranks, "--grid", "reg=1,2", "--max-memory", "1K"}));
+    EXPECT_EQ(result.code, 71) << result.error;
+    const std::string needs = "training needs ";
+    const std::string text = result.error.substr(result.error.find(needs) + needs.size());
+    EXPECT_EQ(text.substr(text.find(' '), 4), " KiB") << text;
+    return std::stod(text);
+  };
+  // Some 8,100 training ratings of 16 bytes: by user, and by item.
+  EXPECT_NEAR(needed_kib("8,9") - needed_kib("9"), 8100 * 16 / 1024.0, 2);
+}
+
 TEST(TuneMemory, CountsTheTrialsThatHalvingKeeps) {
   const auto tune = [](const std::string& trials) {
     return run(tune_arguments({"--model", "mle", "--k", "64", "--max-memory", "6M", "--trials",

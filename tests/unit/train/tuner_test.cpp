@@ -73,6 +73,26 @@ class TunerOf : public ::testing::TestWithParam<Algorithm> {};
 INSTANTIATE_TEST_SUITE_P(Searches, TunerOf, ::testing::Values(Als{}, Mle{}, LeastSquares{}),
                          printed_algorithm);
 
+TEST_P(TunerOf, SharesAProblemAmongRanksThatIsTheOneOfEach) {
+  const Dataset dataset = validation_dataset(0);
+  const std::vector<ModelSpec> specs = path(GetParam(), 7);
+  const TrainingProblem problem = make_problem(dataset, specs.front(), nullptr);
+  const TrainingProblem expected = make_problem(dataset, specs.back(), nullptr);
+  const TrainingProblem shared = with_spec(problem, specs.back());
+  EXPECT_EQ(shared.spec.rank, 5);
+  EXPECT_EQ(shared.spec.regularization.factors, 2.9);
+  EXPECT_EQ(shared.scale.deviation, expected.scale.deviation);
+  EXPECT_EQ(shared.by_user.columns, expected.by_user.columns);
+  EXPECT_EQ(shared.by_user.values, expected.by_user.values);
+  EXPECT_EQ(shared.by_item.offsets, expected.by_item.offsets);
+  EXPECT_EQ(shared.by_item.values, expected.by_item.values);
+  EXPECT_EQ(shared.schedule.users, expected.schedule.users);
+  EXPECT_EQ(shared.schedule.ratings, expected.schedule.ratings);
+  EXPECT_EQ(shared.held_out.at(0).ratings, expected.held_out.at(0).ratings);
+  EXPECT_EQ(shared.start.users.factors, expected.start.users.factors);
+  EXPECT_EQ(shared.start.items.factors, expected.start.items.factors);
+}
+
 TEST_P(TunerOf, MeasuresInAColdTrialWhatTrainingMeasures) {
   const std::vector<ModelSpec> specs = path(GetParam(), 7);
   const Told told = tune(specs, grid_options(specs, TrialStart::cold));
