@@ -272,7 +272,8 @@ Section time_section(const ReportObserver& observed, const Grid& epochs, Stages 
 }  // namespace
 
 void ReportObserver::on_start(const std::string& backend, const ModelSpec&, std::int64_t) {
-  backend_ = backend;
+  // Without why it was chosen, which names files where a GPU's module was looked for.
+  backend_ = backend.substr(0, backend.find(": "));
 }
 
 Page training_page(const ReportObserver& observed, const TrainingResult& result,

@@ -170,6 +170,39 @@ std::vector<std::vector<double>> shades(const std::map<std::pair<double, double>
   return picture;
 }
 
+std::vector<std::string> value_names(const std::vector<double>& values) {
+  std::vector<std::string> names;
+  for (const double value : values) names.push_back(fmt::format("{:.4g}", value));
+  return names;
+}
+
+/// Few settings as a table with each one's RMSE; many as a picture.
+std::string surface_svg(const std::map<std::pair<double, double>, double>& least,
+                        const SearchAxis& rows, const SearchAxis& columns,
+                        const std::string& title) {
+  constexpr std::size_t most_rows = 24;
+  constexpr std::size_t most_columns = 12;
+  const std::vector<std::vector<double>> shares = shades(least, rows, columns);
+  if (rows.values.size() > most_rows || columns.values.size() > most_columns) {
+    return heat_map_svg(shares, title);
+  }
+  HeatTable table{.row_names = value_names(rows.values),
+                  .column_names = value_names(columns.values),
+                  .row_title = rows.name,
+                  .column_title = columns.name};
+  std::ranges::reverse(table.row_names);
+  for (std::size_t row = 0; row < shares.size(); ++row) {
+    std::vector<HeatCell>& line = table.cells.emplace_back();
+    for (std::size_t column = 0; column < columns.values.size(); ++column) {
+      const auto found =
+          least.find({rows.values[rows.values.size() - 1 - row], columns.values[column]});
+      line.push_back({.share = shares[row][column],
+                      .text = found == least.end() ? "" : fmt::format("{:.4f}", found->second)});
+    }
+  }
+  return heat_table_svg(table, title);
+}
+
 /// The two listed axes with the most values, if there are two.
 std::optional<Figure> surface_figure(const TunePlan& plan, const TuningResult& result) {
   std::vector<const SearchAxis*> listed;
@@ -187,8 +220,9 @@ std::optional<Figure> surface_figure(const TunePlan& plan, const TuningResult& r
                 .title = fmt::format("Response surface: {} by {}", rows.name, columns.name)};
   figure.text = fmt::format(
       "Rows: {} from {:.4g} at the top to {:.4g}; columns: {} from {:.4g} on the left to {:.4g}. "
-      "The darker a cell, the less its validation RMSE: the best is darkest, the median half as "
-      "dark. Of several trials in a cell the best counts.",
+      "The stronger a cell's color, the less its validation RMSE: the best has all of it, the "
+      "median "
+      "half. Of several trials in a cell the best counts.",
       rows.name, rows.values.back(), rows.values.front(), columns.name, columns.values.front(),
       columns.values.back());
   figure.data.columns = {column_name(rows), column_name(columns), "validation_rmse"};
@@ -196,7 +230,7 @@ std::optional<Figure> surface_figure(const TunePlan& plan, const TuningResult& r
     figure.data.rows.push_back(
         {number(cell.first, rows.whole), number(cell.second, columns.whole), rmse});
   }
-  figure.svg = heat_map_svg(shades(least, rows, columns), figure.title);
+  figure.svg = surface_svg(least, rows, columns, figure.title);
   return figure;
 }
 

@@ -174,8 +174,8 @@ Figure densest_block(const Exploration& data) {
       .name = "densest_block",
       .title = "The densest block",
       .text = fmt::format("The {} most active users (down) and {} most rated items (across), most "
-                          "first; the darker "
-                          "a cell, the more of its pairs are rated. Of all pairs {:.3g} % are.",
+                          "first; the stronger a cell's color, the more of its pairs are rated. Of "
+                          "all pairs {:.3g} % are.",
                           users.size(), items.size(), 100 * filled_share(data))};
   figure.svg = heat_map_svg(shares, figure.title);
   figure.data.columns = {"user_cell", "item_cell", "share_rated"};

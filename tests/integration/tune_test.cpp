@@ -2,6 +2,7 @@
 // goes on to the same bytes, and what makes no sense is refused before anything is read.
 #include "tests/integration/problem_folder.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -387,7 +388,22 @@ TEST(TuneReport, HasThePictureOfTheResponseSurface) {
   ASSERT_EQ(result.code, 0) << result.error;
   const std::string html = read_bytes(folder.file("tune.html"));
   EXPECT_THAT(html, HasSubstr("Response surface: reg by k"));
-  EXPECT_THAT(html, HasSubstr("<svg class=\"heat\""));
+  EXPECT_THAT(html, HasSubstr("<svg class=\"cells\""));
+  const Tsv trials(result.output);
+  // Every error is in the picture as people read it.
+  for (std::size_t row = 0; row < trials.rows(); ++row) {
+    const std::string rmse = fmt::format(">{:.4f}</text>", trials.number(row, "validation_rmse"));
+    EXPECT_THAT(html, HasSubstr(rmse));
+  }
+}
+
+TEST(TuneReport, DrawsManySettingsWithoutTheirNumbers) {
+  const TemporaryFolder folder;
+  const RunResult result =
+      run(tune_arguments({"--grid", "k=0:12:lin13", "--grid", "reg=0.3:3:log13", "--epochs", "1",
+                          "--report", folder.file("tune.html"), "--quiet"}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(read_bytes(folder.file("tune.html")), HasSubstr("<svg class=\"heat\""));
 }
 #endif
 
