@@ -15,11 +15,11 @@ namespace alsatian {
 /// bayes sigma, user_weight_precision, item_weight_precision, user_weight_steps, item_weight_steps,
 /// draws, chains (a list: of each chain sigma, both precisions and, after burn-in, the test_rmse of
 /// this draw alone), test_covered_90 and, in the last line, traces (a list: of each name of chains
-/// mean, deviation, r_hat and effective_draws over all draws that count); objective, train_rmse,
-/// train_nll, validation_rmse, validation_nll, test_rmse and test_nll (of the first test set),
-/// test_rmse_by_set and test_nll_by_set (where there are several), training_seconds,
-/// evaluation_seconds, total_seconds, ratings_per_second, repaired_pivots; reproducible, false,
-/// where another run would give other figures.
+/// mean, deviation, r_hat and effective_draws over all draws that count); objective, train_rmse and
+/// train_nll (of bayes those of the last chain's draw alone), validation_rmse, validation_nll,
+/// test_rmse and test_nll (of the first test set), test_rmse_by_set and test_nll_by_set (where
+/// there are several), training_seconds, evaluation_seconds, total_seconds, ratings_per_second,
+/// repaired_pivots; reproducible, false, where another run would give other figures.
 class LogObserver : public Observer {
  public:
   /// Creates or empties the file, which is this run's alone until finish() or the end. Throws Error
