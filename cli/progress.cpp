@@ -124,7 +124,7 @@ std::vector<std::string> Progress::plot_lines() const {
                         {.title = "RMSE",
                          .x_title = "epoch",
                          .first_x = 1,
-                         .last_x = static_cast<double>(std::max(epochs_, 2)),
+                         .last_x = static_cast<double>(epochs_),
                          .columns = std::min(log_.width() - 1, most_columns),
                          .rows = std::clamp(log_.height() - 8, 3, 12),
                          .marks = locale_is_utf8() ? TextMarks::braille : TextMarks::ascii,
