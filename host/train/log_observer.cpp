@@ -4,6 +4,7 @@
 
 #include "host/error.hpp"
 #include "host/model/spec_json.hpp"
+#include "host/train/trial_log.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -83,6 +84,11 @@ Json to_json(const EpochStats& stats, const std::vector<std::string>& test_names
 
 LogObserver::LogObserver(std::string path, std::vector<std::string> test_names)
     : file_(std::move(path), "--log"), test_names_(std::move(test_names)) {
+  if (is_trial_log(file_.read())) {
+    throw Error(ExitCode::usage, printable(file_.path()),
+                "is the log of a search by alsatian tune, which training would overwrite",
+                "choose another --log, or remove the file");
+  }
   // Only once it is ours: the lines of a run that goes on must stay.
   file_.cut(0);
 }

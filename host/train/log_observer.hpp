@@ -23,7 +23,8 @@ namespace alsatian {
 class LogObserver : public Observer {
  public:
   /// Creates or empties the file, which is this run's alone until finish() or the end. Throws Error
-  /// 73, or 75 where another run writes to it.
+  /// 73, 75 where another run writes to it, or 64 where it is the log of a search, which cost more
+  /// than a training.
   LogObserver(std::string path, std::vector<std::string> test_names);
 
   /// The fold from 1 that the following epochs belong to.
