@@ -199,7 +199,9 @@ void inspect_command(Arguments arguments) {
   line.examples(
       "reg and reg_bias are in units of standardised ratings; the same in the rating's units\n"
       "stands beside them. train_rmse, validation_rmse and test_rmse are what training measured,\n"
-      "on its device: those of evaluate may differ in the last digits.\n");
+      "on its device: those of evaluate may differ in the last digits. Of bayes train_rmse is the\n"
+      "model's, validation_rmse and test_rmse are those of the mean over every draw, of which the\n"
+      "model keeps some, and objective is that of the last draw.\n");
   if (!line.parse(arguments)) return;
   Output output;
   const Model model = load_model(path);

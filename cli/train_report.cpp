@@ -95,9 +95,16 @@ Figure curves(const Grid& epochs, const std::string& x, const std::vector<Series
   return figure;
 }
 
+bool is_of_draws(const ReportObserver& observed) {
+  return !observed.epochs().empty() && observed.epochs().front().sigma.has_value();
+}
+
 /// Train, validation and each test set.
-std::vector<Series> parts(const std::string& figure, const std::vector<std::string>& test_names) {
-  std::vector<Series> lines{{"train_" + figure, "train"}, {"validation_" + figure, "validation"}};
+std::vector<Series> parts(const std::string& figure, const ReportObserver& observed) {
+  const std::vector<std::string>& test_names = observed.test_names();
+  std::vector<Series> lines{
+      {"train_" + figure, is_of_draws(observed) ? "train, of each draw alone" : "train"},
+      {"validation_" + figure, "validation"}};
   const std::vector<std::string> columns = test_columns(figure, test_names.size());
   for (std::size_t set = 0; set < columns.size(); ++set) {
     lines.push_back({columns[set], test_names[set]});
@@ -138,10 +145,15 @@ Figure stage_figure(Stages stages, const std::vector<EpochStats>& epochs) {
 
 Section error_section(const ReportObserver& observed, const Grid& epochs) {
   Section section{.title = "Errors"};
-  add_curves(section, epochs, parts("rmse", observed.test_names()), "rmse", "RMSE",
-             "√ of the mean of (rating − prediction)², unclipped, in the rating's unit.");
-  add_curves(section, epochs, parts("nll", observed.test_names()), "nll", "NLL",
-             "Mean of −log p(rating), in nats.");
+  const std::string of_draws =
+      is_of_draws(observed)
+          ? " Of the training part those of each draw alone, else those of the mean over draws."
+          : "";
+  add_curves(
+      section, epochs, parts("rmse", observed), "rmse", "RMSE",
+      "√ of the mean of (rating − prediction)², unclipped, in the rating's unit." + of_draws);
+  add_curves(section, epochs, parts("nll", observed), "nll", "NLL",
+             "Mean of −log p(rating), in nats." + of_draws);
   return section;
 }
 

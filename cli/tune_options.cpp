@@ -140,6 +140,7 @@ TunePlan plan_search(TuneOptions& options) {
   plan.split = make_split(split, model.seed);
   const std::vector<Point> points = chosen_points(options.grid, model);
   plan.axes = options.grid.axes;
+  plan.notes = options.grid.notes;
   for (const Point& point : points) {
     plan.options.push_back(with_point(model, plan.axes, point));
     plan.specs.push_back(make_spec(plan.options.back(), Validation::some).spec);

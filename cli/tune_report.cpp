@@ -280,8 +280,11 @@ void add_facts(const TunePlan& plan, const TuningResult& result, Page& page) {
                                                                    plan.split.validation_share)}};
   if (!result.best) return;
   const ModelSpec& spec = plan.specs[*result.best];
+  const bool is_tied = tied_with_best(result).size() > 1;
+  if (is_tied) page.facts.emplace_back("tie", ties_text(result));
   for (const SearchAxis& axis : plan.axes) {
-    page.facts.emplace_back("best " + axis.name, fmt::format("{:.6g}", setting_of(axis, spec)));
+    page.facts.emplace_back((is_tied ? "chosen " : "best ") + axis.name,
+                            fmt::format("{:.6g}", setting_of(axis, spec)));
   }
   page.facts.emplace_back("its validation RMSE",
                           fmt::format("{:.4f}", result.trials[*result.best].figures.rmse));
@@ -300,6 +303,26 @@ std::vector<std::size_t> best_first(const TuningResult& result) {
     return std::tuple(trial != result.best, loss);
   });
   return order;
+}
+
+std::vector<std::size_t> tied_with_best(const TuningResult& result) {
+  constexpr double digits = 1e-9;
+  constexpr double near_zero = 1e-3;  // half the square of 1/22 of the ratings' deviation
+  const double best = result.trials[*result.best].figures.loss;
+  const double most = digits * std::max(std::abs(best), near_zero);
+  std::vector<std::size_t> tied;
+  for (std::size_t trial = 0; trial < result.trials.size(); ++trial) {
+    const TrialResult& found = result.trials[trial];
+    if (is_measured(found) && std::abs(found.figures.loss - best) <= most) tied.push_back(trial);
+  }
+  return tied;
+}
+
+std::string ties_text(const TuningResult& result) {
+  const std::size_t tied = tied_with_best(result).size();
+  return tied == result.trials.size()
+             ? fmt::format("all {} trials are equally good", tied)
+             : fmt::format("{} of {} trials are equally good", tied, result.trials.size());
 }
 
 double setting_of(const SearchAxis& axis, const ModelSpec& spec) {

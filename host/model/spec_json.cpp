@@ -186,8 +186,10 @@ RatingScale scale_from_json(const JsonFields& fields) {
   scale.mean = fields.number("mean");
   scale.deviation = fields.number("deviation", std::numeric_limits<double>::min());
   scale.score_mean = fields.number("score_mean");
-  scale.lowest = fields.number("lowest");
-  scale.highest = fields.number("highest", scale.lowest);
+  // Ratings, which are floats.
+  constexpr double largest = std::numeric_limits<float>::max();
+  scale.lowest = fields.number("lowest", -largest, largest);
+  scale.highest = fields.number("highest", scale.lowest, largest);
   return scale;
 }
 

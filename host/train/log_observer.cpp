@@ -4,6 +4,7 @@
 
 #include "host/error.hpp"
 #include "host/model/spec_json.hpp"
+#include "host/train/trial_log.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -90,6 +91,11 @@ Json search_line(const std::optional<int>& fold) {
 
 LogObserver::LogObserver(std::string path, std::vector<std::string> test_names)
     : file_(std::move(path), "--log"), test_names_(std::move(test_names)) {
+  if (is_trial_log(file_.read())) {
+    throw Error(ExitCode::usage, printable(file_.path()),
+                "is the log of a search by alsatian tune, which training would overwrite",
+                "choose another --log, or remove the file");
+  }
   // Only once it is ours: the lines of a run that goes on must stay.
   file_.cut(0);
 }

@@ -16,11 +16,11 @@ namespace alsatian {
 /// bayes sigma, user_weight_precision, item_weight_precision, user_weight_steps, item_weight_steps,
 /// draws, chains (a list: of each chain sigma, both precisions and, after burn-in, the test_rmse of
 /// this draw alone), test_covered_90 and, in the last line, traces (a list: of each name of chains
-/// mean, deviation, r_hat and effective_draws over all draws that count); objective, train_rmse,
-/// train_nll, validation_rmse, validation_nll, test_rmse and test_nll (of the first test set),
-/// test_rmse_by_set and test_nll_by_set (where there are several), training_seconds,
-/// evaluation_seconds, total_seconds, ratings_per_second, repaired_pivots; reproducible, false,
-/// where another run would give other figures.
+/// mean, deviation, r_hat and effective_draws over all draws that count); objective, train_rmse and
+/// train_nll (of bayes those of the last chain's draw alone), validation_rmse, validation_nll,
+/// test_rmse and test_nll (of the first test set), test_rmse_by_set and test_nll_by_set (where
+/// there are several), training_seconds, evaluation_seconds, total_seconds, ratings_per_second,
+/// repaired_pivots; reproducible, false, where another run would give other figures.
 ///
 /// With --reg auto, before the epochs that it chose for: a line a trial with search "reg", trial
 /// (from 1), kind (path, or whole: as train would), reg, reg_bias, epochs, seconds, and
@@ -29,7 +29,8 @@ namespace alsatian {
 class LogObserver : public Observer {
  public:
   /// Creates or empties the file, which is this run's alone until finish() or the end. Throws Error
-  /// 73, or 75 where another run writes to it.
+  /// 73, 75 where another run writes to it, or 64 where it is the log of a search, which cost more
+  /// than a training.
   LogObserver(std::string path, std::vector<std::string> test_names);
 
   /// The fold from 1 that the following epochs belong to.

@@ -23,7 +23,8 @@ struct ChainStats {
 
 /// Figures of one epoch. RMSE in the rating's units, objective in standardised units; figures that
 /// were not evaluated this epoch (--evaluate-every) are absent, and NLL where it is not defined
-/// since the dispersion is 0.
+/// since the dispersion is 0. Of bayes objective, train_rmse and train_nll are those of the last
+/// chain's draw alone, but in a TrainingResult, where the latter two are those of its model.
 struct EpochStats {
   int epoch = 0;             // from 1
   int epochs = 0;            // planned

@@ -35,7 +35,8 @@ Tuner::Tuner(std::vector<ModelSpec> specs, TunerOptions options, DataOfFold data
       on_run_(std::move(on_run)),
       order_(order_trials(specs_, options_.start)) {}
 
-TuningResult Tuner::run(const TrialRuns& known) {
+TuningResult Tuner::run(const TrialRuns& known, PlaceOfRun place) {
+  place_of_known_ = std::move(place);
   TuningResult result;
   result.trials.resize(specs_.size());
   std::vector<std::size_t> ranking(specs_.size());
@@ -111,9 +112,12 @@ bool Tuner::prepare(const TrialRun& run) {
     auto trained = train_trial(again);
     if (!trained) return false;
     if (!is_same(trained->state.figures, done_.at(again))) {
-      throw Error(ExitCode::bad_data, fmt::format("trial {}", again.trial + 1),
-                  "gives other figures than those logged: another build or machine made them",
-                  "begin anew with another --log");
+      const std::string trial = fmt::format("trial {}", again.trial + 1);
+      throw Error(ExitCode::bad_data, place_of_known_ ? place_of_known_(again) : trial,
+                  trial +
+                      " gives other figures than are written: they were altered, or another "
+                      "build or machine made them",
+                  "begin anew with another --log, or take away this line and those behind it");
     }
     kept_[again] = std::move(*trained);
   }
@@ -173,8 +177,12 @@ TrialBackend& Tuner::backend_for(int fold, std::size_t trial) {
     dataset_ = data_(fold);
     fold_ = fold;
     if (dataset_->validation.size() == 0) {
-      throw Error(ExitCode::bad_data, "validation", "the part to measure trials on has no ratings",
-                  "pass a larger --validation or fewer --folds");
+      if (options_.folds > 1) {
+        throw Error(ExitCode::bad_data, fmt::format("fold {} of {}", fold + 1, options_.folds),
+                    "has no ratings to measure trials by", "pass fewer --folds");
+      }
+      throw Error(ExitCode::bad_data, "validation", "the part to measure trials by has no ratings",
+                  "pass a larger --validation");
     }
   }
   const ModelSpec& spec = specs_[trial];

@@ -58,11 +58,14 @@ class Tuner {
   /// specs: one a trial, of one algorithm, which is not bayes.
   Tuner(std::vector<ModelSpec> specs, TunerOptions options, DataOfFold data, OnRun on_run);
 
-  /// known: runs of an earlier search with the same arguments, which are taken as they are. What
-  /// others start from is trained again where it is needed; throws Error 65 where that gives other
-  /// figures than the known ones. Throws what TrialBackend throws, and Error 65 where a fold has
-  /// nothing to measure on.
-  TuningResult run(const TrialRuns& known);
+  /// Where a known run is written, for errors.
+  using PlaceOfRun = std::function<std::string(const TrialRun& run)>;
+
+  /// known: runs of an earlier search with the same arguments, which are taken as they are; place
+  /// is of these. What others start from is trained again where it is needed; throws Error 65 where
+  /// that gives other figures than the known ones. Throws what TrialBackend throws, and Error 65
+  /// where a fold has nothing to measure on.
+  TuningResult run(const TrialRuns& known, PlaceOfRun place = {});
 
  private:
   struct Kept {
@@ -85,6 +88,7 @@ class Tuner {
   TunerOptions options_;
   DataOfFold data_;
   OnRun on_run_;
+  PlaceOfRun place_of_known_;
   TrialOrder order_;
   TrialRuns done_;
   std::map<TrialRun, Kept> kept_;

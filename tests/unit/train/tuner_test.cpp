@@ -190,8 +190,13 @@ TEST(Tuner, RefusesKnownFiguresThatTheSameTrialDoesNotGive) {
   const Told whole = tune(specs, options);
   TrialRuns known{whole.runs.front()};
   known.begin()->second.rmse += 1e-9;
-  EXPECT_TRUE(fails_with(ExitCode::bad_data, "other figures than those logged",
+  EXPECT_TRUE(fails_with(ExitCode::bad_data,
+                         "trial 1: trial 1 gives other figures than are written",
                          [&] { tune(specs, options, known); }));
+  Tuner placed(specs, options, validation_dataset, [](const TrialRun&, const TrialFigures&) {});
+  const auto place = [](const TrialRun& run) { return "log:" + std::to_string(run.trial + 2); };
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "log:2: trial 1 gives other figures",
+                         [&] { placed.run(known, place); }));
 }
 
 TEST(Tuner, WeighsFoldsByTheirRatings) {
