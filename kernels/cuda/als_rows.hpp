@@ -36,6 +36,11 @@ __device__ __forceinline__ void put_facts(const AlsTask& task, const RowMemory<K
         .end = end,
         .ridge = ridge.factors,
         .corner = task.biases ? static_cast<float>(end - first) + ridge.biases : 0.0F,
+        .total = 0,
+        .trace = 0,
+        .jitter = 0,
+        .tries = 0,
+        .answer = 0,
     };
   }
   Team<RowShape<K>::warps>::synchronize();
