@@ -266,7 +266,7 @@ class TrainCommand {
     log_.field("fold", "last fit, on everything");
     const Dataset dataset = make_dataset(ratings, split_of_everything());
     choose_penalties(std::move(ratings), dataset);
-    check_for_stop("no model is saved");
+    if (options_.model.reg_auto) check_for_stop("no model is saved");
     save(fit(dataset));
   }
 

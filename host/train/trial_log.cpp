@@ -73,7 +73,7 @@ nlohmann::ordered_json search_line(const std::vector<ModelSpec>& specs, const Tu
             {"trials", trials}}}};
 }
 
-bool is_trial_log(std::string_view text) { return text.starts_with(R"({"search":)"); }
+bool is_trial_log(std::string_view text) { return text.starts_with(R"({"search":{)"); }
 
 TrialLog::TrialLog(std::string path, const nlohmann::ordered_json& first_line,
                    const std::vector<ModelSpec>& specs, const TunerOptions& options)

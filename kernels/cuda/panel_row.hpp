@@ -1,4 +1,5 @@
-// A row of a panel of 16 columns of a matrix, in the registers of a lane.
+// A row of a panel of 16 columns of a matrix, in the registers of a lane: as wide as a group of
+// rows, so that the diagonal block of a panel is square.
 #pragma once
 
 #include "kernels/cuda/device.hpp"

@@ -216,7 +216,7 @@ TEST(CudaTable, RefusesARankThatABlocksSharedMemoryDoesNotHold) {
   const auto error = error_of([] { cuda_backend(tiny_problem(spec_of(Als{}, 256))); });
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code(), ExitCode::usage);
-  EXPECT_THAT(error->what(), HasSubstr("als at rank 256 needs 166288 bytes of shared memory"));
+  EXPECT_THAT(error->what(), HasSubstr("als at rank 256 needs 166336 bytes of shared memory"));
   EXPECT_THAT(error->help(), HasSubstr("--device cpu"));
   EXPECT_EQ(simt::most_device_bytes_used(), 0);
   const auto backend = cuda_backend(tiny_problem(spec_of(Als{}, 192)));
