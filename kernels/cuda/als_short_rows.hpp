@@ -122,7 +122,7 @@ __device__ __forceinline__ void add_products(const std::uint32_t* tile, int grou
                                              int chunk, LowerMatrix matrix) {
   using Fragment = RowFragment<K, halves>;
   using Shape = ShortRowShape<K, halves>;
-  const int warp = Warps == 1 ? 0 : device::warp_index();
+  const int warp = device::warp_index();
   int piece = 0;
   for (int group = 0; group < groups; ++group) {
     const std::uint32_t* const left = Fragment::left(tile, group);

@@ -68,15 +68,11 @@ struct Team {
   /// What the first warp, whose lanes are all of one mind, says, in all threads; a barrier. `word`
   /// is shared memory.
   __device__ static bool agree_with_first(bool answer, int* word) {
-    if constexpr (Warps == 1) {
-      return __all_sync(device::all_lanes, static_cast<int>(answer)) != 0;
-    } else {
-      if (threadIdx.x == 0) {
-        *word = static_cast<int>(answer);
-      }
-      __syncthreads();
-      return *word != 0;
+    if (threadIdx.x == 0) {
+      *word = static_cast<int>(answer);
     }
+    __syncthreads();
+    return *word != 0;
   }
 };
 
@@ -193,7 +189,7 @@ __device__ __forceinline__ void update_trailing(LowerMatrix matrix, LowParts low
   constexpr int width = LowerMatrix::group;
   constexpr int sharers = Warps > 8 ? 2 : 1;
   constexpr int teams = Warps / sharers;
-  const int warp = Warps == 1 ? 0 : device::warp_index();
+  const int warp = device::warp_index();
   const int team = warp / sharers;
   for (int round = 0;; ++round) {
     const int group = groups - 1 - round * teams - (round % 2 == 0 ? team : teams - 1 - team);
@@ -232,7 +228,7 @@ __device__ __forceinline__ bool factor_lower(LowerMatrix matrix, LowParts low, S
                                              int groups, float least_pivot) {
   constexpr int width = LowerMatrix::group;
   const int order = width * groups;
-  const int warp = Warps == 1 ? 0 : device::warp_index();
+  const int warp = device::warp_index();
   bool regular = true;
   for (int panel = 0; panel < groups; ++panel) {
     const int first_row = width * (panel + 1) + 32 * Sets * warp;
