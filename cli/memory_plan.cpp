@@ -199,6 +199,7 @@ MemoryPlan plan_memory(const TrainingSizes& sizes, const ModelSpec& spec,
   const std::int64_t train = sizes.train;
   const std::int64_t held_out = sizes.held_out;
   const std::int64_t kept_trials = sizes.kept_trials;
+  const std::int64_t kept_ratings = sizes.kept_ratings;
   const bool doubled = precision == WorkingPrecision::in_double;
   const std::int64_t parameters = times(users + items, std::int64_t{spec.rank} + 1);
   const std::int64_t working_bytes = doubled ? 8 : 4;
@@ -235,6 +236,10 @@ MemoryPlan plan_memory(const TrainingSizes& sizes, const ModelSpec& spec,
     const bool has_sums = std::holds_alternative<Mle>(spec.algorithm);
     const std::int64_t numbers = plus(parameters, has_sums ? times(users + items, 2) : 0);
     plan.parts.push_back({"kept_trials", times(kept_trials, times(numbers, working_bytes))});
+  }
+  if (kept_ratings > 0) {
+    const bool is_ordered = std::holds_alternative<Mle>(spec.algorithm);
+    plan.parts.push_back({"kept_ratings", times(kept_ratings, is_ordered ? 28 : 16)});
   }
   for (const MemoryPart& part : plan.parts) plan.total_bytes = plus(plan.total_bytes, part.bytes);
   return plan;

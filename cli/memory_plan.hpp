@@ -34,7 +34,8 @@ struct TrainingSizes {
   std::int64_t user_feature_values = 0;  // that are not 0
   std::int64_t item_features = 0;
   std::int64_t item_feature_values = 0;
-  std::int64_t kept_trials = 0;  // of a search: parameters of others beside those that train
+  std::int64_t kept_trials = 0;   // of a search: parameters of others beside those that train
+  std::int64_t kept_ratings = 0;  // of a search over ranks: indexed and ordered, for the next rank
 };
 
 TrainingSizes training_sizes(const Dataset& dataset);

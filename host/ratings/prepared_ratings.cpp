@@ -5,10 +5,12 @@
 #include "host/error.hpp"
 #include "host/ratings/id_indexing.hpp"
 #include "host/ratings/split.hpp"
+#include "kernels/cpu/parallel.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -44,7 +46,16 @@ std::vector<std::int32_t> numbering_of_used(const std::vector<std::int32_t>& row
   for (std::size_t row = 0; row < kept.size(); ++row) {
     if (kept[row]) numbering[row] = 0;
   }
-  for (const std::int32_t row : rows) numbering[static_cast<std::size_t>(row)] = 0;
+  constexpr std::int64_t grain = 1 << 16;
+  parallel_for(
+      std::ssize(rows),
+      [&](std::int64_t entry) {
+        const std::int32_t row = rows[static_cast<std::size_t>(entry)];
+        const std::atomic_ref<std::int32_t> mark(numbering[static_cast<std::size_t>(row)]);
+        // Reading first keeps the cache lines of frequent rows shared between threads.
+        if (mark.load(std::memory_order_relaxed) < 0) mark.store(0, std::memory_order_relaxed);
+      },
+      grain);
   std::int32_t next = 0;
   for (std::int32_t& number : numbering) {
     if (number == 0) number = next++;
@@ -154,6 +165,9 @@ std::int64_t PreparedRatings::keep(const StringTable& ids, IdIndex& index,
     }
     std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
     ratings_.offsets = std::move(offsets);
+    for (std::int32_t& user : ratings_.user_indices) {
+      user = merged.places[static_cast<std::size_t>(user)];
+    }
   } else {
     for (std::int32_t& item : ratings_.item_indices) {
       item = merged.places[static_cast<std::size_t>(item)];
@@ -179,7 +193,13 @@ Dataset PreparedRatings::finish(const SplitRule& rule, Dataset dataset) const {
   if (dataset.train.size() == 0) {
     throw empty_training(printable(path_), ratings_.size(), ratings_.account, rule);
   }
-  keep_trained_ids(ratings_.users, ratings_.items, kept_users_, kept_items_, dataset);
+  if (takes_all(rule) && ratings_.account.filtered == 0) {
+    // Every id is there because a rating has it or it is kept.
+    dataset.users = ratings_.users;
+    dataset.items = ratings_.items;
+  } else {
+    keep_trained_ids(ratings_.users, ratings_.items, kept_users_, kept_items_, dataset);
+  }
   dataset.split = rule;
   dataset.cleaning = cleaning_;
   dataset.account = ratings_.account;

@@ -220,8 +220,8 @@ class Batches {
 };
 
 inline constexpr int joint_draws = 20'000;
-inline constexpr int sweeps = 30'000;
 inline constexpr int batch = 500;  // many times as long as the chain remembers
+inline constexpr int batches_of_sweeps = 60;
 
 inline Moments moments_of_the_prior(Joint joint) {
   std::mt19937_64 generator(1);
@@ -234,13 +234,13 @@ inline Moments moments_of_the_prior(Joint joint) {
 }
 
 /// Sweeps and ratings in turn: where every draw is right, each figure has the mean that it has
-/// under the prior. Geweke (2004), "Getting it right".
+/// under the prior. Geweke (2004), "Getting it right". length: of a batch, in sweeps.
 template <typename Sweep>
-Moments moments_of_the_chain(Joint joint, const Sweep& sweep) {
+Moments moments_of_the_chain(Joint joint, const Sweep& sweep, int length = batch) {
   std::mt19937_64 generator(2);
   joint.draw_from_prior(generator);
-  Batches batches(batch);
-  for (int step = 0; step < sweeps; ++step) {
+  Batches batches(length);
+  for (int step = 0; step < batches_of_sweeps * length; ++step) {
     sweep(joint, GibbsKey{7, static_cast<std::uint32_t>(step)});
     joint.draw_ratings(generator);
     batches.add(joint.figures());

@@ -258,9 +258,12 @@ TEST(GibbsSampler, HasTheJointDistributionOfTheModelWithGivenFeaturesAlone) {
   Joint joint({{0, 0, 0, 0, 0}, {}, {}}, {{0, 0, 0, 0}, {}, {}}, 0, 0);
   joint.give_features({{0, 1, 3, 3, 4}, {0, 0, 1, 1}, {0.8, -0.5, 1.2, 0.7}}, 2,
                       {{0, 2, 2, 3}, {0, 2, 1}, {1.5, 0.6, -0.9}}, 3);
-  EXPECT_LE(testing::largest_deviation(testing::moments_of_the_prior(joint),
-                                       testing::moments_of_the_chain(joint, sweep_in_float)),
-            testing::largest_right_deviation);
+  // Weights of few features are remembered for longer, too: batches of 500 sweeps are too short.
+  constexpr int length = 1000;
+  EXPECT_LE(
+      testing::largest_deviation(testing::moments_of_the_prior(joint),
+                                 testing::moments_of_the_chain(joint, sweep_in_float, length)),
+      testing::largest_right_deviation);
 }
 
 TEST(GibbsSampler, GivesTheSameBytesOnAnyNumberOfThreads) {
