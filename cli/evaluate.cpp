@@ -80,9 +80,13 @@ void check_options(const EvaluateOptions& options) {
 }
 
 void print_errors(Output& output, Format format, const std::string& part,
-                  const RatingEvaluation& evaluation) {
+                  const RatingEvaluation& evaluation, bool has_features) {
   Table table(output, format, {"part", "group", "ratings", "rmse", "mae", "nll", "r_squared"});
   std::vector<RatingErrors> groups{evaluation.all, evaluation.all_clipped, evaluation.known};
+  if (has_features) {
+    groups.push_back(evaluation.cold_with_features);
+    groups.push_back(evaluation.cold_unknown);
+  }
   groups.insert(groups.end(), evaluation.by_user_activity.begin(),
                 evaluation.by_user_activity.end());
   groups.insert(groups.end(), evaluation.by_item_popularity.begin(),
@@ -243,7 +247,7 @@ void evaluate_command(Arguments arguments) {
                            options.relevant.value_or(default_relevant_from(model))));
       figures.insert(figures.end(), ranking.begin(), ranking.end());
     }
-    print_errors(output, options.format, test.name, evaluation);
+    print_errors(output, options.format, test.name, evaluation, model.has_features());
     output.write(between_tables);
     print_figures(output, options.format, test.name, figures);
   }

@@ -4,6 +4,7 @@
 #include "cli/device_options.hpp"
 #include "cli/split_options.hpp"
 #include "cli/table.hpp"
+#include "host/error.hpp"
 #include "host/model/model_file.hpp"
 
 #include <fmt/format.h>
@@ -74,6 +75,11 @@ void add_algorithm(Facts& facts, const LeastSquares& least_squares) {
   facts.count("inner_steps", least_squares.inner_steps);
 }
 
+std::string described(const FeatureColumn& column) {
+  if (column.features == 0) return fmt::format("{} left out", printable(column.name));
+  return fmt::format("{} as {} ({})", printable(column.name), column.kind, column.features);
+}
+
 void add_algorithm(Facts& facts, const Bayes& bayes) {
   facts.count("burn_in", bayes.burn_in);
   facts.count("keep", bayes.keep);
@@ -81,6 +87,15 @@ void add_algorithm(Facts& facts, const Bayes& bayes) {
   facts.real("likelihood_power", bayes.likelihood_power);
   facts.count("start_epochs", bayes.start_epochs);
   facts.count("chains", bayes.chains);
+}
+
+/// What each column of a feature file was taken for.
+void add_features(Facts& facts, const std::string& name, const FeatureSource& source) {
+  if (!source.any()) return;
+  std::string text = source.file + ":";
+  for (const FeatureColumn& column : source.columns) text += " " + described(column) + ";";
+  text.pop_back();
+  facts.text(name, text);
 }
 
 void add_spec(Facts& facts, const Model& model) {
@@ -100,6 +115,8 @@ void add_spec(Facts& facts, const Model& model) {
   facts.real("reg_bias_in_rating_units", raw.biases);
   std::visit([&](const auto& algorithm) { add_algorithm(facts, algorithm); }, spec.algorithm);
   if (is_bayes(spec)) facts.count("draws", model.draws);
+  add_features(facts, "user_features", model.user_features);
+  add_features(facts, "item_features", model.item_features);
   facts.real("start_deviation", spec.start_deviation);
   facts.count("seed", static_cast<std::int64_t>(spec.seed));
   facts.text("reproducible", is_reproducible(spec) ? "yes" : "no");

@@ -4,6 +4,7 @@
 
 #include "host/error.hpp"
 #include "kernels/cpu/gibbs_prior.hpp"
+#include "kernels/cpu/given_weights.hpp"
 #include "kernels/cpu/kernel_table.hpp"
 #include "kernels/cpu/leading_features.hpp"
 #include "kernels/cpu/parallel.hpp"
@@ -134,6 +135,19 @@ void add_bayes_parts(const TrainingSizes& sizes, const ModelSpec& spec, WorkingP
                 cpu::leading_bytes(sizes.users, sizes.items, sizes.train, order))});
     }
   }
+  if (sizes.user_features + sizes.item_features > 0) {
+    // In the data set and in the problem. The reference writes them out.
+    const auto side_bytes = [&](std::int64_t count, std::int64_t features, std::int64_t values) {
+      const std::int64_t held = times(2, csr_bytes(count, values));
+      if (!doubled) return plus(held, cpu::given_bytes(count, features, values, order));
+      return plus(held, plus(times(times(count, features), 3 * 8),
+                             times(times(features, features), 4 * 8)));
+    };
+    plan.parts.push_back(
+        {"given_features",
+         plus(side_bytes(sizes.users, sizes.user_features, sizes.user_feature_values),
+              side_bytes(sizes.items, sizes.item_features, sizes.item_feature_values))});
+  }
   if (bayes.chains > 1) {
     // Factors, and B with as many rows of features as there are rows.
     const std::int64_t copies = has_features ? 2 : 1;
@@ -170,13 +184,22 @@ TrainingSizes training_sizes(const Dataset& dataset) {
                       .items = dataset.items.size(),
                       .train = dataset.train.size(),
                       .held_out = dataset.validation.size()};
+  sizes.user_features = dataset.user_features.count();
+  sizes.user_feature_values = std::ssize(dataset.user_features.rows.values);
+  sizes.item_features = dataset.item_features.count();
+  sizes.item_feature_values = std::ssize(dataset.item_features.rows.values);
   for (const TestSet& test : dataset.tests) sizes.held_out += test.ratings.size();
   return sizes;
 }
 
 MemoryPlan plan_memory(const TrainingSizes& sizes, const ModelSpec& spec,
                        WorkingPrecision precision) {
-  const auto [users, items, train, held_out, kept_trials, kept_ratings] = sizes;
+  const std::int64_t users = sizes.users;
+  const std::int64_t items = sizes.items;
+  const std::int64_t train = sizes.train;
+  const std::int64_t held_out = sizes.held_out;
+  const std::int64_t kept_trials = sizes.kept_trials;
+  const std::int64_t kept_ratings = sizes.kept_ratings;
   const bool doubled = precision == WorkingPrecision::in_double;
   const std::int64_t parameters = times(users + items, std::int64_t{spec.rank} + 1);
   const std::int64_t working_bytes = doubled ? 8 : 4;

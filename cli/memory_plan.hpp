@@ -28,8 +28,12 @@ struct MemoryPlan {
 struct TrainingSizes {
   std::int64_t users = 0;
   std::int64_t items = 0;
-  std::int64_t train = 0;         // ratings
-  std::int64_t held_out = 0;      // ratings for validation and testing
+  std::int64_t train = 0;                // ratings
+  std::int64_t held_out = 0;             // ratings for validation and testing
+  std::int64_t user_features = 0;        // columns of feature files
+  std::int64_t user_feature_values = 0;  // that are not 0
+  std::int64_t item_features = 0;
+  std::int64_t item_feature_values = 0;
   std::int64_t kept_trials = 0;   // of a search: parameters of others beside those that train
   std::int64_t kept_ratings = 0;  // of a search over ranks: indexed and ordered, for the next rank
 };

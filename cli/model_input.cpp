@@ -40,6 +40,15 @@ void check_training_part(const Model& model, const Dataset& dataset, const std::
               "give the file with the times that train had, in the same column of times");
 }
 
+/// Those that the model knows by their features alone.
+StringTable unrated_ids(const IdIndex& ids, const std::vector<std::int32_t>& counts) {
+  StringTable unrated;
+  for (std::int32_t row = 0; row < ids.size(); ++row) {
+    if (counts[static_cast<std::size_t>(row)] == 0) unrated.push_back(ids.text(row));
+  }
+  return unrated;
+}
+
 }  // namespace
 
 void expect_ids_of(const Model& model, ReadOptions& read) {
@@ -86,6 +95,8 @@ PreparedRatings prepare_for_model(const Model& model, const std::string& path,
   PreparedRatings prepared =
       rebuild_ratings(read_logged(path, reading, log), model.cleaning, model.fingerprint);
   log.field("lines", account_text(prepared.account()));
+  if (model.user_features.any()) prepared.keep_users(unrated_ids(model.users, model.user_counts));
+  if (model.item_features.any()) prepared.keep_items(unrated_ids(model.items, model.item_counts));
   return prepared;
 }
 

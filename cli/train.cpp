@@ -16,6 +16,7 @@
 #include "host/device/cuda_module.hpp"
 #include "host/error.hpp"
 #include "host/model/model_file.hpp"
+#include "host/ratings/feature_file.hpp"
 #include "host/ratings/prepared_ratings.hpp"
 #include "host/ratings/split.hpp"
 #include "host/train/convergence.hpp"
@@ -48,6 +49,16 @@ bool may_train_on_validation(const SplitRule& before, const SplitRule& now) {
   return now.validation_share > 0 && split_text(before) != split_text(now);
 }
 
+/// With what the files of features say of it.
+ChosenSpec chosen_spec(const TrainOptions& options) {
+  ChosenSpec chosen =
+      make_spec(options.model, options.split.validation > 0 ? Validation::some : Validation::none);
+  if (auto* bayes = std::get_if<Bayes>(&chosen.spec.algorithm)) {
+    bayes->feature_files = !options.user_features.empty() || !options.item_features.empty();
+  }
+  return chosen;
+}
+
 /// What a run of the command works with, from beginning to end.
 class TrainCommand {
   using Clock = std::chrono::steady_clock;
@@ -56,8 +67,7 @@ class TrainCommand {
   explicit TrainCommand(const TrainOptions& options)
       : options_(options),
         log_(options.quiet),
-        chosen_(make_spec(options.model,
-                          options.split.validation > 0 ? Validation::some : Validation::none)),
+        chosen_(chosen_spec(options)),
         given_(chosen_.spec.regularization),
         split_(make_split(options.split, options.model.seed)),
         scoring_{.clip = options.clip},
@@ -83,6 +93,8 @@ class TrainCommand {
     const Clock::time_point read = Clock::now();
     PreparedRatings ratings(std::move(raw), options_.cleaning);
     end_stage("cleaning", read);
+    user_features_ = read_features_of(options_.user_features, FeatureSide::users, ratings);
+    item_features_ = read_features_of(options_.item_features, FeatureSide::items, ratings);
     if (options_.dry_run) {
       plan(make_dataset(ratings, largest_split()), layout);
     } else if (split_.kind == SplitRule::Kind::fold) {
@@ -145,8 +157,23 @@ class TrainCommand {
 
   /// Moves what it can out of the ratings, unless --reg auto needs them again.
   Dataset make_dataset(PreparedRatings& ratings, const SplitRule& split) const {
-    Dataset dataset =
-        options_.model.reg_auto ? ratings.split(split) : std::move(ratings).split(split);
+    return with_features(options_.model.reg_auto ? ratings.split(split)
+                                                 : std::move(ratings).split(split));
+  }
+
+  /// Of what was asked for, after the ratings: what it is compared with is what was read of them.
+  std::optional<FeatureFile> read_features_of(const std::string& path, FeatureSide side,
+                                              PreparedRatings& ratings) const {
+    if (path.empty()) return std::nullopt;
+    FeatureFile file = read_features(path, side, available_bytes());
+    say_what_features_are(file, side, ratings, log_);
+    return file;
+  }
+
+  /// The data set with the features of its rows, and its test files.
+  Dataset with_features(Dataset dataset) const {
+    if (user_features_) dataset.user_features = features_by_index(*user_features_, dataset.users);
+    if (item_features_) dataset.item_features = features_by_index(*item_features_, dataset.items);
     return with_tests(std::move(dataset), options_, log_);
   }
 
@@ -195,7 +222,7 @@ class TrainCommand {
       SplitRule split = split_;
       split.fold = fold;
       log_.field("fold", fmt::format("{} of {}", fold + 1, split_.folds));
-      const Dataset dataset = with_tests(ratings.split(split), options_, log_);
+      const Dataset dataset = with_features(ratings.split(split));
       if (dataset.tests.empty()) {
         ++empty_folds;
         continue;
@@ -206,6 +233,7 @@ class TrainCommand {
       const TrainingResult result = fit(dataset);
       if (result.interrupted) stop_after_folds(fold - empty_folds, rows);
       for (SummaryRow& row : compare(dataset, result, trainer_, scoring_)) {
+        if (row.is_cold) continue;
         row.part = fmt::format("fold {}", fold + 1);
         rows.push_back(row);
       }
@@ -514,6 +542,8 @@ class TrainCommand {
   bool said_that_nll_is_undefined_ = false;
   std::unique_ptr<Model> init_;
   std::unique_ptr<Titles> titles_;
+  std::optional<FeatureFile> user_features_;
+  std::optional<FeatureFile> item_features_;
   std::unique_ptr<LogObserver> log_file_;
   std::unique_ptr<ReportObserver> report_;
   Stages stages_;

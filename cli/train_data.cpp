@@ -131,6 +131,42 @@ std::string name_test(const std::string& path, const std::vector<TestSet>& tests
   return path == "train" ? "./train" : path;
 }
 
+void say_what_features_are(const FeatureFile& file, FeatureSide side, PreparedRatings& ratings,
+                           const Log& log) {
+  const bool users = side == FeatureSide::users;
+  const char* noun = users ? "user" : "item";
+  const IdIndex& known = users ? ratings.users() : ratings.items();
+  const std::int32_t rated = known.size();
+  std::int64_t described = 0;
+  for (std::int64_t row = 0; row < file.ids.size(); ++row) {
+    described += known.find(file.ids[row]) ? 1 : 0;
+  }
+  if (described == 0) {
+    throw Error(ExitCode::bad_data, file.place,
+                fmt::format("describes no {} of the ratings: its first id is {}, theirs {}", noun,
+                            quoted(file.ids[0]), quoted(known.text(0))),
+                "give the file that belongs to the ratings, its ids in the first column");
+  }
+  for (const FeatureColumn& column : file.columns) {
+    std::string text = column.features == 0
+                           ? fmt::format("{} {}: left out", noun, printable(column.name))
+                           : fmt::format("{} {}: {}, {}", noun, printable(column.name), column.kind,
+                                         counted(column.features, "feature"));
+    if (!column.note.empty()) text += fmt::format("; {}", column.note);
+    log.field("features", text);
+  }
+  for (const std::string& warning : file.warnings) log.warning(warning);
+  const std::int64_t left_out = users ? ratings.keep_users(file.ids) : ratings.keep_items(file.ids);
+  log.field("features", fmt::format("{} describes {} of the {} with ratings, and {} without",
+                                    printable(file.source), described, counted(rated, noun),
+                                    file.ids.size() - described - left_out));
+  if (left_out > 0) {
+    log.warning(fmt::format(
+        "{}: {} as those of the ratings are, and left out", file.place,
+        left_out == 1 ? "1 id is no integer" : fmt::format("{} ids are no integers", left_out)));
+  }
+}
+
 Dataset with_tests(Dataset dataset, const TrainOptions& options, const Log& log) {
   read_tests(dataset, options, log);
   log_sizes(dataset, log);

@@ -5,11 +5,19 @@
 #include "cli/log.hpp"
 #include "cli/train_options.hpp"
 #include "host/ratings/dataset.hpp"
+#include "host/ratings/feature_file.hpp"
+#include "host/ratings/prepared_ratings.hpp"
 
 #include <string>
 #include <vector>
 
 namespace alsatian {
+
+/// Lets the ratings hold what a feature file describes; logs what its columns were taken for, and
+/// how many rows it describes; warns of what it lacks. Throws Error 65 where it has no id of the
+/// ratings.
+void say_what_features_are(const FeatureFile& file, FeatureSide side, PreparedRatings& ratings,
+                           const Log& log);
 
 /// Adds the test files to ratings that are cleaned, indexed and split; logs the account of lines,
 /// notes and sizes; warns of what is likely a mistake. Throws Error as read_ratings does.

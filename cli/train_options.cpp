@@ -88,6 +88,32 @@ void refuse_report_of_many(const TrainOptions& options) {
   }
 }
 
+void add_feature_options(CommandLine& line, TrainOptions& options) {
+  line.group("Features, of bayes alone");
+  line.text("--user-features", "FILE", options.user_features,
+            "A table of users: an id in each line, and numbers, categories or several of them "
+            "between |, such as users.dat or u.user; users without ratings get predictions too "
+            "[default none]");
+  line.text("--item-features", "FILE", options.item_features,
+            "The same of items, such as movies.csv, movies.dat or u.item [default none]");
+}
+
+/// Features are for bayes, and read beside the ratings.
+void check_features(const TrainOptions& options) {
+  for (const auto& [option, file] : {std::pair{"--user-features", &options.user_features},
+                                     std::pair{"--item-features", &options.item_features}}) {
+    if (file->empty()) continue;
+    if (options.model.model != "bayes") {
+      throw Error(ExitCode::usage, option, "applies to --model bayes alone",
+                  fmt::format("leave out {} or use --model bayes", option));
+    }
+    if (*file == "-") {
+      throw Error(ExitCode::usage, fmt::format("{} -", option), "is not read from standard input",
+                  "pass a file");
+    }
+  }
+}
+
 }  // namespace
 
 void add_data_option(CommandLine& line, TrainOptions& options) {
@@ -122,6 +148,7 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
   CommandLine line("train", "Trains a model on ratings, tests it and saves it.");
   add_data_option(line, options);
   add_model_options(line, options.model, AutomaticReg::offered);
+  add_feature_options(line, options);
   add_split_options(line, options.split);
   add_output_options(line, options);
   add_report_options(line, options.report);
@@ -134,6 +161,7 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
       "  alsatian train --data u1.base --test u1.test --model mle --k 32 --validation 0.05\n");
   if (!line.parse(arguments)) return false;
   check_data_options("train", options);
+  check_features(options);
   refuse_report_of_many(options);
   refuse_hidden_plot(options);
   return true;
@@ -142,7 +170,9 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
 void probe_outputs(const TrainOptions& options) {
   std::vector<std::string> inputs = options.split.test_files;
   add_data_files(options.data, inputs);
-  if (!options.config.empty()) inputs.push_back(options.config);
+  for (const std::string& input : {options.config, options.user_features, options.item_features}) {
+    if (!input.empty()) inputs.push_back(input);
+  }
   const std::string& rejects = options.reading.rejects;
   for (const std::string& output : {options.out, options.log, rejects}) {
     if (output.empty()) continue;

@@ -24,6 +24,8 @@ struct TrainOptions {
   ModelOptions model;
   DeviceChoice device;
   ReportOptions report;
+  std::string user_features;
+  std::string item_features;
   std::string out;
   std::string init;
   std::string log;

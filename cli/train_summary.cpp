@@ -31,12 +31,37 @@ SummaryRow row_of(const std::string& predictor, const std::string& part,
           seconds};
 }
 
+/// Ratings of users and items without training ratings, where there are any.
+void add_cold_row(std::vector<SummaryRow>& rows, const std::string& predictor,
+                  const std::string& part, const RatingErrors& errors, double seconds) {
+  if (errors.count == 0) return;
+  rows.push_back({.predictor = predictor,
+                  .part = part,
+                  .ratings = errors.count,
+                  .rmse = errors.rmse,
+                  .rmse_clipped = not_measured,
+                  .rmse_known = not_measured,
+                  .mae = errors.mae,
+                  .nll = errors.mean_nll,
+                  .r_squared = errors.r_squared,
+                  .training_seconds = seconds,
+                  .is_cold = true});
+}
+
+bool has_features(const Dataset& dataset) {
+  return dataset.user_features.count() + dataset.item_features.count() > 0;
+}
+
 void add_rows(std::vector<SummaryRow>& rows, const std::string& predictor, const Model& model,
               const Dataset& dataset, const ScorerOptions& scoring, double seconds) {
   const Scorer scorer(model, scoring);
   for (const TestSet& test : dataset.tests) {
-    rows.push_back(
-        row_of(predictor, test.name, evaluate_ratings(scorer, model, test.ratings), seconds));
+    const RatingEvaluation evaluation = evaluate_ratings(scorer, model, test.ratings);
+    rows.push_back(row_of(predictor, test.name, evaluation, seconds));
+    if (!has_features(dataset)) continue;
+    add_cold_row(rows, predictor, test.name + ", without ratings", evaluation.cold_with_features,
+                 seconds);
+    add_cold_row(rows, predictor, test.name + ", unknown", evaluation.cold_unknown, seconds);
   }
 }
 

@@ -25,6 +25,7 @@ struct SummaryRow {
   double nll = 0;
   double r_squared = 0;
   double training_seconds = 0;
+  bool is_cold = false;  // of users or items without training ratings alone
 };
 
 /// What to say where the dispersion is 0.

@@ -27,8 +27,12 @@ struct RatingErrors {
 /// rising activity; unknown users and items have 0.
 struct RatingEvaluation {
   RatingErrors all;
-  RatingErrors all_clipped;        // predictions limited to the training range
-  RatingErrors known;              // user and item both known
+  RatingErrors all_clipped;  // predictions limited to the training range
+  RatingErrors known;        // user and item both with training ratings
+  // The others: of users and items that the model has features of, where it has no ratings, and
+  // those of which one is unknown.
+  RatingErrors cold_with_features;
+  RatingErrors cold_unknown;
   std::int64_t unknown_users = 0;  // ratings whose user is unknown
   std::int64_t unknown_items = 0;
   double coverage = 0;                         // share of ratings with both known
@@ -41,9 +45,10 @@ struct RatingEvaluation {
 RatingEvaluation evaluate_ratings(const Scorer& scorer, const Model& model, const Triples& test);
 
 /// Averages over users with at least one relevant test item. Candidates: all items with training
-/// ratings but those the user rated in training. Ties go to the smaller item index. A relevant item
-/// that is no candidate, such as one that training does not know, counts as missed; unknown users
-/// are left out. Where no user is averaged over, the means are not numbers.
+/// ratings, or features of a file, but those the user rated in training. Ties go to the smaller
+/// item index. A relevant item that is no candidate, such as one that training does not know,
+/// counts as missed; unknown users are left out. Where no user is averaged over, the means are not
+/// numbers.
 struct RankingMetrics {
   std::int32_t top = 10;     // N
   double relevant_from = 4;  // a test rating at or above it is relevant

@@ -38,10 +38,12 @@ std::vector<RankedUser> users_with_relevant_items(const Triples& test, double re
 /// Discount of a rank from 1.
 double discount(std::int64_t rank) { return 1.0 / std::log2(static_cast<double>(rank) + 1.0); }
 
-/// Share of the items with training ratings that are recommended to anyone.
-double coverage(const std::vector<bool>& recommended, const std::vector<std::int32_t>& counts) {
-  const auto candidates =
-      std::ranges::count_if(counts, [](std::int32_t count) { return count > 0; });
+/// Share of the candidates that are recommended to anyone.
+double coverage(const std::vector<bool>& recommended, const Model& model) {
+  std::int64_t candidates = 0;
+  for (std::int32_t item = 0; item < model.items.size(); ++item) {
+    candidates += model.knows_item(item) ? 1 : 0;
+  }
   return static_cast<double>(std::ranges::count(recommended, true)) /
          static_cast<double>(candidates);
 }
@@ -99,7 +101,7 @@ UserRankings rank_users(const Scorer& scorer, const Model& model, const Compress
       result.rankings.push_back(rank_user(hits, top, users[i].relevant));
     }
   }
-  result.catalogue_coverage = coverage(recommended, model.item_counts);
+  result.catalogue_coverage = coverage(recommended, model);
   return result;
 }
 

@@ -16,6 +16,8 @@ struct Groups {
   RatingSums all;
   RatingSums clipped;
   RatingSums known;
+  RatingSums cold_with_features;
+  RatingSums cold_unknown;
   std::int64_t unknown_users = 0;
   std::int64_t unknown_items = 0;
   std::array<RatingSums, bucket_count> by_user;
@@ -25,6 +27,8 @@ struct Groups {
     all.add(other.all);
     clipped.add(other.clipped);
     known.add(other.known);
+    cold_with_features.add(other.cold_with_features);
+    cold_unknown.add(other.cold_unknown);
     unknown_users += other.unknown_users;
     unknown_items += other.unknown_items;
     for (std::size_t bucket = 0; bucket < bucket_count; ++bucket) {
@@ -47,7 +51,7 @@ class Comparison {
     const Observation& figure = clips_ ? clipped : plain;
     groups.all.add(figure);
     groups.clipped.add(clipped);
-    if (user >= 0 && item >= 0) groups.known.add(figure);
+    group_by_knowledge(user, item, groups).add(figure);
     groups.unknown_users += user < 0;
     groups.unknown_items += item < 0;
     groups.by_user[bucket_of(model_.user_counts, user)].add(figure);
@@ -55,6 +59,13 @@ class Comparison {
   }
 
  private:
+  RatingSums& group_by_knowledge(std::int32_t user, std::int32_t item, Groups& groups) const {
+    if (user < 0 || item < 0) return groups.cold_unknown;
+    const bool rated = model_.user_counts[static_cast<std::size_t>(user)] > 0 &&
+                       model_.item_counts[static_cast<std::size_t>(item)] > 0;
+    return rated ? groups.known : groups.cold_with_features;
+  }
+
   bool clips_;
   const Model& model_;
   RatingObserver<Choice> observer_;
@@ -100,6 +111,9 @@ RatingEvaluation evaluate_ratings(const Scorer& scorer, const Model& model, cons
   evaluation.all = groups.all.errors("all", model);
   evaluation.all_clipped = groups.clipped.errors("all, clipped", model);
   evaluation.known = groups.known.errors("known users and items", model);
+  evaluation.cold_with_features =
+      groups.cold_with_features.errors("without ratings, with features", model);
+  evaluation.cold_unknown = groups.cold_unknown.errors("unknown users or items", model);
   evaluation.unknown_users = groups.unknown_users;
   evaluation.unknown_items = groups.unknown_items;
   evaluation.coverage =

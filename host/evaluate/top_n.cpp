@@ -174,7 +174,7 @@ std::span<const std::int32_t> seen_items(const CompressedMatrix* seen, std::int6
 CandidateItems::CandidateItems(const Model& model, const std::vector<std::int32_t>* allowed) {
   const SideFactors& items = model.factors.items;
   const auto add = [&](std::int32_t item) {
-    if (model.item_counts[static_cast<std::size_t>(item)] > 0) indices_.push_back(item);
+    if (model.knows_item(item)) indices_.push_back(item);
   };
   if (allowed != nullptr) {
     std::ranges::for_each(*allowed, add);

@@ -89,7 +89,9 @@ struct Model {
   std::int32_t draws = 1;  // of bayes, side by side: see Posterior::model_factors
   DrawBiases draw_biases;
   DrawPriors draw_priors;
-  StringTable titles;  // [items], or empty
+  StringTable titles;           // [items], or empty
+  FeatureSource user_features;  // of a file, which bayes knew; users may lack ratings then
+  FeatureSource item_features;
   SplitRule split;
   CleaningOptions cleaning;
   std::optional<double> positive;  // --positive
@@ -99,6 +101,12 @@ struct Model {
 
   /// μ of the score in the rating's units.
   double mean_score() const { return scale.mean_score(); }
+
+  /// Whether an item can be told from others: it has training ratings, or features.
+  bool knows_item(std::int32_t item) const {
+    return item_counts[static_cast<std::size_t>(item)] > 0 || item_features.any();
+  }
+  bool has_features() const { return user_features.any() || item_features.any(); }
 };
 
 /// Standardised factors to the rating's units: biases × deviation, factors × √deviation.

@@ -25,6 +25,7 @@ namespace {
 constexpr int format_version = 1;
 const std::string format_key = "alsatian.format";
 const std::string checksum_key = "alsatian.checksum";
+const std::string features_key = "alsatian.features";
 constexpr std::int64_t most_rows = std::numeric_limits<std::int32_t>::max() - 1;
 constexpr std::size_t longest_fingerprint = 64;
 
@@ -130,7 +131,7 @@ void check_savable(const Model& model, const std::string& path) {
 }
 
 std::map<std::string, std::string> model_metadata(const Model& model) {
-  return {
+  std::map<std::string, std::string> metadata{
       {format_key, std::to_string(format_version)},
       {"alsatian.spec", to_json(model.spec).dump()},
       {"alsatian.scale", to_json(model.scale).dump()},
@@ -140,6 +141,12 @@ std::map<std::string, std::string> model_metadata(const Model& model) {
       {"alsatian.statistics", to_json(model.statistics).dump()},
       {"alsatian.fingerprint", model.fingerprint},
   };
+  if (model.has_features()) {
+    const nlohmann::ordered_json features{{"users", to_json(model.user_features)},
+                                          {"items", to_json(model.item_features)}};
+    metadata[features_key] = features.dump();
+  }
+  return metadata;
 }
 
 void add_strings(const std::string& bytes_name, const std::string& offsets_name,
@@ -263,10 +270,21 @@ class ModelReader {
     model.positive = parse("alsatian.cleaning", positive_from_json);
     model.account = parse("alsatian.account", account_from_json);
     model.statistics = parse("alsatian.statistics", statistics_from_json);
+    if (file_.metadata().contains(features_key)) read_features(model);
     model.fingerprint = text("alsatian.fingerprint");
     if (model.fingerprint.size() > longest_fingerprint) {
       fail_model_content(place_, "its fingerprint " + quoted(model.fingerprint) + " is too long");
     }
+  }
+
+  void read_features(Model& model) const {
+    const auto read_side = [&](const std::string& side) {
+      return parse(features_key, [&](const JsonFields& fields) {
+        return feature_source_from_json(fields.object(side), place_);
+      });
+    };
+    model.user_features = read_side("users");
+    model.item_features = read_side("items");
   }
 
   /// The only size of a tensor of one dimension.

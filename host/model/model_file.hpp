@@ -16,7 +16,7 @@ namespace alsatian {
 // so that the score of a pair, in the rating's units, is
 //   mean + user_biases[u] + item_biases[i] + user_factors[u] · item_factors[i]
 // Metadata: alsatian.format, .checksum, .fingerprint, and as JSON .spec, .scale, .split, .cleaning,
-// .account, .statistics.
+// .account, .statistics; .features where bayes had feature files: what they were, per side.
 
 /// Saves to `path` atomically. Same model, same bytes. Throws Error 73 or 74, and 80 where a value
 /// is not finite.

@@ -77,6 +77,8 @@ struct Bayes {
   int keep = 64;
   /// implicit: the items that a user rated, and the users who rated an item.
   Features features = Features::implicit;
+  /// Whether there are features from files beside: on a CPU alone.
+  bool feature_files = false;
   /// κ: the likelihood's power. With 1 the ratings of MovieLens are believed too much.
   double likelihood_power = 0.9;
   /// Epochs of als before the first sweep: from a random start the chain stays where the data are

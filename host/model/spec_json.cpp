@@ -90,6 +90,7 @@ void add_fields(ordered_json& fields, const Bayes& bayes) {
   fields["likelihood_power"] = bayes.likelihood_power;
   fields["start_epochs"] = bayes.start_epochs;
   fields["chains"] = bayes.chains;
+  if (bayes.feature_files) fields["feature_files"] = true;
 }
 
 void read_fields(const JsonFields& fields, Als& als) {
@@ -121,6 +122,7 @@ void read_fields(const JsonFields& fields, Bayes& bayes) {
   if (fields.has("chains")) {
     bayes.chains = static_cast<int>(fields.integer("chains", 1, largest_chains));
   }
+  if (fields.has("feature_files")) bayes.feature_files = fields.boolean("feature_files");
 }
 
 /// The alternative of a closed list of types whose static `name` is in the field.
@@ -171,6 +173,27 @@ ModelSpec spec_from_json(const JsonFields& fields) {
   spec.start_deviation = fields.number("start_deviation", 0);
   spec.seed = fields.seed("seed");
   return spec;
+}
+
+ordered_json to_json(const FeatureSource& source) {
+  ordered_json fields{{"file", source.file}, {"columns", ordered_json::array()}};
+  for (const FeatureColumn& column : source.columns) {
+    fields["columns"].push_back({{"name", column.name},
+                                 {"kind", column.kind},
+                                 {"features", column.features},
+                                 {"note", column.note}});
+  }
+  return fields;
+}
+
+FeatureSource feature_source_from_json(const JsonFields& fields, const std::string& place) {
+  FeatureSource source{.file = fields.text("file"), .columns = {}};
+  for (const auto& entry : fields.array("columns")) {
+    const JsonFields column(entry, place, "alsatian.features");
+    source.columns.push_back(
+        {column.text("name"), column.text("kind"), column.count("features"), column.text("note")});
+  }
+  return source;
 }
 
 ordered_json to_json(const RatingScale& scale) {

@@ -15,6 +15,7 @@ namespace alsatian {
 /// Fields in a fixed order; doubles shortest that reads back exactly; infinite limits as null.
 nlohmann::ordered_json to_json(const ModelSpec& spec);
 nlohmann::ordered_json to_json(const RatingScale& scale);
+nlohmann::ordered_json to_json(const FeatureSource& source);
 nlohmann::ordered_json to_json(const SplitRule& split);
 nlohmann::ordered_json to_json(const LineAccount& account);
 nlohmann::ordered_json to_json(const TraceStatistics& trace);
@@ -31,5 +32,8 @@ LineAccount account_from_json(const JsonFields& fields);
 ModelStatistics statistics_from_json(const JsonFields& fields);
 CleaningOptions cleaning_from_json(const JsonFields& fields);
 std::optional<double> positive_from_json(const JsonFields& fields);
+
+/// place: in errors.
+FeatureSource feature_source_from_json(const JsonFields& fields, const std::string& place);
 
 }  // namespace alsatian

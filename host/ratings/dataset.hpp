@@ -58,13 +58,50 @@ struct TestSet {
   Triples ratings;
 };
 
+/// Compressed rows: offsets [rows + 1], columns ascending within a row.
+struct CompressedMatrix {
+  std::vector<std::int64_t> offsets;
+  std::vector<std::int32_t> columns;
+  std::vector<float> values;
+
+  std::int64_t rows() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
+};
+
+/// What a column of a feature file was taken for: see FeatureFile.
+struct FeatureColumn {
+  std::string name;
+  std::string kind;           // flag, category, set, number or left out
+  std::int64_t features = 0;  // that it became
+  std::string note;           // such as how many values were too rare; "" for none
+  bool operator==(const FeatureColumn&) const = default;
+};
+
+/// Where features of one side come from; no columns: it has none.
+struct FeatureSource {
+  std::string file;  // its name without folders
+  std::vector<FeatureColumn> columns;
+
+  bool any() const { return !columns.empty(); }
+};
+
+/// Features of one side's rows, by index. [rows, names]; a row that the file lacks is empty.
+struct SideFeatures {
+  CompressedMatrix rows;
+  std::vector<std::string> names;
+  FeatureSource source;
+
+  std::int32_t count() const { return static_cast<std::int32_t>(names.size()); }
+};
+
 /// users and items hold the ids with training ratings and no others, so that a split by rule and
-/// the same split by files give the same model.
+/// the same split by files give the same model; and those that feature files describe.
 struct Dataset {
   IdIndex users;
   IdIndex items;
   Triples train;
   Triples validation;
+  SideFeatures user_features;  // of --user-features
+  SideFeatures item_features;
   std::vector<TestSet> tests;  // none where the rule left no rating for testing
   SplitRule split;
   CleaningOptions cleaning;
@@ -107,15 +144,6 @@ RatedItems index_rated_items(RawRatings ratings, const IdIndex& users, const IdI
 
 /// Number of pairs that are both in train and in test (both sorted).
 std::int64_t overlap(const Triples& train, const Triples& test);
-
-/// Compressed rows: offsets [rows + 1], columns ascending within a row.
-struct CompressedMatrix {
-  std::vector<std::int64_t> offsets;
-  std::vector<std::int32_t> columns;
-  std::vector<float> values;
-
-  std::int64_t rows() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
-};
 
 /// By user: rows are users, columns items. `ratings` sorted by (user, item), no -1.
 CompressedMatrix compress_by_user(const Triples& ratings, std::int32_t users);

@@ -166,4 +166,18 @@ bool is_utf8(std::string_view bytes) {
   return true;
 }
 
+std::string latin1_to_utf8(std::string_view text) {
+  std::string utf8;
+  for (const char letter : text) {
+    const auto byte = static_cast<unsigned char>(letter);
+    if (byte < 0x80) {
+      utf8 += letter;
+    } else {
+      utf8 += static_cast<char>(0xc0 | (byte >> 6));
+      utf8 += static_cast<char>(0x80 | (byte & 0x3f));
+    }
+  }
+  return utf8;
+}
+
 }  // namespace alsatian

@@ -17,6 +17,11 @@ inline constexpr Contents pairs_contents{"pairs", "pass a file with one user and
 inline constexpr Contents titles_contents{
     "titles", "pass movies.csv, movies.dat or u.item, or a CSV with a header: movieId,title"};
 
+inline constexpr Contents features_contents{
+    "features",
+    "pass movies.csv, movies.dat, u.item, users.dat or u.user, or a table with an id and "
+    "its features in each line"};
+
 /// Throws Error 65 naming place where the bytes are empty, UTF-16 or UTF-32, a spreadsheet,
 /// Parquet, PDF, HTML, JSON, packed by something else than gzip or zip, a model, or no text.
 void refuse_other_kinds(std::string_view bytes, const std::string& place, const Contents& contents);
@@ -26,5 +31,7 @@ void refuse_other_kinds(std::string_view bytes, const std::string& place, const 
 
 /// Whether all bytes are UTF-8, without overlong forms and surrogates.
 bool is_utf8(std::string_view bytes);
+
+std::string latin1_to_utf8(std::string_view text);
 
 }  // namespace alsatian

@@ -4,6 +4,7 @@
 
 #include "host/error.hpp"
 #include "host/ratings/large_vector.hpp"
+#include "host/ratings/values.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 #include <algorithm>
@@ -222,6 +223,35 @@ std::vector<std::int32_t> id_mapping(const IdIndex& from, const IdIndex& to) {
     mapping[index] = found.value_or(-1);
   }
   return mapping;
+}
+
+MergedIds merge_ids(const IdIndex& ids, const StringTable& others) {
+  MergedIds merged;
+  if (ids.kind() == IdKind::integer) {
+    std::vector<std::int64_t> all = ids.integers();
+    for (std::int64_t id = 0; id < others.size(); ++id) {
+      const ParsedId parsed = parse_id(others[id]);
+      if (parsed.form == IdForm::integer) {
+        all.push_back(parsed.value);
+      } else {
+        ++merged.left_out;
+      }
+    }
+    std::ranges::sort(all);
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    merged.index = IdIndex(std::move(all));
+  } else {
+    std::vector<std::string_view> all;
+    for (std::int64_t id = 0; id < ids.strings().size(); ++id) all.push_back(ids.strings()[id]);
+    for (std::int64_t id = 0; id < others.size(); ++id) all.push_back(others[id]);
+    std::ranges::sort(all);
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    StringTable strings;
+    for (const std::string_view id : all) strings.push_back(id);
+    merged.index = IdIndex(std::move(strings));
+  }
+  merged.places = id_mapping(ids, merged.index);
+  return merged;
 }
 
 }  // namespace alsatian

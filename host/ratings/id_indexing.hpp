@@ -36,4 +36,12 @@ std::vector<std::uint64_t> id_hashes(const IdIndex& ids);
 /// different kinds are compared as text.
 std::vector<std::int32_t> id_mapping(const IdIndex& from, const IdIndex& to);
 
+/// The ids of an index together with others.
+struct MergedIds {
+  IdIndex index;
+  std::vector<std::int32_t> places;  // of the index' own ids, ascending
+  std::int64_t left_out = 0;         // ids that are no integers, where the index has integers
+};
+MergedIds merge_ids(const IdIndex& ids, const StringTable& others);
+
 }  // namespace alsatian

@@ -3,6 +3,7 @@
 #include "host/ratings/prepared_ratings.hpp"
 
 #include "host/error.hpp"
+#include "host/ratings/id_indexing.hpp"
 #include "host/ratings/split.hpp"
 #include "kernels/cpu/parallel.hpp"
 
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -37,10 +39,13 @@ void divide(const CleanRatings& ratings, const SplitRule& rule, const std::strin
   if (dataset.tests.back().ratings.size() == 0) dataset.tests.clear();
 }
 
-/// The new index of each row that occurs in `rows`, -1 for the others.
+/// The new index of each row that occurs in `rows` or is kept anyway, -1 for the others.
 std::vector<std::int32_t> numbering_of_used(const std::vector<std::int32_t>& rows,
-                                            std::int32_t row_count) {
+                                            std::int32_t row_count, const std::vector<bool>& kept) {
   std::vector<std::int32_t> numbering(static_cast<std::size_t>(row_count), -1);
+  for (std::size_t row = 0; row < kept.size(); ++row) {
+    if (kept[row]) numbering[row] = 0;
+  }
   constexpr std::int64_t grain = 1 << 16;
   parallel_for(
       std::ssize(rows),
@@ -65,10 +70,12 @@ IdIndex known_ids(const IdIndex& ids, const std::vector<std::int32_t>& numbering
   return ids.subset(keep);
 }
 
-/// Drops the ids without training ratings and numbers the others anew.
-void keep_trained_ids(const IdIndex& users, const IdIndex& items, Dataset& dataset) {
-  const auto user_numbers = numbering_of_used(dataset.train.users, users.size());
-  const auto item_numbers = numbering_of_used(dataset.train.items, items.size());
+/// Drops the ids without training ratings that nothing keeps, and numbers the others anew.
+void keep_trained_ids(const IdIndex& users, const IdIndex& items,
+                      const std::vector<bool>& kept_users, const std::vector<bool>& kept_items,
+                      Dataset& dataset) {
+  const auto user_numbers = numbering_of_used(dataset.train.users, users.size(), kept_users);
+  const auto item_numbers = numbering_of_used(dataset.train.items, items.size(), kept_items);
   dataset.users = known_ids(users, user_numbers);
   dataset.items = known_ids(items, item_numbers);
   const auto is_used = [](std::int32_t number) { return number >= 0; };
@@ -146,6 +153,38 @@ Dataset PreparedRatings::split(const SplitRule& rule) && {
   return finish(rule, std::move(dataset));
 }
 
+std::int64_t PreparedRatings::keep(const StringTable& ids, IdIndex& index,
+                                   std::vector<bool>& kept) {
+  const MergedIds merged = merge_ids(index, ids);
+  const bool users = &index == &ratings_.users;
+  if (users) {
+    std::vector<std::int64_t> offsets(static_cast<std::size_t>(merged.index.size()) + 1);
+    for (std::size_t row = 0; row < merged.places.size(); ++row) {
+      offsets[static_cast<std::size_t>(merged.places[row]) + 1] =
+          ratings_.offsets[row + 1] - ratings_.offsets[row];
+    }
+    std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
+    ratings_.offsets = std::move(offsets);
+    for (std::int32_t& user : ratings_.user_indices) {
+      user = merged.places[static_cast<std::size_t>(user)];
+    }
+  } else {
+    for (std::int32_t& item : ratings_.item_indices) {
+      item = merged.places[static_cast<std::size_t>(item)];
+    }
+  }
+  std::vector<bool> keeps(static_cast<std::size_t>(merged.index.size()));
+  for (std::size_t row = 0; row < kept.size(); ++row) {
+    if (kept[row]) keeps[static_cast<std::size_t>(merged.places[row])] = true;
+  }
+  for (std::int64_t id = 0; id < ids.size(); ++id) {
+    if (const auto row = merged.index.find(ids[id])) keeps[static_cast<std::size_t>(*row)] = true;
+  }
+  index = merged.index;
+  kept = std::move(keeps);
+  return merged.left_out;
+}
+
 Triples PreparedRatings::test_part(const SplitRule& rule) const {
   return ratings_of_part(ratings_, assign_parts(ratings_, rule, printable(path_)), Part::test);
 }
@@ -155,11 +194,11 @@ Dataset PreparedRatings::finish(const SplitRule& rule, Dataset dataset) const {
     throw empty_training(printable(path_), ratings_.size(), ratings_.account, rule);
   }
   if (takes_all(rule) && ratings_.account.filtered == 0) {
-    // Every id is there because a rating has it.
+    // Every id is there because a rating has it or it is kept.
     dataset.users = ratings_.users;
     dataset.items = ratings_.items;
   } else {
-    keep_trained_ids(ratings_.users, ratings_.items, dataset);
+    keep_trained_ids(ratings_.users, ratings_.items, kept_users_, kept_items_, dataset);
   }
   dataset.split = rule;
   dataset.cleaning = cleaning_;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace alsatian {
 
@@ -23,6 +24,12 @@ class PreparedRatings {
   const IdIndex& users() const { return ratings_.users; }
   const IdIndex& items() const { return ratings_.items; }
 
+  /// Lets every data set hold these ids too, whether or not training knows them: ids that feature
+  /// files describe. Of integers, as the ratings' ids are, others than integers are left out.
+  /// Returns how many are.
+  std::int64_t keep_users(const StringTable& ids) { return keep(ids, ratings_.users, kept_users_); }
+  std::int64_t keep_items(const StringTable& ids) { return keep(ids, ratings_.items, kept_items_); }
+
   /// The data set of one split. The second form moves what it can out of the ratings. Throws Error
   /// 65 when times are asked for and absent or nothing is left for training, 64 for a rule that
   /// makes no sense.
@@ -32,6 +39,8 @@ class PreparedRatings {
   Triples test_part(const SplitRule& rule) const;
 
  private:
+  std::int64_t keep(const StringTable& ids, IdIndex& index, std::vector<bool>& kept);
+
   /// Numbers the ids of the parts in `dataset` anew and adds what is the same for every split.
   Dataset finish(const SplitRule& rule, Dataset dataset) const;
 
@@ -39,6 +48,8 @@ class PreparedRatings {
   CleaningOptions cleaning_;
   CleanRatings ratings_;
   std::string fingerprint_;
+  std::vector<bool> kept_users_;  // [users], or none
+  std::vector<bool> kept_items_;
 };
 
 /// The ratings that a model was trained on, from their file again. Throws Error 65 where the

@@ -37,6 +37,8 @@ struct TrainingProblem {
   CompressedMatrix by_item;       // its offsets do for CUDA, which makes the rest
   SgdSchedule schedule;           // empty unless the algorithm is mle
   std::vector<HeldOut> held_out;  // validation first where there is one, then the tests
+  SideFeatures user_features;     // for bayes: of a file
+  SideFeatures item_features;
   Factors start;
 };
 

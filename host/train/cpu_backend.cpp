@@ -90,6 +90,8 @@ class CpuBackend final : public Backend {
         mean_(problem.scale.score_mean),
         schedule_(std::move(problem.schedule)),
         held_out_(std::move(problem.held_out)),
+        user_features_(std::move(problem.user_features)),
+        item_features_(std::move(problem.item_features)),
         users_(std::move(problem.by_user), problem.start.users, spec_),
         items_(std::move(problem.by_item), problem.start.items, spec_) {}
 
@@ -235,6 +237,10 @@ class CpuBackend final : public Backend {
     restore_state(state, state_places());
     users_.table.clear_padding();
     items_.table.clear_padding();
+    if (!sampler_) return;
+    for (cpu::GibbsSide* side : {&sampler_->users(), &sampler_->items()}) {
+      if (side->given() != nullptr) side->given()->refresh_means();
+    }
   }
 
  private:
@@ -255,6 +261,10 @@ class CpuBackend final : public Backend {
     return *least_squares_;
   }
 
+  static cpu::GivenFeatures given_view(const SideFeatures& features) {
+    return {view_of(features.rows), features.count()};
+  }
+
   cpu::GibbsSampler& sampler() {
     if (!sampler_) {
       const auto* given = std::get_if<Bayes>(&spec_.algorithm);
@@ -263,7 +273,8 @@ class CpuBackend final : public Backend {
                        cpu::GibbsOptions{.rank = spec_.rank,
                                          .biases = spec_.biases,
                                          .implicit_features = bayes.features == Features::implicit,
-                                         .likelihood_power = bayes.likelihood_power});
+                                         .likelihood_power = bayes.likelihood_power},
+                       given_view(user_features_), given_view(item_features_));
     }
     return *sampler_;
   }
@@ -298,22 +309,28 @@ class CpuBackend final : public Backend {
 
   void add_gibbs_places(std::vector<StatePlace>& places) {
     cpu::GibbsSampler& gibbs = sampler();
-    const auto add_side = [&](const std::array<std::string_view, 5>& names, cpu::GibbsSide& side) {
+    const auto add_side = [&](const std::array<std::string_view, 7>& names, cpu::GibbsSide& side) {
       cpu::SidePrior& prior = side.prior();
       const auto order = static_cast<std::int64_t>(prior.mean.size());
       places.push_back({names[0], prior.mean.data(), order});
       places.push_back({names[1], prior.precision.entries().data(), order, order, order});
       places.push_back({names[2], &prior.weight_precision});
-      if (side.weights() == nullptr) return;
-      const SideView<float> weights = side.weights()->view();
-      places.push_back({names[3], weights.factors, weights.rows, weights.rank, weights.stride});
-      if (spec_.biases) places.push_back({names[4], weights.biases, weights.rows});
+      if (side.weights() != nullptr) {
+        const SideView<float> weights = side.weights()->view();
+        places.push_back({names[3], weights.factors, weights.rows, weights.rank, weights.stride});
+        if (spec_.biases) places.push_back({names[4], weights.biases, weights.rows});
+      }
+      if (cpu::GivenWeights* given = side.given()) {
+        const std::span<double> weights = given->weights();
+        places.push_back({names[5], weights.data(), static_cast<std::int64_t>(weights.size())});
+        places.push_back({names[6], &given->precision()});
+      }
     };
     add_side({"user_mean", "user_precision", "user_weight_precision", "user_weights",
-              "user_weight_biases"},
+              "user_weight_biases", "user_given_weights", "user_given_precision"},
              gibbs.users());
     add_side({"item_mean", "item_precision", "item_weight_precision", "item_weights",
-              "item_weight_biases"},
+              "item_weight_biases", "item_given_weights", "item_given_precision"},
              gibbs.items());
     places.push_back({"noise_precision", &gibbs.noise_precision()});
   }
@@ -327,6 +344,8 @@ class CpuBackend final : public Backend {
   double mean_;
   SgdSchedule schedule_;
   std::vector<HeldOut> held_out_;
+  SideFeatures user_features_;
+  SideFeatures item_features_;
   CpuSide users_;
   CpuSide items_;
   std::optional<cpu::LeastSquares> least_squares_;

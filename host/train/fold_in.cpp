@@ -191,6 +191,7 @@ Model FoldIn::model_with(std::optional<std::uint64_t> seed) const {
   model.scale = model_.scale;
   model.items = model_.items;
   model.item_counts = model_.item_counts;
+  model.item_features = model_.item_features;
   model.factors.items = model_.factors.items;
   model.draws = model_.draws;
   model.draw_biases.constants = model_.draw_biases.constants;

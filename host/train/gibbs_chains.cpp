@@ -29,6 +29,18 @@ std::optional<double> mean_over(const std::vector<ChainStats>& chains, const Fig
   return sum / static_cast<double>(chains.size());
 }
 
+/// Rows whose draws say something: those with ratings, and those with features from a file. A row
+/// with neither is one of zeros, the mean of its draws.
+std::vector<std::int32_t> known_rows(std::vector<std::int32_t> counts,
+                                     const SideFeatures& features) {
+  for (std::size_t row = 0; features.count() > 0 && row < counts.size(); ++row) {
+    if (features.rows.offsets[row + 1] > features.rows.offsets[row]) {
+      counts[row] = std::max(counts[row], 1);
+    }
+  }
+  return counts;
+}
+
 }  // namespace
 
 GibbsChains::GibbsChains(Backend& backend, const Dataset& dataset, const ModelSpec& spec,
@@ -38,8 +50,8 @@ GibbsChains::GibbsChains(Backend& backend, const Dataset& dataset, const ModelSp
       dataset_(dataset),
       spec_(spec),
       scale_(scale),
-      user_counts_(std::move(user_counts)),
-      item_counts_(std::move(item_counts)),
+      known_users_(known_rows(std::move(user_counts), dataset.user_features)),
+      known_items_(known_rows(std::move(item_counts), dataset.item_features)),
       posterior_(spec, scale, held_out_of(dataset),
                  std::max(spec.epochs - std::get<Bayes>(spec.algorithm).burn_in, 1)) {}
 
@@ -119,7 +131,7 @@ void GibbsChains::trace(const ChainStats& chain, std::size_t index) {
 void GibbsChains::add_draw(Posterior& posterior, int chain) const {
   GibbsDraw draw = backend_.gibbs_draw();
   const std::vector<double> item_mean = draw.item_mean;
-  const CenteredDraw centered = center(std::move(draw), user_counts_, item_counts_);
+  const CenteredDraw centered = center(std::move(draw), known_users_, known_items_);
   if (!posterior.add(centered, noise_precision_, chain)) return;
   posterior.keep_prior(backend_.gibbs_user_prior(), item_mean, noise_precision_);
 }

@@ -48,8 +48,8 @@ class GibbsChains {
   const Dataset& dataset_;
   ModelSpec spec_;
   RatingScale scale_;
-  std::vector<std::int32_t> user_counts_;
-  std::vector<std::int32_t> item_counts_;
+  std::vector<std::int32_t> known_users_;  // 0 where a row is not
+  std::vector<std::int32_t> known_items_;
   std::vector<BackendState> states_;  // of each chain, where there are several
   Posterior posterior_;
   Traces traces_;

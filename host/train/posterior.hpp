@@ -20,7 +20,8 @@ struct CenteredDraw {
 
 /// With p = p' + μ, q = q' + ν and the biases' β and γ
 ///   constant = β + γ + ⟨μ, ν⟩,  b' = b − β + ⟨p', ν⟩,  c' = c − γ + ⟨q', μ⟩
-/// A row without ratings, whose count is 0, becomes one of zeros: the mean of its draws.
+/// A row without ratings or features, whose count is 0, becomes one of zeros: the mean of its
+/// draws.
 CenteredDraw center(GibbsDraw draw, const std::vector<std::int32_t>& user_counts,
                     const std::vector<std::int32_t>& item_counts);
 

@@ -142,6 +142,8 @@ TrainingProblem with_spec(const TrainingProblem& problem, const ModelSpec& spec)
                         .by_item = problem.by_item,
                         .schedule = problem.schedule,
                         .held_out = problem.held_out,
+                        .user_features = problem.user_features,
+                        .item_features = problem.item_features,
                         .start = {}};
   other.start = start_factors(problem.start.users.rows, problem.start.items.rows, spec.rank,
                               spec.start_deviation, spec.seed);
@@ -173,6 +175,10 @@ TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, cons
   for (const TestSet& test : dataset.tests) {
     check_domain(test.ratings, spec.likelihood, "test");
     problem.held_out.push_back(make_held_out(test.ratings, problem.scale));
+  }
+  if (is_bayes(spec)) {
+    problem.user_features = dataset.user_features;
+    problem.item_features = dataset.item_features;
   }
   problem.start = start_factors(dataset.users.size(), dataset.items.size(), spec.rank,
                                 spec.start_deviation, spec.seed);

@@ -101,6 +101,8 @@ class ReferenceBackend final : public Backend {
         by_item_(std::move(problem.by_item)),
         schedule_(std::move(problem.schedule)),
         held_out_(std::move(problem.held_out)),
+        user_features_(std::move(problem.user_features)),
+        item_features_(std::move(problem.item_features)),
         problem_{by_user_.view(),  by_item_.view(),          spec_.regularization,
                  spec_.likelihood, problem.scale.score_mean, spec_.biases},
         parameters_{to_double(problem.start.users), to_double(problem.start.items)} {
@@ -151,6 +153,8 @@ class ReferenceBackend final : public Backend {
     gibbs_ = reference::start_gibbs(problem_, implicit ? parameters_.items.rows() : 0,
                                     implicit ? parameters_.users.rows() : 0, parameters_);
     gibbs_.likelihood_power = bayes.likelihood_power;
+    give_features(user_features_, problem_.by_user, gibbs_.users);
+    give_features(item_features_, problem_.by_item, gibbs_.items);
   }
 
   GibbsReport gibbs_sweep(int sweep, int chain) override {
@@ -170,7 +174,8 @@ class ReferenceBackend final : public Backend {
   }
 
   GibbsUserPrior gibbs_user_prior() const override {
-    const auto& [mean, precision, weights, weight_precision] = gibbs_.users;
+    const auto& precision = gibbs_.users.precision;
+    const auto& weights = gibbs_.users.weights;
     return {{precision.data(), precision.data() + precision.size()},
             {weights.data(), weights.data() + weights.size()}};
   }
@@ -227,6 +232,13 @@ class ReferenceBackend final : public Backend {
   void restore(const BackendState& state) override { restore_state(state, state_places()); }
 
  private:
+  static void give_features(const SideFeatures& features, const CsrView<double>& ratings,
+                            reference::GibbsSide& side) {
+    if (features.count() == 0) return;
+    const DoubleRatings rows(features.rows);
+    side.given = reference::give_features(rows.view(), features.count(), ratings, side.order());
+  }
+
   std::vector<StatePlace> state_places() {
     std::vector<StatePlace> places;
     const auto add = [&](std::string_view name, auto& values) {
@@ -248,16 +260,21 @@ class ReferenceBackend final : public Backend {
     }
     if (is_bayes(spec_)) {
       if (gibbs_.users.order() == 0) start_gibbs();  // so that there is room for a state
-      const auto add_side = [&](const std::array<std::string_view, 4>& names,
+      const auto add_side = [&](const std::array<std::string_view, 6>& names,
                                 reference::GibbsSide& side) {
         add(names[0], side.mean);
         add(names[1], side.precision);
         places.push_back({names[2], &side.weight_precision});
         add(names[3], side.weights);
+        if (!side.given.any()) return;
+        add(names[4], side.given.weights);
+        places.push_back({names[5], &side.given.weight_precision});
       };
-      add_side({"user_mean", "user_precision", "user_weight_precision", "user_weights"},
+      add_side({"user_mean", "user_precision", "user_weight_precision", "user_weights",
+                "user_given_weights", "user_given_precision"},
                gibbs_.users);
-      add_side({"item_mean", "item_precision", "item_weight_precision", "item_weights"},
+      add_side({"item_mean", "item_precision", "item_weight_precision", "item_weights",
+                "item_given_weights", "item_given_precision"},
                gibbs_.items);
       places.push_back({"noise_precision", &gibbs_.noise_precision});
     }
@@ -276,6 +293,8 @@ class ReferenceBackend final : public Backend {
   DoubleRatings by_item_;
   SgdSchedule schedule_;
   std::vector<HeldOut> held_out_;
+  SideFeatures user_features_;
+  SideFeatures item_features_;
   reference::Problem problem_;
   reference::Parameters parameters_;
   std::optional<reference::AdaGradSums> sums_;

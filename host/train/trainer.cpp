@@ -317,6 +317,8 @@ class Run {
     model.users = dataset_.users;
     model.items = dataset_.items;
     if (chains_) {
+      model.user_features = dataset_.user_features.source;
+      model.item_features = dataset_.item_features.source;
       dispersion_ = has_draws() ? chains_->posterior().dispersion() : dispersion_;
       measure_training(chains_->take_draws(model));
     } else {

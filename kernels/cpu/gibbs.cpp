@@ -13,7 +13,7 @@
 namespace alsatian::cpu {
 
 GibbsSide::GibbsSide(const KernelTable& kernels, CsrView<float> own, CsrView<float> opposite,
-                     const GibbsStreams& streams, const GibbsOptions& options)
+                     const GibbsStreams& streams, const GibbsOptions& options, GivenFeatures given)
     : kernels_(kernels),
       ratings_(own),
       order_(longest_first(own)),
@@ -27,16 +27,22 @@ GibbsSide::GibbsSide(const KernelTable& kernels, CsrView<float> own, CsrView<flo
   if (options.implicit_features) {
     features_.emplace(kernels, own, opposite, options.rank, options.biases);
   }
+  if (given.count > 0) {
+    given_.emplace(given, own, options.rank, options.biases);
+    both_means_ = FactorTable(own.rows(), options.rank);
+  }
 }
 
 void GibbsSide::start(SideView<const float> rows) {
   prior_ = start_prior(row_moments({rows, options_.biases}));
   if (features_) std::ranges::fill(features_->weights().flat(), 0.0F);
+  if (given_) given_->start();
 }
 
 int GibbsSide::draw(const GibbsKey& key, double noise_precision, SideView<const float> opposite,
                     SideView<float> rows) {
   const int steps = features_ ? draw_weights(key, rows) : 0;
+  if (given_) draw_given(key, rows);
   draw_around(key, rows);
   draw_rows(key, noise_precision, opposite, rows);
   return steps;
@@ -47,20 +53,30 @@ RowsView GibbsSide::weight_rows() const {
   return {std::as_const(*features_).weights().view(), options_.biases};
 }
 
+/// W − μ − known, which has as many rows or none.
+void GibbsSide::set_targets(SideView<const float> rows, SideView<const float> known,
+                            SideView<float> targets) const {
+  const auto rank = static_cast<std::size_t>(targets.rank);
+  const bool is_known = known.rows > 0;
+  for_each_chunk(targets.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) {
+      const auto centered = [&](float value, std::size_t j, float less) {
+        return static_cast<float>(value - prior_.mean[j] - less);
+      };
+      for (std::size_t j = 0; j < rank; ++j) {
+        targets.row(row)[j] = centered(rows.row(row)[j], j, is_known ? known.row(row)[j] : 0.0F);
+      }
+      if (!options_.biases) continue;
+      targets.biases[row] = centered(rows.biases[row], rank, is_known ? known.biases[row] : 0.0F);
+    }
+  });
+}
+
 /// (FᵀF + λ_B I) B = Fᵀ(W − μ + E₁) + √λ_B E₂, and λ_B.
 int GibbsSide::draw_weights(const GibbsKey& key, SideView<const float> rows) {
   const SquareMatrix inverse_root = inverse_of_lower(cholesky_of(prior_.precision));
   const SideView<float> targets = features_->targets();
-  const auto rank = static_cast<std::size_t>(targets.rank);
-  for_each_chunk(targets.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row) {
-      const auto centered = [&](float value, std::size_t j) {
-        return static_cast<float>(value - prior_.mean[j]);
-      };
-      for (std::size_t j = 0; j < rank; ++j) targets.row(row)[j] = centered(rows.row(row)[j], j);
-      if (options_.biases) targets.biases[row] = centered(rows.biases[row], rank);
-    }
-  });
+  set_targets(rows, given_ ? given_->means() : SideView<const float>{}, targets);
   add_prior_noise(streams_.targets, key, inverse_root, 1, options_.biases, targets);
   add_prior_noise(streams_.weights, key, inverse_root, std::sqrt(prior_.weight_precision),
                   options_.biases, features_->residual());
@@ -70,17 +86,54 @@ int GibbsSide::draw_weights(const GibbsKey& key, SideView<const float> rows) {
   return features_->solve(prior_.weight_precision, variances);
 }
 
-/// λ_B, μ and Λ, and from them and B the mean of each row.
+/// G and λ_G.
+void GibbsSide::draw_given(const GibbsKey& key, SideView<const float> rows) {
+  set_targets(rows, features_ ? features_->means() : SideView<const float>{}, both_means_.view());
+  const SquareMatrix inverse_root = inverse_of_lower(cholesky_of(prior_.precision));
+  given_->draw({std::as_const(both_means_).view(), options_.biases}, inverse_root, prior_, streams_,
+               key);
+}
+
+/// F·B + T·G; no rows without features.
+SideView<const float> GibbsSide::feature_means() {
+  if (!given_) return features_ ? features_->means() : SideView<const float>{};
+  const SideView<const float> given = given_->means();
+  if (!features_) return given;
+  const SideView<const float> known = features_->means();
+  const SideView<float> both = both_means_.view();
+  const auto set = [&](std::int64_t row, const auto* own, auto own_bias) {
+    for (std::int32_t j = 0; j < both.rank; ++j) {
+      both.row(row)[j] = static_cast<float>(own[j]) + given.row(row)[j];
+    }
+    if (options_.biases) both.biases[row] = static_cast<float>(own_bias) + given.biases[row];
+  };
+  for_each_chunk(both.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) set(row, known.row(row), known.biases[row]);
+  });
+  given_->expect({known, options_.biases}, [&](std::int64_t row, const double* expected) {
+    set(row, expected, options_.biases ? expected[both.rank] : 0.0);
+  });
+  return std::as_const(both_means_).view();
+}
+
+/// λ_B, μ and Λ, and from them, B and G the mean of each row.
 void GibbsSide::draw_around(const GibbsKey& key, SideView<const float> rows) {
-  RowsView feature_means;
   RowMoments weights(prior_.precision.order());
   if (features_) {
     weights = row_moments(weight_rows());
     prior_.weight_precision = draw_weight_precision(weights, prior_, streams_, key);
-    feature_means = {features_->means(), options_.biases};
   }
-  draw_prior(row_moments({rows, options_.biases}, feature_means), weights, streams_, key, prior_);
-  set_means(feature_means.side);
+  if (given_) {
+    // draw_prior multiplies by λ_B, where G's rows count by λ_G.
+    RowMoments given = given_->moments();
+    given.products *= given_->precision() / prior_.weight_precision;
+    weights += given;
+  }
+  const RowsView known{feature_means(), options_.biases};
+  const RowMoments residuals =
+      row_moments({rows, options_.biases}, known, given_ ? &given_->rated() : nullptr);
+  draw_prior(residuals, weights, streams_, key, prior_);
+  set_means(known.side);
 }
 
 void GibbsSide::set_means(SideView<const float> feature_means) {
@@ -124,12 +177,13 @@ void GibbsSide::draw_rows(const GibbsKey& key, double noise_precision,
 }
 
 GibbsSampler::GibbsSampler(const KernelTable& kernels, CsrView<float> by_user,
-                           CsrView<float> by_item, const GibbsOptions& options)
+                           CsrView<float> by_item, const GibbsOptions& options,
+                           GivenFeatures of_users, GivenFeatures of_items)
     : kernels_(kernels),
       by_user_(by_user),
       likelihood_power_(options.likelihood_power),
-      users_(kernels, by_user, by_item, gibbs_user_streams, options),
-      items_(kernels, by_item, by_user, gibbs_item_streams, options) {}
+      users_(kernels, by_user, by_item, gibbs_user_streams, options, of_users),
+      items_(kernels, by_item, by_user, gibbs_item_streams, options, of_items) {}
 
 double GibbsSampler::squared_error(SideView<const float> users, SideView<const float> items) const {
   return training_errors(kernels_, {users, items, 0, Gaussian{}}, by_user_).squared_error;

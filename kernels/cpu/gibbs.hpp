@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/feature_weights.hpp"
 #include "kernels/cpu/gibbs_prior.hpp"
+#include "kernels/cpu/given_weights.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -23,7 +24,7 @@ struct GibbsOptions {
 class GibbsSide {
  public:
   GibbsSide(const KernelTable& kernels, CsrView<float> own, CsrView<float> opposite,
-            const GibbsStreams& streams, const GibbsOptions& options);
+            const GibbsStreams& streams, const GibbsOptions& options, GivenFeatures given);
 
   /// μ, Λ and λ_B from the rows as they are, and B = 0.
   void start(SideView<const float> rows);
@@ -39,9 +40,16 @@ class GibbsSide {
   /// features.
   FactorTable* weights() { return features_ ? &features_->weights() : nullptr; }
   const FactorTable* weights() const { return features_ ? &features_->weights() : nullptr; }
+  /// G and λ_G; nothing without given features.
+  GivenWeights* given() { return given_ ? &*given_ : nullptr; }
+  const GivenWeights* given() const { return given_ ? &*given_ : nullptr; }
 
  private:
   int draw_weights(const GibbsKey& key, SideView<const float> rows);
+  void draw_given(const GibbsKey& key, SideView<const float> rows);
+  void set_targets(SideView<const float> rows, SideView<const float> known,
+                   SideView<float> targets) const;
+  SideView<const float> feature_means();
   void draw_around(const GibbsKey& key, SideView<const float> rows);
   RowsView weight_rows() const;
   void draw_rows(const GibbsKey& key, double noise_precision, SideView<const float> opposite,
@@ -55,7 +63,9 @@ class GibbsSide {
   GibbsOptions options_;
   SidePrior prior_;
   std::optional<FeatureWeights> features_;
-  FactorTable means_;  // μ + Bᵀf of each row
+  std::optional<GivenWeights> given_;
+  FactorTable both_means_;  // Bᵀf + Gᵀg of each row, or targets of G on the way
+  FactorTable means_;       // μ + Bᵀf + Gᵀg of each row
   FactorTable noise_;
 };
 
@@ -67,9 +77,11 @@ struct GibbsReport {
 /// Both sides and the noise between them.
 class GibbsSampler {
  public:
-  /// by_user and by_item hold the same ratings; they and the kernels outlive this.
+  /// by_user and by_item hold the same ratings; they, the given features and the kernels outlive
+  /// this.
   GibbsSampler(const KernelTable& kernels, CsrView<float> by_user, CsrView<float> by_item,
-               const GibbsOptions& options);
+               const GibbsOptions& options, GivenFeatures of_users = {},
+               GivenFeatures of_items = {});
 
   /// Priors from the rows as they are, B = 0, α from the residuals.
   void start(SideView<const float> users, SideView<const float> items);

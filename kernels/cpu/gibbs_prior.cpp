@@ -73,7 +73,8 @@ RowMoments& RowMoments::operator+=(const RowMoments& other) {
   return *this;
 }
 
-RowMoments row_moments(const RowsView& rows, const RowsView& known) {
+RowMoments row_moments(const RowsView& rows, const RowsView& known,
+                       const std::vector<bool>* counted) {
   const std::int64_t order = rows.order();
   const std::int64_t length =
       std::max(chunk_size, (rows.side.rows + most_moment_parts - 1) / most_moment_parts);
@@ -84,6 +85,7 @@ RowMoments row_moments(const RowsView& rows, const RowsView& known) {
     std::vector<double> less(static_cast<std::size_t>(order));
     const std::int64_t last = std::min((part + 1) * length, rows.side.rows);
     for (std::int64_t row = part * length; row < last; ++row) {
+      if (counted != nullptr && !(*counted)[static_cast<std::size_t>(row)]) continue;
       rows.copy_row(row, values.data());
       if (known.side.rows > 0) {
         known.copy_row(row, less.data());
@@ -130,8 +132,9 @@ void draw_prior(const RowMoments& residuals, const RowMoments& weights, const Gi
 }
 
 double draw_weight_precision(const RowMoments& weights, const SidePrior& prior,
-                             const GibbsStreams& streams, const GibbsKey& key) {
-  RandomWords words = key.words(streams.prior, 1);
+                             const GibbsStreams& streams, const GibbsKey& key,
+                             std::int64_t word_row) {
+  RandomWords words = key.words(streams.prior, word_row);
   const auto size = static_cast<double>(weights.count * weights.products.order());
   return gamma_draw(GibbsPrior::weight_shape + 0.5 * size, words) /
          (GibbsPrior::weight_rate + 0.5 * inner_product(weights.products, prior.precision));

@@ -41,15 +41,19 @@ struct RowMoments {
 /// Most parts that the moments of rows are summed in, each with a matrix of its own.
 inline constexpr std::int64_t most_moment_parts = 16;
 
-/// Of rows less the rows of `known`, which has as many or none.
-RowMoments row_moments(const RowsView& rows, const RowsView& known = {});
+/// Of rows less the rows of `known`, which has as many or none; where `counted` is given, of the
+/// rows it says alone.
+RowMoments row_moments(const RowsView& rows, const RowsView& known = {},
+                       const std::vector<bool>* counted = nullptr);
 
 /// Λ and μ from the moments of the residuals and of B's rows (no rows: no features).
 void draw_prior(const RowMoments& residuals, const RowMoments& weights, const GibbsStreams& streams,
                 const GibbsKey& key, SidePrior& prior);
 
+/// λ_B from the moments of B's rows; word_row: of the stream, 2 for λ_G.
 double draw_weight_precision(const RowMoments& weights, const SidePrior& prior,
-                             const GibbsStreams& streams, const GibbsKey& key);
+                             const GibbsStreams& streams, const GibbsKey& key,
+                             std::int64_t word_row = 1);
 
 /// α from the number of ratings and their squared errors, each by the power of the likelihood.
 double draw_noise_precision(double ratings, double squared_error, const GibbsKey& key);

@@ -14,6 +14,13 @@ namespace alsatian {
 /// row's features; `order` is the length of w. Ratings are score + N(0, 1/α).
 ///   Λ ~ Wishart(scatter⁻¹·I, order degrees of freedom),  μ | Λ ~ N(0, (mean_weight·Λ)⁻¹)
 ///   B | Λ, λ_B: matrix normal, rows' precision λ_B·Λ;  λ_B, α ~ Gamma(shape 1, rate 1)
+/// Where a side has features that are given in a file, w ~ N(μ + Bᵀf + Gᵀg, Λ⁻¹): g the row's given
+/// features less their means over rated rows, 0 where the file lacks the row; G as B, with a λ_G of
+/// its own, as they are of another number and scale. On such a side (μ, Λ, B, G) are drawn from the
+/// rows with ratings alone: the others would only slow down the chain, whatever their number. Those
+/// are drawn around μ + Gᵀg + h, because f of a new row is not known, which is not f = 0: h is what
+/// Bᵀf is expected to be of g, by least squares over rated rows that have given features, with a
+/// ridge of GibbsPrior::expected_ridge rows.
 /// The likelihood may be raised to a power κ below 1, which keeps ratings that are not as the model
 /// has them from being believed too much; 1 is Bayes' rule. Grünwald and van Ommen (2017).
 /// Salakhutdinov and Mnih (2008); Simm et al. (2017), "Macau", for B.
@@ -24,21 +31,23 @@ struct GibbsPrior {
   static constexpr double weight_rate = 1;
   static constexpr double noise_shape = 1;
   static constexpr double noise_rate = 1;
+  static constexpr double expected_ridge = 10;
 };
 
 /// The streams of one side's draws.
 struct GibbsStreams {
-  RandomStream rows;     // ε of each row, index = row
-  RandomStream prior;    // Λ and μ (row 0), λ_B (row 1)
-  RandomStream targets;  // E₁ of each row of the side, for B
-  RandomStream weights;  // E₂ of each row of B
+  RandomStream rows;           // ε of each row, index = row
+  RandomStream prior;          // Λ and μ (row 0), λ_B (row 1), λ_G (row 2)
+  RandomStream targets;        // E₁ of each row of the side, for B
+  RandomStream weights;        // E₂ of each row of B
+  RandomStream given_weights;  // Z of each row of G
 };
 inline constexpr GibbsStreams gibbs_user_streams{
     RandomStream::gibbs_user_rows, RandomStream::gibbs_user_prior, RandomStream::gibbs_user_targets,
-    RandomStream::gibbs_user_weights};
+    RandomStream::gibbs_user_weights, RandomStream::gibbs_user_given_weights};
 inline constexpr GibbsStreams gibbs_item_streams{
     RandomStream::gibbs_item_rows, RandomStream::gibbs_item_prior, RandomStream::gibbs_item_targets,
-    RandomStream::gibbs_item_weights};
+    RandomStream::gibbs_item_weights, RandomStream::gibbs_item_given_weights};
 
 /// The words of one row's draw in one sweep: (seed, chain, sweep, side, row) and nothing else
 /// decide them. row is below 2^32, as is sweep; chain is below 2^16.

@@ -40,6 +40,8 @@ enum class RandomStream : std::uint32_t {
   trial_choice = 25,
   bootstrap = 26,
   recommended_draw = 27,
+  gibbs_user_given_weights = 28,
+  gibbs_item_given_weights = 29,
 };
 
 /// A chain's own stream for the same purpose; chain 0 has the stream itself. chain is below 2^16.

@@ -106,7 +106,8 @@ Matrix draw_weights(const Matrix& rows, const Features& features, const GibbsSid
                     const GibbsStreams& streams, const GibbsKey& key) {
   const Eigen::Index count = side.weights.rows();
   const Matrix table = dense(features, count);
-  const Matrix targets = rows.rowwise() - side.mean.transpose();
+  Matrix targets = rows.rowwise() - side.mean.transpose();
+  if (side.given.any()) targets -= side.given.means();
   const Matrix right_side =
       table.transpose() *
           (targets + prior_noise(rows.rows(), side.precision, streams.targets, key)) +
@@ -114,6 +115,50 @@ Matrix draw_weights(const Matrix& rows, const Features& features, const GibbsSid
   const Matrix equations =
       table.transpose() * table + side.weight_precision * Matrix::Identity(count, count);
   return equations.llt().solve(right_side);
+}
+
+GivenFeatures give_features(const Features& features, std::int64_t count,
+                            const CsrView<double>& ratings, Eigen::Index order) {
+  GivenFeatures given;
+  given.table = dense(features, count);
+  Vector sum = Vector::Zero(count);
+  for (Eigen::Index row = 0; row < given.table.rows(); ++row) {
+    if (ratings.row_size(row) == 0) continue;
+    given.rated.push_back(row);
+    if (features.row_size(row) == 0) continue;
+    sum += given.table.row(row).transpose();
+    given.described.push_back(row);
+  }
+  const Vector mean = sum / static_cast<double>(std::max<std::size_t>(given.described.size(), 1));
+  for (Eigen::Index row = 0; row < given.table.rows(); ++row) {
+    if (features.row_size(row) > 0) given.table.row(row) -= mean.transpose();
+  }
+  given.weights = Matrix::Zero(count, order);
+  return given;
+}
+
+Matrix draw_given_weights(const Matrix& rows, const Features& features, const GibbsSide& side,
+                          const GibbsStreams& streams, const GibbsKey& key) {
+  const GivenFeatures& given = side.given;
+  Matrix targets = rows.rowwise() - side.mean.transpose();
+  if (side.weights.rows() > 0) targets -= feature_means(features, side.weights);
+  const Matrix table = given.table(given.rated, Eigen::all);
+  const Eigen::Index count = table.cols();
+  const Matrix equations =
+      table.transpose() * table + given.weight_precision * Matrix::Identity(count, count);
+  const Matrix lower = cholesky_of(equations);
+  const Matrix noise = prior_noise(count, side.precision, streams.given_weights, key);
+  return equations.llt().solve(table.transpose() * targets(given.rated, Eigen::all)) +
+         lower.transpose().triangularView<Eigen::Upper>().solve(noise);
+}
+
+double draw_given_precision(const GibbsSide& side, const GibbsStreams& streams,
+                            const GibbsKey& key) {
+  const Matrix& weights = side.given.weights;
+  const double size = (weights * side.precision).cwiseProduct(weights).sum();
+  RandomWords words = key.words(streams.prior, 2);
+  const double shape = GibbsPrior::weight_shape + 0.5 * static_cast<double>(weights.size());
+  return gamma_draw(shape, words) / (GibbsPrior::weight_rate + 0.5 * size);
 }
 
 double draw_weight_precision(const GibbsSide& side, const GibbsStreams& streams,
@@ -127,18 +172,23 @@ double draw_weight_precision(const GibbsSide& side, const GibbsStreams& streams,
 void draw_prior(const Matrix& rows, const Features& features, const GibbsStreams& streams,
                 const GibbsKey& key, GibbsSide& side) {
   const Eigen::Index order = side.order();
-  const auto count = static_cast<double>(rows.rows());
   Matrix residuals = rows;
   if (side.weights.rows() > 0) residuals -= feature_means(features, side.weights);
+  const GivenFeatures& given = side.given;
+  if (given.any()) residuals = Matrix((residuals - given.means())(given.rated, Eigen::all));
+  const auto count = static_cast<double>(residuals.rows());
   const Vector average = residuals.colwise().mean().transpose();
   const Matrix centered = residuals.rowwise() - average.transpose();
   const double weight = GibbsPrior::mean_weight;
-  const Matrix inverse_scale = GibbsPrior::scatter * Matrix::Identity(order, order) +
-                               centered.transpose() * centered +
-                               side.weight_precision * side.weights.transpose() * side.weights +
-                               weight * count / (weight + count) * average * average.transpose();
-  const double degrees =
-      static_cast<double>(order) + count + static_cast<double>(side.weights.rows());
+  Matrix inverse_scale = GibbsPrior::scatter * Matrix::Identity(order, order) +
+                         centered.transpose() * centered +
+                         side.weight_precision * side.weights.transpose() * side.weights +
+                         weight * count / (weight + count) * average * average.transpose();
+  if (given.any()) {
+    inverse_scale += given.weight_precision * given.weights.transpose() * given.weights;
+  }
+  const double degrees = static_cast<double>(order) + count +
+                         static_cast<double>(side.weights.rows() + given.weights.rows());
   RandomWords words = key.words(streams.prior, 0);
   side.precision = wishart(inverse_scale, degrees, words);
   Vector draws(order);
@@ -149,13 +199,32 @@ void draw_prior(const Matrix& rows, const Features& features, const GibbsStreams
               lower.transpose().triangularView<Eigen::Upper>().solve(draws);
 }
 
+Matrix implicit_means(const Features& features, const GibbsSide& side) {
+  const Matrix known = feature_means(features, side.weights);
+  if (!side.given.any()) return known;
+  const GivenFeatures& given = side.given;
+  const Matrix own = known(given.described, Eigen::all);
+  const Matrix table = given.table(given.described, Eigen::all);
+  const Vector mean = own.colwise().mean().transpose();
+  const Eigen::Index count = table.cols();
+  const Matrix equations =
+      table.transpose() * table + GibbsPrior::expected_ridge * Matrix::Identity(count, count);
+  const Matrix slopes =
+      equations.llt().solve(table.transpose() * (own.rowwise() - mean.transpose()));
+  Matrix means = given.table * slopes;
+  means.rowwise() += mean.transpose();
+  means(given.rated, Eigen::all) = known(given.rated, Eigen::all);
+  return means;
+}
+
 void draw_rows(const CsrView<double>& ratings, const SideParameters& opposite,
                const Problem& problem, const Features& features, const GibbsSide& side,
                double noise_precision, const GibbsStreams& streams, const GibbsKey& key,
                SideParameters& solved) {
   const Eigen::Index order = side.order();
   Matrix means = side.mean.transpose().replicate(ratings.rows(), 1);
-  if (side.weights.rows() > 0) means += feature_means(features, side.weights);
+  if (side.weights.rows() > 0) means += implicit_means(features, side);
+  if (side.given.any()) means += side.given.means();
   const Matrix draws = normal_rows(ratings.rows(), order, streams.rows, key);
   Matrix rows(ratings.rows(), order);
   const RowObjective objective{{.factors = 0, .biases = 0}, problem.mean, problem.biases};
@@ -202,6 +271,10 @@ void gibbs_sweep(const Problem& problem, const Features& user_features,
     if (side.weights.rows() > 0) {
       side.weights = draw_weights(rows, features, side, streams, key);
       side.weight_precision = draw_weight_precision(side, streams, key);
+    }
+    if (side.given.any()) {
+      side.given.weights = draw_given_weights(rows, features, side, streams, key);
+      side.given.weight_precision = draw_given_precision(side, streams, key);
     }
     draw_prior(rows, features, streams, key, side);
     draw_rows(ratings, opposite, problem, features, side,

@@ -7,8 +7,22 @@
 #include "kernels/reference/parameters.hpp"
 
 #include <cstdint>
+#include <vector>
 
 namespace alsatian::reference {
+
+/// Features from a file: g of each row, G and λ_G. No rows: none.
+struct GivenFeatures {
+  Matrix table;                         // g [rows, features]
+  std::vector<Eigen::Index> rated;      // rows with ratings, whose mean in the table is 0
+  std::vector<Eigen::Index> described;  // of these, rows with features
+  Matrix weights;                       // G [features, order]
+  double weight_precision = 10;         // λ_G
+
+  bool any() const { return table.rows() > 0; }
+  /// Gᵀg of each row.
+  Matrix means() const { return table * weights; }
+};
 
 /// What one side's rows w = [p; b] are drawn around: w_r ~ N(μ + Bᵀf_r, Λ⁻¹). `order` is the rank,
 /// and one more with biases.
@@ -17,6 +31,7 @@ struct GibbsSide {
   Matrix precision;             // Λ [order, order]
   Matrix weights;               // B [features, order]
   double weight_precision = 1;  // λ_B
+  GivenFeatures given;
 
   Eigen::Index order() const { return mean.size(); }
 };
@@ -30,6 +45,20 @@ struct GibbsState {
 
 /// f of each row: features [rows, features]; no columns of weights: none.
 using Features = CsrView<double>;
+
+/// Given features [rows, features] less their means over the rows that have both features and
+/// ratings; rows without features stay 0. weights = 0.
+GivenFeatures give_features(const Features& features, std::int64_t count,
+                            const CsrView<double>& ratings, Eigen::Index order);
+
+/// G given rows, μ, Λ, B and λ_G, of rated rows alone: with TᵀT + λ_G I = LLᵀ, T the table,
+///   G = (LLᵀ)⁻¹ Tᵀ(W − μ − F·B) + L⁻ᵀ Z L_Λ⁻¹, Z standard normal and Λ = L_Λ L_Λᵀ
+Matrix draw_given_weights(const Matrix& rows, const Features& features, const GibbsSide& side,
+                          const GibbsStreams& streams, const GibbsKey& key);
+
+/// λ_G given G and Λ, as λ_B.
+double draw_given_precision(const GibbsSide& side, const GibbsStreams& streams,
+                            const GibbsKey& key);
 
 /// L⁻ᵀε with LLᵀ the precision: N(0, precision⁻¹) where ε is standard normal.
 Vector deviation_of_precision(const Matrix& precision, const Vector& noise);
@@ -56,7 +85,11 @@ double draw_weight_precision(const GibbsSide& side, const GibbsStreams& streams,
 void draw_prior(const Matrix& rows, const Features& features, const GibbsStreams& streams,
                 const GibbsKey& key, GibbsSide& side);
 
-/// Every row given its ratings, the opposite side, its mean m = μ + Bᵀf, Λ and α:
+/// F·B [rows, order] as rows are drawn around it; with given features rows without ratings have
+/// what is expected of these: h.
+Matrix implicit_means(const Features& features, const GibbsSide& side);
+
+/// Every row given its ratings, the opposite side, its mean m = μ + Bᵀf + Gᵀg, Λ and α:
 ///   A = α Σ z zᵀ + Λ = LLᵀ,  w = A⁻¹(α Σ z (r − c) + Λ m) + L⁻ᵀε
 /// ratings [rows of solved, rows of opposite].
 void draw_rows(const CsrView<double>& ratings, const SideParameters& opposite,

@@ -48,6 +48,19 @@ class Joint {
     by_item_ = transposed(by_user_, items);
   }
 
+  /// Features from files as well, [rows, features] by the reference's own centring.
+  void give_features(const Compressed<double>& of_users, std::int64_t user_features,
+                     const Compressed<double>& of_items, std::int64_t item_features) {
+    given_user_features_ = of_users;
+    given_item_features_ = of_items;
+    state.users.given =
+        reference::give_features(of_users.view(), user_features, by_user_.view(), order);
+    state.items.given =
+        reference::give_features(of_items.view(), item_features, by_item_.view(), order);
+  }
+  const Compressed<double>& given_user_features() const { return given_user_features_; }
+  const Compressed<double>& given_item_features() const { return given_item_features_; }
+
   /// Everything from the prior, by random numbers of the standard library.
   void draw_from_prior(std::mt19937_64& generator) {
     const auto standard_exponential = [&] { return std::exponential_distribution<>()(generator); };
@@ -65,6 +78,11 @@ class Joint {
       side->weight_precision = standard_exponential();
       side->weights = normal(side->weights.rows(), order, generator) * inverse_root /
                       std::sqrt(side->weight_precision);
+      if (reference::GivenFeatures& given = side->given; given.any()) {
+        given.weight_precision = standard_exponential();
+        given.weights = normal(given.weights.rows(), order, generator) * inverse_root /
+                        std::sqrt(given.weight_precision);
+      }
       reference::assign_rows(
           means(*side, *features) + normal(rows->rows(), order, generator) * inverse_root, *rows);
     }
@@ -106,11 +124,20 @@ class Joint {
                                  side->precision(1, 1), side->mean[0], side->mean[1]}) {
         add(value);
       }
-      add(side->weight_precision);
       add(side->mean.dot(side->precision * side->mean));
-      add(side->weight_precision * square(side->weights, side->precision));
-      add(square(side->weights, Matrix::Identity(order, order)));
-      add(side->weights(0, 0));
+      if (side->weights.size() > 0) {
+        add(side->weight_precision);
+        add(side->weight_precision * square(side->weights, side->precision));
+        add(square(side->weights, Matrix::Identity(order, order)));
+        add(side->weights(0, 0));
+      }
+      if (const reference::GivenFeatures& given = side->given; given.any()) {
+        add(given.weight_precision);
+        add(given.weight_precision * square(given.weights, side->precision));
+        add(square(given.weights, Matrix::Identity(order, order)));
+        add(given.weights(0, 0));
+        add(given.weights(0, 1) * own(1, 1));
+      }
       add(square(own - around, side->precision));
       add(square(own, Matrix::Identity(order, order)));
       for (Eigen::Index row = 0; row < own.rows(); ++row) {
@@ -136,12 +163,16 @@ class Joint {
   }
 
   static Matrix means(const GibbsSide& side, const Compressed<double>& features) {
-    return reference::feature_means(features.view(), side.weights).rowwise() +
-           side.mean.transpose();
+    Matrix around =
+        reference::feature_means(features.view(), side.weights).rowwise() + side.mean.transpose();
+    if (side.given.any()) around += side.given.means();
+    return around;
   }
 
   Compressed<double> user_features_;
   Compressed<double> item_features_;
+  Compressed<double> given_user_features_;
+  Compressed<double> given_item_features_;
   Compressed<double> by_user_;
   Compressed<double> by_item_;
 
@@ -189,8 +220,8 @@ class Batches {
 };
 
 inline constexpr int joint_draws = 20'000;
-inline constexpr int sweeps = 30'000;
 inline constexpr int batch = 500;  // many times as long as the chain remembers
+inline constexpr int batches_of_sweeps = 60;
 
 inline Moments moments_of_the_prior(Joint joint) {
   std::mt19937_64 generator(1);
@@ -203,13 +234,13 @@ inline Moments moments_of_the_prior(Joint joint) {
 }
 
 /// Sweeps and ratings in turn: where every draw is right, each figure has the mean that it has
-/// under the prior. Geweke (2004), "Getting it right".
+/// under the prior. Geweke (2004), "Getting it right". length: of a batch, in sweeps.
 template <typename Sweep>
-Moments moments_of_the_chain(Joint joint, const Sweep& sweep) {
+Moments moments_of_the_chain(Joint joint, const Sweep& sweep, int length = batch) {
   std::mt19937_64 generator(2);
   joint.draw_from_prior(generator);
-  Batches batches(batch);
-  for (int step = 0; step < sweeps; ++step) {
+  Batches batches(length);
+  for (int step = 0; step < batches_of_sweeps * length; ++step) {
     sweep(joint, GibbsKey{7, static_cast<std::uint32_t>(step)});
     joint.draw_ratings(generator);
     batches.add(joint.figures());

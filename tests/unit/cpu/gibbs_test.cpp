@@ -106,6 +106,72 @@ INSTANTIATE_TEST_SUITE_P(EveryInstructionSetAndRank, GibbsSweepOf,
                                   (std::get<3>(parameters.param) ? "" : "_without_features");
                          });
 
+/// Two features of most rows, one of them of a size of its own; some rows have none.
+Compressed<double> given_features(std::int64_t rows) {
+  Compressed<double> features;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    if (row % 5 != 0) {
+      features.columns.push_back(static_cast<std::int32_t>(row % 3));
+      features.values.push_back(1);
+      features.columns.push_back(3);
+      features.values.push_back(0.1 * static_cast<double>(row % 7));
+    }
+    features.offsets.push_back(static_cast<std::int64_t>(features.columns.size()));
+  }
+  return features;
+}
+constexpr std::int32_t given_count = 4;
+
+class GivenFeaturesOf : public ::testing::TestWithParam<std::tuple<int, bool, bool>> {};
+
+TEST_P(GivenFeaturesOf, GiveTheReferencesSweepsThreeTimes) {
+  const auto [rank, biases, implicit] = GetParam();
+  const PlantedProblem planted = awkward_problem(rank);
+  const auto features = implicit_features(planted.by_user);
+  const auto item_features = implicit_features(planted.by_item);
+  reference::Problem problem = testing::reference_problem(planted, {}, biases);
+  FactorTable users = to_table(testing::planted_parameters(planted).users);
+  FactorTable items = to_table(testing::planted_parameters(planted).items);
+  reference::Parameters exact{from_table(users), from_table(items)};
+  if (!biases) {
+    exact.users.biases.setZero();
+    exact.items.biases.setZero();
+    users = to_table(exact.users);
+    items = to_table(exact.items);
+  }
+  const auto of_users = given_features(users.rows());
+  const auto of_items = given_features(items.rows());
+  const auto narrow_users = convert<float>(of_users);
+  const auto narrow_items = convert<float>(of_items);
+  GibbsSampler sampler(kernels(best_isa()), planted.by_user_float.view(),
+                       planted.by_item_float.view(), {rank, biases, implicit, 0.8},
+                       {narrow_users.view(), given_count}, {narrow_items.view(), given_count});
+  sampler.start(users.view(), items.view());
+  reference::GibbsState state = reference::start_gibbs(problem, implicit ? items.rows() : 0,
+                                                       implicit ? users.rows() : 0, exact);
+  state.likelihood_power = 0.8;
+  const Eigen::Index order = rank + (biases ? 1 : 0);
+  state.users.given =
+      reference::give_features(of_users.view(), given_count, problem.by_user, order);
+  state.items.given =
+      reference::give_features(of_items.view(), given_count, problem.by_item, order);
+  const double tolerance = implicit ? 2e-2 : 2e-3;  // as without given features: G is exact
+  for (std::uint32_t sweep = 0; sweep < 3; ++sweep) {
+    const GibbsKey key{17, sweep};
+    sampler.sweep(key, users.view(), items.view());
+    reference::gibbs_sweep(problem, features.view(), item_features.view(), key, state, exact);
+    EXPECT_LE(testing::largest_difference(from_table(users), exact.users), tolerance);
+    EXPECT_LE(testing::largest_difference(from_table(items), exact.items), tolerance);
+    EXPECT_NEAR(sampler.users().given()->precision(), state.users.given.weight_precision,
+                tolerance * state.users.given.weight_precision);
+    EXPECT_NEAR(sampler.items().given()->weights()[0], state.items.given.weights(0, 0), tolerance);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(RanksBiasesAndImplicitFeatures, GivenFeaturesOf,
+                         ::testing::Combine(::testing::Values(1, 5, 17), ::testing::Bool(),
+                                            ::testing::Bool()));
+
 /// B, its last column as biases.
 void copy_weights(const reference::GibbsSide& from, FactorTable& to) {
   const SideView<float> weights = to.view();
@@ -122,7 +188,15 @@ void copy_weights(const reference::GibbsSide& from, FactorTable& to) {
 void sweep_in_float(Joint& joint, const GibbsKey& key) {
   const Compressed<float> by_user = convert<float>(joint.by_user());
   const Compressed<float> by_item = convert<float>(joint.by_item());
-  GibbsSampler sampler(kernels(best_isa()), by_user.view(), by_item.view(), {1, true, true, 1});
+  const auto of_users = convert<float>(joint.given_user_features());
+  const auto of_items = convert<float>(joint.given_item_features());
+  const bool implicit = joint.state.users.weights.rows() > 0;
+  const auto count = [](const reference::GibbsSide& side) {
+    return static_cast<std::int32_t>(side.given.table.cols());
+  };
+  GibbsSampler sampler(kernels(best_isa()), by_user.view(), by_item.view(), {1, true, implicit, 1},
+                       {of_users.view(), count(joint.state.users)},
+                       {of_items.view(), count(joint.state.items)});
   FactorTable users = to_table(joint.parameters.users);
   FactorTable items = to_table(joint.parameters.items);
   const auto copy = [](GibbsSide& to, const reference::GibbsSide& from) {
@@ -130,23 +204,36 @@ void sweep_in_float(Joint& joint, const GibbsKey& key) {
     std::copy_n(from.precision.data(), from.precision.size(),
                 to.prior().precision.entries().begin());
     to.prior().weight_precision = from.weight_precision;
+    if (to.given() == nullptr) return;
+    std::copy_n(from.given.weights.data(), from.given.weights.size(),
+                to.given()->weights().begin());
+    to.given()->precision() = from.given.weight_precision;
+    to.given()->refresh_means();
   };
   copy(sampler.users(), joint.state.users);
   copy(sampler.items(), joint.state.items);
-  copy_weights(joint.state.users, *sampler.users().weights());
-  copy_weights(joint.state.items, *sampler.items().weights());
+  if (implicit) {
+    copy_weights(joint.state.users, *sampler.users().weights());
+    copy_weights(joint.state.items, *sampler.items().weights());
+  }
   sampler.noise_precision() = joint.state.noise_precision;
   sampler.sweep(key, users.view(), items.view());
-  const auto copy_back = [](reference::GibbsSide& to, GibbsSide& from) {
+  const auto copy_back = [implicit](reference::GibbsSide& to, GibbsSide& from) {
     std::copy_n(from.prior().mean.begin(), to.mean.size(), to.mean.data());
     std::copy_n(from.prior().precision.entries().begin(), to.precision.size(), to.precision.data());
     to.weight_precision = from.prior().weight_precision;
-    const SideView<const float> weights = std::as_const(*from.weights()).view();
-    for (Eigen::Index row = 0; row < to.weights.rows(); ++row) {
-      const Eigen::Index last = to.weights.cols() - 1;
-      for (Eigen::Index j = 0; j < last; ++j) to.weights(row, j) = weights.row(row)[j];
-      to.weights(row, last) = weights.biases[row];
+    if (implicit) {
+      const SideView<const float> weights = std::as_const(*from.weights()).view();
+      for (Eigen::Index row = 0; row < to.weights.rows(); ++row) {
+        const Eigen::Index last = to.weights.cols() - 1;
+        for (Eigen::Index j = 0; j < last; ++j) to.weights(row, j) = weights.row(row)[j];
+        to.weights(row, last) = weights.biases[row];
+      }
     }
+    if (from.given() == nullptr) return;
+    std::copy_n(std::as_const(*from.given()).weights().begin(), to.given.weights.size(),
+                to.given.weights.data());
+    to.given.weight_precision = from.given()->precision();
   };
   copy_back(joint.state.users, sampler.users());
   copy_back(joint.state.items, sampler.items());
@@ -164,14 +251,31 @@ TEST(GibbsSampler, HasTheJointDistributionOfTheModel) {
             testing::largest_right_deviation);
 }
 
+TEST(GibbsSampler, HasTheJointDistributionOfTheModelWithGivenFeaturesAlone) {
+  const ThreadsInScope one(1);
+  // Beside implicit features the chain remembers far longer than a batch of it; that sweeps with
+  // both are right is shown by the reference's, and by that they are the reference's.
+  Joint joint({{0, 0, 0, 0, 0}, {}, {}}, {{0, 0, 0, 0}, {}, {}}, 0, 0);
+  joint.give_features({{0, 1, 3, 3, 4}, {0, 0, 1, 1}, {0.8, -0.5, 1.2, 0.7}}, 2,
+                      {{0, 2, 2, 3}, {0, 2, 1}, {1.5, 0.6, -0.9}}, 3);
+  // Weights of few features are remembered for longer, too: batches of 500 sweeps are too short.
+  constexpr int length = 1000;
+  EXPECT_LE(
+      testing::largest_deviation(testing::moments_of_the_prior(joint),
+                                 testing::moments_of_the_chain(joint, sweep_in_float, length)),
+      testing::largest_right_deviation);
+}
+
 TEST(GibbsSampler, GivesTheSameBytesOnAnyNumberOfThreads) {
   const PlantedProblem planted = planted_problem({.users = 4211, .items = 61, .rank = 9});
+  const auto of_users = convert<float>(given_features(4211));
   const auto sweeps_on = [&](int threads) {
     const ThreadsInScope scope(threads);
     std::pair tables{to_table(testing::to_parameters(planted.users)),
                      to_table(testing::to_parameters(planted.items))};
     GibbsSampler sampler(kernels(best_isa()), planted.by_user_float.view(),
-                         planted.by_item_float.view(), {9, true, true, 1});
+                         planted.by_item_float.view(), {9, true, true, 1},
+                         {of_users.view(), given_count});
     sampler.start(tables.first.view(), tables.second.view());
     for (std::uint32_t sweep = 0; sweep < 2; ++sweep) {
       sampler.sweep({5, sweep}, tables.first.view(), tables.second.view());

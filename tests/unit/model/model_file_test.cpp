@@ -105,6 +105,29 @@ TEST(ModelFile, KeepsTheOptionsOfBayes) {
   EXPECT_EQ(loaded.start_epochs, 3);
 }
 
+TEST(ModelFile, KeepsWhatFeatureFilesWere) {
+  const TemporaryFolder folder;
+  Model model = sample_model({.draws = 4});
+  std::get<Bayes>(model.spec.algorithm).feature_files = true;
+  model.item_features = {"m\"o.csv",
+                         {{"genres", "set", 18, "2 more"}, {"title", "left out", 0, ""}}};
+  save_model(model, folder.file("model"));
+  const Model loaded = load_model(folder.file("model"));
+  EXPECT_TRUE(std::get<Bayes>(loaded.spec.algorithm).feature_files);
+  EXPECT_EQ(loaded.item_features.file, model.item_features.file);
+  EXPECT_EQ(loaded.item_features.columns, model.item_features.columns);
+  EXPECT_FALSE(loaded.user_features.any());
+}
+
+TEST(ModelFile, OfFeaturesThatAreNoneIsRefused) {
+  const TemporaryFolder folder;
+  Model model = sample_model({.draws = 4});
+  model.item_features = {"movies.csv", {{"genres", "set", -1, ""}}};
+  save_model(model, folder.file("model"));
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "alsatian.features",
+                         [&] { load_model(folder.file("model")); }));
+}
+
 TEST(ModelFile, KeepsWhatDrawsAreDrawnAround) {
   const TemporaryFolder folder;
   const Model model = sample_model({.rank = 3, .draws = 4});

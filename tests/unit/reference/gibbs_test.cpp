@@ -57,6 +57,14 @@ enum class Fault {
   weights_have_half_of_their_noise,
   weight_precision_is_twice_as_large,
   alpha_is_twice_as_large,
+  given_weights_forget_the_implicit,
+  given_weights_take_twice_their_precision,
+  given_weights_have_half_of_their_noise,
+  given_precision_is_twice_as_large,
+  weights_forget_the_given,
+  prior_forgets_the_given_weights,
+  prior_forgets_the_given_features,
+  rows_forget_their_given_features,
 };
 
 /// Where a draw has half of its noise, it is the mean of two.
@@ -67,12 +75,27 @@ void draw_weights_with(Fault fault, const Matrix& rows, const Features& features
   GibbsSide seen = side;
   if (fault == Fault::weights_forget_the_mean) seen.mean.setZero();
   if (fault == Fault::weights_take_twice_their_precision) seen.weight_precision *= 2;
+  if (fault == Fault::weights_forget_the_given && seen.given.any()) seen.given.weights.setZero();
   side.weights = draw_weights(rows, features, seen, streams, key);
   if (fault == Fault::weights_have_half_of_their_noise) {
     side.weights = (side.weights + draw_weights(rows, features, seen, streams, other(key))) / 2;
   }
   side.weight_precision = draw_weight_precision(side, streams, key) *
                           (fault == Fault::weight_precision_is_twice_as_large ? 2 : 1);
+}
+
+void draw_given_with(Fault fault, const Matrix& rows, const Features& features,
+                     const GibbsStreams& streams, const GibbsKey& key, GibbsSide& side) {
+  GibbsSide seen = side;
+  if (fault == Fault::given_weights_forget_the_implicit) seen.weights.setZero();
+  if (fault == Fault::given_weights_take_twice_their_precision) seen.given.weight_precision *= 2;
+  side.given.weights = draw_given_weights(rows, features, seen, streams, key);
+  if (fault == Fault::given_weights_have_half_of_their_noise) {
+    side.given.weights =
+        (side.given.weights + draw_given_weights(rows, features, seen, streams, other(key))) / 2;
+  }
+  side.given.weight_precision = draw_given_precision(side, streams, key) *
+                                (fault == Fault::given_precision_is_twice_as_large ? 2 : 1);
 }
 
 void draw_rows_with(const Joint& joint, Fault fault, const CsrView<double>& ratings,
@@ -83,6 +106,7 @@ void draw_rows_with(const Joint& joint, Fault fault, const CsrView<double>& rati
   const double alpha =
       joint.state.noise_precision * (fault == Fault::rows_take_half_of_alpha ? 0.5 : 1);
   if (fault == Fault::rows_forget_their_features) seen.weights.setZero();
+  if (fault == Fault::rows_forget_their_given_features) seen.given.weights.setZero();
   if (fault == Fault::rows_take_twice_the_precision) seen.precision *= 2;
   if (fault == Fault::rows_forget_an_opposite_bias) met.biases[0] = 0;
   draw_rows(ratings, met, joint.problem(), features, seen, alpha, streams, key, own);
@@ -97,7 +121,13 @@ void draw_side(const Joint& joint, const CsrView<double>& ratings, const Feature
                const SideParameters& opposite, GibbsSide& side, SideParameters& own) {
   const Matrix rows = rows_of(own, Joint::order);
   draw_weights_with(fault, rows, features, streams, key, side);
+  if (side.given.any()) draw_given_with(fault, rows, features, streams, key, side);
   GibbsSide seen = side;
+  if (fault == Fault::prior_forgets_the_given_weights) seen.given.weight_precision = 0;
+  if (fault == Fault::prior_forgets_the_given_features) {
+    // Their part of the scatter stays, the residuals lose it.
+    seen.given.table.setZero();
+  }
   if (fault == Fault::prior_forgets_the_features) seen.weights.setZero();
   if (fault == Fault::prior_forgets_the_weights) seen.weight_precision = 0;
   draw_prior(rows, features, streams, key, seen);
@@ -126,6 +156,14 @@ Joint small_joint() {
   return {small_features(Joint::users, 2), small_features(Joint::items, 2), 2, 2};
 }
 
+/// With other features from files, of two users and of all items but one.
+Joint joint_with_given_features() {
+  Joint joint = small_joint();
+  joint.give_features({{0, 1, 3, 3, 4}, {0, 0, 1, 1}, {0.8, -0.5, 1.2, 0.7}}, 2,
+                      {{0, 2, 2, 3}, {0, 2, 1}, {1.5, 0.6, -0.9}}, 3);
+  return joint;
+}
+
 constexpr double wrong = 6;  // no right sampler has such a deviation
 
 TEST(GibbsSweep, HasTheJointDistributionOfTheModel) {
@@ -136,6 +174,71 @@ TEST(GibbsSweep, HasTheJointDistributionOfTheModel) {
   EXPECT_LE(largest_deviation(moments_of_the_prior(small_joint()),
                               moments_of_the_chain(small_joint(), sweep)),
             largest_right_deviation);
+}
+
+TEST(GibbsSweep, HasTheJointDistributionOfTheModelWithGivenFeatures) {
+  const auto sweep = [](Joint& joint, const GibbsKey& key) {
+    gibbs_sweep(joint.problem(), joint.user_features(), joint.item_features(), key, joint.state,
+                joint.parameters);
+  };
+  EXPECT_LE(largest_deviation(moments_of_the_prior(joint_with_given_features()),
+                              moments_of_the_chain(joint_with_given_features(), sweep)),
+            largest_right_deviation);
+}
+
+class GivenFeaturesFault : public ::testing::TestWithParam<Fault> {};
+
+TEST_P(GivenFeaturesFault, IsSeenByTheJointDistribution) {
+  const auto sweep = [&](Joint& joint, const GibbsKey& key) { sweep_with(GetParam(), key, joint); };
+  const double deviation =
+      largest_deviation(moments_of_the_prior(joint_with_given_features()),
+                        moments_of_the_chain(joint_with_given_features(), sweep));
+  if (GetParam() == Fault::none) {
+    EXPECT_LE(deviation, largest_right_deviation);
+  } else {
+    EXPECT_GE(deviation, wrong);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryTermAndScale, GivenFeaturesFault,
+                         ::testing::Values(Fault::none, Fault::given_weights_forget_the_implicit,
+                                           Fault::given_weights_take_twice_their_precision,
+                                           Fault::given_weights_have_half_of_their_noise,
+                                           Fault::given_precision_is_twice_as_large,
+                                           Fault::weights_forget_the_given,
+                                           Fault::prior_forgets_the_given_weights,
+                                           Fault::prior_forgets_the_given_features,
+                                           Fault::rows_forget_their_given_features));
+
+/// What a row without ratings is drawn as says nothing of what rows are drawn around.
+TEST(GivenFeatures, LearnNothingFromRowsWithoutRatings) {
+  const PlantedProblem planted =
+      planted_problem({.users = 7, .items = 5, .rank = 1, .empty_users = 2});
+  const Problem problem = reference_problem(planted, {});
+  const Compressed<double> features{
+      {0, 1, 2, 3, 4, 5, 6, 7}, {0, 1, 0, 1, 0, 1, 0}, std::vector<double>(7, 1.0)};
+  GibbsSide side;
+  side.mean = Vector{{0.5, -1.0}};
+  side.precision = Matrix{{4.0, 0.5}, {0.5, 9.0}};
+  side.weights = Matrix::Zero(0, 2);
+  side.given = give_features(features.view(), 2, problem.by_user, 2);
+  Matrix rows = rows_of(testing::planted_parameters(planted).users, 2);
+  const GibbsKey key{5, 8};
+  const Matrix weights = draw_given_weights(rows, {}, side, gibbs_user_streams, key);
+  GibbsSide drawn = side;
+  draw_prior(rows, {}, gibbs_user_streams, key, drawn);
+  std::int64_t unrated = 0;
+  for (std::int64_t row = 0; row < 7; ++row) {
+    if (problem.by_user.row_size(row) > 0) continue;
+    rows.row(row).setConstant(100.0);
+    ++unrated;
+  }
+  ASSERT_EQ(unrated, 2);
+  GibbsSide again = side;
+  draw_prior(rows, {}, gibbs_user_streams, key, again);
+  EXPECT_EQ(draw_given_weights(rows, {}, side, gibbs_user_streams, key), weights);
+  EXPECT_EQ(again.precision, drawn.precision);
+  EXPECT_EQ(again.mean, drawn.mean);
 }
 
 class GibbsFault : public ::testing::TestWithParam<Fault> {};

@@ -24,10 +24,28 @@ using testing::users;
 
 enum class Kind { reference, cpu };
 
+/// A feature that every second row has.
+SideFeatures features_of_every_second(std::int64_t rows) {
+  SideFeatures features{.rows = {{0}, {}, {}}, .names = {"odd"}, .source = {}};
+  for (std::int64_t row = 0; row < rows; ++row) {
+    if (row % 2 == 1) {
+      features.rows.columns.push_back(0);
+      features.rows.values.push_back(1);
+    }
+    features.rows.offsets.push_back(static_cast<std::int64_t>(features.rows.columns.size()));
+  }
+  return features;
+}
+
 std::unique_ptr<Backend> make(Kind kind, const ModelSpec& spec, std::uint64_t start_seed,
                               double start_deviation = 0.1) {
   TrainingProblem problem = problem_of(spec);
   problem.start = start_factors(users, items, spec.rank, start_deviation, start_seed);
+  const auto* bayes = std::get_if<Bayes>(&spec.algorithm);
+  if (bayes != nullptr && bayes->feature_files) {
+    problem.user_features = features_of_every_second(problem.by_user.rows());
+    problem.item_features = features_of_every_second(problem.by_item.rows());
+  }
   if (kind == Kind::reference) return make_reference_backend(std::move(problem));
   return make_cpu_backend(std::move(problem), {});
 }
@@ -66,6 +84,7 @@ std::vector<Case> cases() {
       {"ls", spec_of(LeastSquares{}, 17)},
       {"bayes", spec_of(Bayes{}, 17)},
       {"bayes_without_features", spec_of(Bayes{.features = Features::none})},
+      {"bayes_with_files", spec_of(Bayes{.feature_files = true}, 17)},
       {"als_rank_0", spec_of(Als{}, 0)},
       {"mle_rank_0", spec_of(Mle{}, 0)},
       {"ls_rank_0", spec_of(LeastSquares{}, 0)},
