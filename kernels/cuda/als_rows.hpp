@@ -22,21 +22,29 @@ __device__ __forceinline__ float least_pivot_of(float trace, float jitter) {
   return jitter > 2 * zero ? jitter / 2 : zero;
 }
 
+/// Rows that are the solution itself, not drawn around it.
+struct NoNoise {
+  static constexpr bool is_there = false;
+  __device__ float factor(std::int64_t, int) const { return 0; }
+  __device__ float bias(std::int64_t) const { return 0; }
+};
+
 /// Solves with the sums that lie in shared memory and `jitter` on the whole diagonal, and writes
 /// the row where no pivot counts as zero, which is returned. `trace` is that of the matrix without
 /// jitter. All threads of the block call it. Up to the bias' pivot one path is taken whatever the
-/// pivots are; what comes of bad ones is not written.
-///   l = L⁻¹ sums, y = L⁻¹ products, b = (total − l·y) / (corner − l·l), p = L⁻ᵀ (y − b l)
-template <int K>
+/// pivots are; what comes of bad ones is not written. With noise ε, which is read before the row is
+/// written, the row is a draw with the matrix as its precision.
+///   l = L⁻¹ sums, y = L⁻¹ products, d = corner − l·l,
+///   b = (total − l·y) / d + ε_b / √d, p = L⁻ᵀ (y + ε − b l)
+template <int K, typename Noise>
 __device__ __forceinline__ bool solve_row(const AlsTask& task, const RowMemory<K>& memory,
-                                          std::int64_t row, std::int64_t count, float jitter,
-                                          float& trace) {
+                                          std::int64_t row, std::int64_t count, RowRidge ridge,
+                                          const Noise& noise, float jitter, float& trace) {
   using Rows = Team<RowShape<K>::warps>;
   const bool first_warp = Rows::is_first_warp();
   const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
   const LowerMatrix matrix = memory.matrix();
   const SolveVectors vectors = memory.vectors();
-  const RowRidge ridge = task.ridges[row];
   const float corner = task.biases ? static_cast<float>(count) + ridge.biases : 0.0F;
   if (first_warp) {
     float diagonal = 0;
@@ -70,9 +78,18 @@ __device__ __forceinline__ bool solve_row(const AlsTask& task, const RowMemory<K
       const float pivot = corner + jitter - warp_sum(square);
       bias = (*memory.shared_word(0) - warp_sum(product)) / pivot;
       regular = regular && pivot > least_pivot;
+      if constexpr (Noise::is_there) {
+        bias += noise.bias(row) * device::inverse_root(pivot);
+      }
 #pragma unroll
       for (int j = lane; j < K; j += 32) {
         vectors.products[j] -= bias * vectors.sums[j];
+      }
+    }
+    if constexpr (Noise::is_there) {
+#pragma unroll
+      for (int j = lane; j < K; j += 32) {
+        vectors.products[j] += noise.factor(row, j);
       }
     }
     solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.products, RowShape<K>::groups);
@@ -89,18 +106,20 @@ __device__ __forceinline__ bool solve_row(const AlsTask& task, const RowMemory<K
   return Rows::agree_with_first(regular, reinterpret_cast<int*>(memory.shared_word(2)));
 }
 
-/// Solves a row whose sums `put_sums` brings to shared memory, again for every try. Where the
+/// Solves a row whose sums `put_sums` brings to shared memory, again for every try: `ridge` beside
+/// them on the diagonal, `noise` around the solution. Where the
 /// matrix is singular to float's precision its whole diagonal gets 1e-6 · trace ÷ order, ten times
 /// more at each further try, and the row counts as repaired.
-template <int K, typename PutSums>
+template <int K, typename Noise, typename PutSums>
 __device__ __forceinline__ void solve_with_tries(const AlsTask& task, const RowMemory<K>& memory,
                                                  std::int64_t row, std::int64_t count,
+                                                 RowRidge ridge, const Noise& noise,
                                                  PutSums put_sums) {
   float jitter = 0;
   float trace = 0;
   for (int tries = 0; tries <= most_tries; ++tries) {
     put_sums();
-    if (solve_row(task, memory, row, count, jitter, trace)) {
+    if (solve_row(task, memory, row, count, ridge, noise, jitter, trace)) {
       if (tries > 0 && threadIdx.x == 0) {
         atomicAdd(task.repaired.data(), 1ULL);
       }
@@ -138,7 +157,7 @@ __global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
   const std::int64_t row = rows[blockIdx.x];
   const std::int64_t first = task.offsets[row];
   const std::int64_t end = task.offsets[row + 1];
-  solve_with_tries(task, memory, row, end - first, [&] {
+  solve_with_tries(task, memory, row, end - first, task.ridges[row], NoNoise(), [&] {
     RowSums<K> sums;
     sum_ratings<halves>(task, memory, first, end, sums);
     store_sums(task, memory, sums);
@@ -167,16 +186,11 @@ __global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
   }
 }
 
-/// A block per long row: the sums of its parts are added in their order, then solved.
+/// The sums of a long row's parts, added in their order, into shared memory.
 template <int K>
-__global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
-    solve_split_rows(AlsTask task, DeviceSpan<const SplitRow> rows,
-                     DeviceSpan<const float> workspace) {
-  ALSATIAN_SHARED_MEMORY(float, pool);
+__device__ __forceinline__ void add_parts_of_row(const RowMemory<K>& memory, const SplitRow& split,
+                                                 DeviceSpan<const float> workspace) {
   using Shape = RowShape<K>;
-  const RowMemory<K> memory{pool};
-  const SplitRow split = rows[blockIdx.x];
-  const std::int64_t count = task.offsets[split.row + 1] - task.offsets[split.row];
   const float* const source = workspace.data() + split.first_part * Shape::part_floats;
   // All of a part but its total, in vectors: matrix, products, sums.
   const auto sum_of_parts = [&](int index) {
@@ -189,24 +203,35 @@ __global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
     }
     return sum;
   };
-  solve_with_tries(task, memory, split.row, count, [&] {
-    const int first = 4 * static_cast<int>(threadIdx.x);
-    for (int i = first; i < Shape::matrix_floats; i += 4 * Shape::threads) {
-      *reinterpret_cast<float4*>(memory.pool + i) = sum_of_parts(i);
+  const int first = 4 * static_cast<int>(threadIdx.x);
+  for (int i = first; i < Shape::matrix_floats; i += 4 * Shape::threads) {
+    *reinterpret_cast<float4*>(memory.pool + i) = sum_of_parts(i);
+  }
+  for (int j = first; j < 2 * K; j += 4 * Shape::threads) {
+    *reinterpret_cast<float4*>(memory.vectors().products + j) =
+        sum_of_parts(Shape::matrix_floats + j);
+  }
+  if (threadIdx.x == 0) {
+    float total = 0;
+    for (int part = 0; part < split.parts; ++part) {
+      total += source[part * Shape::part_floats + Shape::matrix_floats + 2 * K];
     }
-    for (int j = first; j < 2 * K; j += 4 * Shape::threads) {
-      *reinterpret_cast<float4*>(memory.vectors().products + j) =
-          sum_of_parts(Shape::matrix_floats + j);
-    }
-    if (threadIdx.x == 0) {
-      float total = 0;
-      for (int part = 0; part < split.parts; ++part) {
-        total += source[part * Shape::part_floats + Shape::matrix_floats + 2 * K];
-      }
-      *memory.shared_word(0) = total;
-    }
-    Team<Shape::warps>::synchronize();
-  });
+    *memory.shared_word(0) = total;
+  }
+  Team<Shape::warps>::synchronize();
+}
+
+/// A block per long row: the sums of its parts are added in their order, then solved.
+template <int K>
+__global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
+    solve_split_rows(AlsTask task, DeviceSpan<const SplitRow> rows,
+                     DeviceSpan<const float> workspace) {
+  ALSATIAN_SHARED_MEMORY(float, pool);
+  const RowMemory<K> memory{pool};
+  const SplitRow split = rows[blockIdx.x];
+  const std::int64_t count = task.offsets[split.row + 1] - task.offsets[split.row];
+  solve_with_tries(task, memory, split.row, count, task.ridges[split.row], NoNoise(),
+                   [&] { add_parts_of_row(memory, split, workspace); });
 }
 
 }  // namespace alsatian::cuda
