@@ -101,7 +101,7 @@ SharedTest recorded_test(const NamedModel& first, const PreparedRatings& data,
 /// Counts the test ratings that the model was trained on, and keeps what it was trained on.
 void add_training_part(const NamedModel& model, const PreparedRatings& data,
                        const std::string& path, const Log& log, ComparedData& compared) {
-  const Dataset dataset = split_for_model(data, model.model, path);
+  Dataset dataset = split_for_model(data, model.model, path);
   const ComparedModel mapping(model.name, model.model, compared.test, {});
   const std::int64_t both = overlap(dataset.train, mapping.by_own_indices(compared.test.ratings));
   if (both > 0) {
@@ -111,7 +111,7 @@ void add_training_part(const NamedModel& model, const PreparedRatings& data,
         both, compared.test.ratings.size(), printable(compared.test.name), printable(model.name)));
   }
   compared.trained_on.push_back(both);
-  compared.train.push_back(compress_by_user(dataset.train, model.model.users.size()));
+  compared.train.push_back(compress_by_user(std::move(dataset.train), model.model.users.size()));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "host/error.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -92,20 +93,52 @@ std::string rule_of(const Setting& setting) {
                              : fmt::format("try --grid {}=LOW:HIGH:log8", setting.names.front()));
 }
 
+/// The same with other VALUES.
+std::string try_values(const Setting& setting, const std::string& values) {
+  return fmt::format("try --grid {}={}", setting.names.front(), values);
+}
+
 double axis_value(const Setting& setting, std::string_view part, std::string_view text) {
+  if (is_rounded_to_zero(part)) {
+    refuse_value("--grid", text, fmt::format("of values each of which is {}", no_underflow),
+                 fmt::format("write 0 or a larger number in place of {}", quoted(part)));
+  }
   const auto value = real_number(part, setting.rule);
   if (!value || (setting.whole && !whole_number(part))) refuse_axis(setting, text);
   return *value;
 }
 
+/// What stands between commas, without blanks around it.
+std::vector<std::string> parts_of(std::string_view values) {
+  std::vector<std::string> parts;
+  for (std::size_t first = 0; first <= values.size();) {
+    const std::size_t comma = std::min(values.find(',', first), values.size());
+    std::string part(values.substr(first, comma - first));
+    part.erase(0, part.find_first_not_of(' '));
+    part.erase(part.find_last_not_of(' ') + 1);
+    parts.push_back(std::move(part));
+    first = comma + 1;
+  }
+  return parts;
+}
+
 void read_list(const Setting& setting, std::string_view values, std::string_view text,
                SearchAxis& axis) {
-  for (const std::string& part : parse_list("--grid", values)) {
-    axis.values.push_back(axis_value(setting, part, text));
+  std::vector<std::string> parts = parts_of(values);
+  if (std::erase(parts, "") > 0) {
+    if (parts.empty()) refuse_axis(setting, text);
+    refuse_value("--grid", text, "of values without an empty one between commas",
+                 try_values(setting, fmt::format("{}", fmt::join(parts, ","))));
+  }
+  for (const std::string& part : parts) {
+    const double value = axis_value(setting, part, text);
+    if (std::ranges::find(axis.values, value) != axis.values.end()) {
+      refuse_value("--grid", text, fmt::format("of different values, {} is there twice", value),
+                   "leave out one of the two: a value is tried once");
+    }
+    axis.values.push_back(value);
   }
   std::ranges::sort(axis.values);
-  const auto repeated = std::ranges::unique(axis.values);
-  axis.values.erase(repeated.begin(), repeated.end());
 }
 
 /// LOW:HIGH:logN.
@@ -120,7 +153,14 @@ void read_range(const Setting& setting, std::string_view values, std::string_vie
   const std::string_view spacing = values.substr(second + 1);
   if (spacing.starts_with("log")) range.spacing = Spacing::logarithmic;
   const bool known = spacing.starts_with("log") || spacing.starts_with("lin");
-  if (!known || range.lowest >= range.highest) refuse_axis(setting, text);
+  if (!known) refuse_axis(setting, text);
+  if (range.lowest >= range.highest) {
+    refuse_value(
+        "--grid", text, "a range whose LOW is below its HIGH",
+        try_values(setting, range.lowest == range.highest
+                                ? fmt::format("{}", range.lowest)
+                                : fmt::format("{}:{}:{}", range.highest, range.lowest, spacing)));
+  }
   if (range.spacing == Spacing::logarithmic && range.lowest <= 0) {
     refuse_value("--grid", text, "a range above 0 where it is logarithmic",
                  fmt::format("begin above 0, or write lin for log"));
@@ -135,6 +175,7 @@ void read_range(const Setting& setting, std::string_view values, std::string_vie
     refuse_axis(setting, text);
   }
   axis.values = spaced_values(range, static_cast<int>(*number), setting.whole);
+  axis.asked_for = *number;
 }
 
 SearchAxis parse_axis(std::string_view text) {
@@ -165,6 +206,15 @@ void check_axis(const SearchAxis& axis, const GridOptions& options, const ModelO
   }
 }
 
+/// Whole numbers of a range may be fewer than what was asked for.
+void note_merged_values(const SearchAxis& axis, GridOptions& options) {
+  const auto values = std::ssize(axis.values);
+  if (values >= axis.asked_for) return;
+  options.notes.push_back(fmt::format(
+      "{} of the {} values of --grid {} are the same whole number as another: {} are tried",
+      axis.asked_for - values, axis.asked_for, axis.name, values));
+}
+
 }  // namespace
 
 void add_grid_options(CommandLine& line, GridOptions& options) {
@@ -193,7 +243,15 @@ void add_grid_options(CommandLine& line, GridOptions& options) {
 std::vector<Point> chosen_points(GridOptions& options, const ModelOptions& model) {
   if (options.axes.empty()) options.axes.push_back(parse_axis(default_axis));
   for (const SearchAxis& axis : options.axes) check_axis(axis, options, model);
-  if (options.trials) return drawn_points(options.axes, *options.trials, model.seed);
+  for (const SearchAxis& axis : options.axes) note_merged_values(axis, options);
+  if (options.trials) {
+    std::vector<Point> points = drawn_points(options.axes, *options.trials, model.seed);
+    if (std::ssize(points) < *options.trials) {
+      options.notes.push_back(fmt::format("--trials asks for {}, there are {} different ones",
+                                          *options.trials, points.size()));
+    }
+    return points;
+  }
   const std::int64_t size = grid_size(options.axes);
   if (size > most_trials) {
     throw Error(ExitCode::usage, "--grid",

@@ -16,6 +16,7 @@ namespace alsatian {
 struct GridOptions {
   std::vector<SearchAxis> axes;
   std::optional<std::int64_t> trials;  // so many at random
+  std::vector<std::string> notes;      // of chosen_points: where fewer are tried than asked for
 };
 
 /// More are hardly meant.

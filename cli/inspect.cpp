@@ -152,6 +152,21 @@ void add_account(Facts& facts, const LineAccount& account) {
   facts.count("lines_header", account.header);
 }
 
+/// What --reg auto chose between; `reg` and `reg_bias` are what it chose.
+void add_penalty_choice(Facts& facts, const PenaltyChoice& choice) {
+  facts.text("reg_auto", choice.chose_best ? "chosen" : "default");
+  facts.real("reg_auto_default_reg", choice.given.factors);
+  facts.real("reg_auto_default_reg_bias", choice.given.biases);
+  facts.real("reg_auto_default_rmse", choice.given_rmse);
+  facts.real("reg_auto_best_reg", choice.best.factors);
+  facts.real("reg_auto_best_reg_bias", choice.best.biases);
+  facts.real("reg_auto_best_rmse", choice.best_rmse);
+  facts.real("reg_auto_gain_in_errors", choice.gain_in_errors);
+  facts.count("reg_auto_ratings", choice.ratings);
+  facts.count("reg_auto_trials", choice.trials);
+  facts.count("reg_auto_epochs", choice.epochs);
+}
+
 void add_statistics(Facts& facts, const ModelStatistics& statistics) {
   facts.count("epochs_run", statistics.epochs_run);
   facts.count("best_epoch", statistics.best_epoch);
@@ -163,6 +178,7 @@ void add_statistics(Facts& facts, const ModelStatistics& statistics) {
   facts.real("dispersion", statistics.dispersion);
   facts.text("dispersion_from", statistics.dispersion_from_validation ? "validation" : "training");
   facts.count("repaired_pivots", statistics.repaired_pivots);
+  if (statistics.penalty_choice) add_penalty_choice(facts, *statistics.penalty_choice);
   for (const TraceStatistics& trace : statistics.traces) {
     facts.real("r_hat_" + trace.name, trace.r_hat);
     facts.real("effective_draws_" + trace.name, trace.effective_draws);
@@ -183,7 +199,9 @@ void inspect_command(Arguments arguments) {
   line.examples(
       "reg and reg_bias are in units of standardised ratings; the same in the rating's units\n"
       "stands beside them. train_rmse, validation_rmse and test_rmse are what training measured,\n"
-      "on its device: those of evaluate may differ in the last digits.\n");
+      "on its device: those of evaluate may differ in the last digits. Of bayes train_rmse is the\n"
+      "model's, validation_rmse and test_rmse are those of the mean over every draw, of which the\n"
+      "model keeps some, and objective is that of the last draw.\n");
   if (!line.parse(arguments)) return;
   Output output;
   const Model model = load_model(path);

@@ -176,7 +176,7 @@ TrainingSizes training_sizes(const Dataset& dataset) {
 
 MemoryPlan plan_memory(const TrainingSizes& sizes, const ModelSpec& spec,
                        WorkingPrecision precision) {
-  const auto [users, items, train, held_out, kept_trials] = sizes;
+  const auto [users, items, train, held_out, kept_trials, kept_ratings] = sizes;
   const bool doubled = precision == WorkingPrecision::in_double;
   const std::int64_t parameters = times(users + items, std::int64_t{spec.rank} + 1);
   const std::int64_t working_bytes = doubled ? 8 : 4;
@@ -213,6 +213,10 @@ MemoryPlan plan_memory(const TrainingSizes& sizes, const ModelSpec& spec,
     const bool has_sums = std::holds_alternative<Mle>(spec.algorithm);
     const std::int64_t numbers = plus(parameters, has_sums ? times(users + items, 2) : 0);
     plan.parts.push_back({"kept_trials", times(kept_trials, times(numbers, working_bytes))});
+  }
+  if (kept_ratings > 0) {
+    const bool is_ordered = std::holds_alternative<Mle>(spec.algorithm);
+    plan.parts.push_back({"kept_ratings", times(kept_ratings, is_ordered ? 28 : 16)});
   }
   for (const MemoryPart& part : plan.parts) plan.total_bytes = plus(plan.total_bytes, part.bytes);
   return plan;

@@ -28,9 +28,10 @@ struct MemoryPlan {
 struct TrainingSizes {
   std::int64_t users = 0;
   std::int64_t items = 0;
-  std::int64_t train = 0;        // ratings
-  std::int64_t held_out = 0;     // ratings for validation and testing
-  std::int64_t kept_trials = 0;  // of a search: parameters of others beside those that train
+  std::int64_t train = 0;         // ratings
+  std::int64_t held_out = 0;      // ratings for validation and testing
+  std::int64_t kept_trials = 0;   // of a search: parameters of others beside those that train
+  std::int64_t kept_ratings = 0;  // of a search over ranks: indexed and ordered, for the next rank
 };
 
 TrainingSizes training_sizes(const Dataset& dataset);

@@ -56,7 +56,8 @@ std::vector<std::int32_t> model_indices(const RawIds& ids, const IdIndex& index)
   result.reserve(ids.values.size());
   if (ids.kind == IdKind::integer) {
     const bool integers = index.kind() == IdKind::integer;
-    for (const std::int64_t id : ids.values) {
+    for (std::size_t row = 0; row < ids.values.size(); ++row) {
+      const std::int64_t id = ids.values[row];
       result.push_back(
           (integers ? index.find(id) : index.find(fmt::format("{}", id))).value_or(-1));
     }
@@ -66,8 +67,8 @@ std::vector<std::int32_t> model_indices(const RawIds& ids, const IdIndex& index)
   for (std::int64_t name = 0; name < ids.names.size(); ++name) {
     by_name.push_back(index.find(ids.names[name]).value_or(-1));
   }
-  for (const std::int64_t name : ids.values) {
-    result.push_back(by_name[static_cast<std::size_t>(name)]);
+  for (std::size_t row = 0; row < ids.values.size(); ++row) {
+    result.push_back(by_name[static_cast<std::size_t>(ids.values[row])]);
   }
   return result;
 }

@@ -16,7 +16,35 @@ constexpr double bias_share = 0.75;  // λ_b / λ where λ_b is not given
 constexpr double inverse_time_decay = 0.1;
 constexpr double plain_learning_rate = 0.05;  // without AdaGrad
 
-void add_objective_options(CommandLine& line, ModelOptions& options) {
+/// A number, or where it is offered `auto`.
+void add_reg_option(CommandLine& line, ModelOptions& options, AutomaticReg automatic) {
+  const std::string names = "--reg,--lambda";
+  const std::string meaning =
+      "λ: multiplies half the squared length of every user's and item's factors, times "
+      "s(n) = n^α of its n ratings, in units of ratings divided by their deviation; of bayes it "
+      "decides the start alone";
+  const std::string range = "0 to 1e12, default 1.2; 14·140^(-α) where only --reg-scaling is given";
+  if (automatic == AutomaticReg::refused) {
+    line.real(names, options.reg, reg_rule, fmt::format("{} [{}]", meaning, range));
+    return;
+  }
+  line.value(
+      names, "X|auto",
+      [&options](std::string_view option, const std::string& text) {
+        options.reg_auto = text == "auto";
+        options.reg.reset();
+        if (options.reg_auto) return;
+        options.reg = real_number(text, reg_rule);
+        if (options.reg) return;
+        refuse_value(option, text, "auto, or " + describe(reg_rule),
+                     fmt::format("try {} {} or {} auto", option, reg_rule.example, option));
+      },
+      fmt::format("{}; auto: λ and λ_b are chosen by the error on the validation part, or else on "
+                  "a tenth of the training part, before training on all of it [auto, or {}]",
+                  meaning, range));
+}
+
+void add_objective_options(CommandLine& line, ModelOptions& options, AutomaticReg automatic) {
   line.group("Model");
   line.choice(
       "--model", options.model, {{"als", "als"}, {"mle", "mle"}, {"ls", "ls"}, {"bayes", "bayes"}},
@@ -29,12 +57,7 @@ void add_objective_options(CommandLine& line, ModelOptions& options) {
              {.lowest = 1, .highest = 1'000'000, .example = "15"},
              "Epochs: passes of als and mle, accepted steps of ls, sweeps of bayes [1 to 1000000, "
              "default als 15, mle 20, ls 30, bayes 300]");
-  line.real(
-      "--reg,--lambda", options.reg, reg_rule,
-      "λ: multiplies half the squared length of every user's and item's factors, times "
-      "s(n) = n^α of its n ratings, in units of ratings divided by their deviation; of bayes it "
-      "decides the start alone [0 to "
-      "1e12, default 1.2; 14·140^(-α) where only --reg-scaling is given]");
+  add_reg_option(line, options, automatic);
   line.real("--reg-bias", options.reg_bias, reg_bias_rule,
             "The same for biases [0 to 1e12, default 0.9, 0.75 λ where λ is not the default]");
   line.real("--reg-scaling", options.reg_scaling, reg_scaling_rule,
@@ -129,6 +152,21 @@ void refuse_unless(bool applies, bool given, const std::string& option, const st
   throw Error(ExitCode::usage, option, fmt::format("applies to {} alone", owner), help);
 }
 
+/// Where --reg auto has nothing to choose.
+void refuse_auto_without_choice(const ModelOptions& options) {
+  if (!options.reg_auto) return;
+  if (options.model == "bayes") {
+    throw Error(ExitCode::usage, "--reg auto",
+                "bayes draws its penalties: --reg decides the start of its chains alone",
+                "leave out --reg, or use --model als, mle or ls");
+  }
+  if (options.rank == 0 && options.reg_bias) {
+    throw Error(ExitCode::usage, "--reg auto",
+                "there is nothing to choose: --k 0 has no factors, and --reg-bias is given",
+                "leave out --reg-bias or --reg auto");
+  }
+}
+
 void refuse_foreign_options(const ModelOptions& options, Validation validation) {
   const bool als = options.model == "als";
   const bool mle = options.model == "mle";
@@ -176,6 +214,7 @@ void refuse_foreign_options(const ModelOptions& options, Validation validation) 
                 fmt::format("--model {} has the gaussian likelihood alone", options.model),
                 "use --model mle");
   }
+  refuse_auto_without_choice(options);
   if (options.no_biases && options.reg_bias) {
     throw Error(ExitCode::usage, "--reg-bias", "contradicts --no-biases",
                 "leave out --reg-bias or --no-biases");
@@ -268,8 +307,8 @@ Regularization make_regularization(const ModelOptions& options, std::vector<std:
 
 }  // namespace
 
-void add_model_options(CommandLine& line, ModelOptions& options) {
-  add_objective_options(line, options);
+void add_model_options(CommandLine& line, ModelOptions& options, AutomaticReg automatic) {
+  add_objective_options(line, options, automatic);
   add_algorithm_options(line, options);
 }
 

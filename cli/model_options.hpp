@@ -17,6 +17,7 @@ struct ModelOptions {
   std::optional<std::int32_t> rank;
   std::optional<int> epochs;
   std::optional<double> reg;
+  bool reg_auto = false;  // --reg auto: reg is empty
   std::optional<double> reg_bias;
   std::optional<double> reg_scaling;
   bool no_biases = false;
@@ -50,7 +51,10 @@ inline const RealRule learning_rate_rule{
     .lowest = 0, .highest = 1e6, .lowest_excluded = true, .example = "0.1"};
 inline const RealRule decay_rule{.lowest = 0, .highest = 1e6, .example = "0.95"};
 
-void add_model_options(CommandLine& line, ModelOptions& options);
+/// Whether --reg may be `auto`.
+enum class AutomaticReg { offered, refused };
+
+void add_model_options(CommandLine& line, ModelOptions& options, AutomaticReg automatic);
 
 struct ChosenSpec {
   ModelSpec spec;

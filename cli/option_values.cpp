@@ -111,7 +111,24 @@ std::int64_t parse_whole(std::string_view option, std::string_view value, const 
   return *number;
 }
 
+bool is_rounded_to_zero(std::string_view text) {
+  double number = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, number);
+  if (end != last || error == std::errc::invalid_argument) return false;
+  constexpr std::string_view not_zero = "123456789";
+  const std::size_t exponent = std::min(text.find_first_of("eE"), text.size());
+  const std::string_view digits = text.substr(0, exponent);
+  if (digits.find_first_of(not_zero) == std::string_view::npos) return false;
+  // Libraries differ in whether such a number is out of range, as one that is too large is.
+  if (error != std::errc::result_out_of_range) return number == 0;
+  return exponent < text.size()
+             ? text.substr(exponent + 1).starts_with('-')
+             : digits.substr(0, digits.find('.')).find_first_of(not_zero) == std::string_view::npos;
+}
+
 std::optional<double> real_number(std::string_view text, const RealRule& rule) {
+  if (is_rounded_to_zero(text)) return std::nullopt;
   const auto number = whole_token<double>(text);
   const bool inside = number && std::isfinite(*number) &&
                       (rule.lowest_excluded ? *number > rule.lowest : *number >= rule.lowest) &&
@@ -121,6 +138,9 @@ std::optional<double> real_number(std::string_view text, const RealRule& rule) {
 
 double parse_real(std::string_view option, std::string_view value, const RealRule& rule) {
   const auto number = real_number(value, rule);
+  if (!number && is_rounded_to_zero(value)) {
+    refuse_value(option, value, std::string(no_underflow), help_with(option, rule.example));
+  }
   if (!number) refuse_value(option, value, describe(rule), help_with(option, rule.example));
   return *number;
 }

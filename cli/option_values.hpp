@@ -38,7 +38,14 @@ std::string describe(const RealRule& rule);
 /// The whole of `text` as a decimal whole number of at most 64 bits.
 std::optional<std::int64_t> whole_number(std::string_view text);
 
-/// The whole of `text` as a decimal number that the rule allows.
+/// The rule of numbers for which is_rounded_to_zero() is true.
+inline constexpr std::string_view no_underflow =
+    "0 or a number that is not rounded to it (the smallest are of 1e-308)";
+
+/// Whether `text` is a decimal number that is not 0 and that double precision rounds to 0.
+bool is_rounded_to_zero(std::string_view text);
+
+/// The whole of `text` as a decimal number that the rule allows; none is rounded to 0.
 std::optional<double> real_number(std::string_view text, const RealRule& rule);
 
 /// The whole of `value` as a decimal number within the rule; anything else is refused.

@@ -34,7 +34,9 @@ std::string epoch_text(const EpochStats& stats, const std::vector<std::string>& 
   const std::size_t digits = fmt::formatted_size("{}", stats.epochs);
   std::string text = fmt::format("{:>{}}/{}", stats.epoch, digits, stats.epochs);
   if (stats.objective) text += fmt::format("  objective {:.8g}", *stats.objective);
-  if (stats.train_rmse) text += fmt::format("  train RMSE {:.4f}", *stats.train_rmse);
+  // Test errors are those of the mean over draws.
+  const char* of_draw = stats.sigma ? " of the draw" : "";
+  if (stats.train_rmse) text += fmt::format("  train RMSE{} {:.4f}", of_draw, *stats.train_rmse);
   if (stats.validation_rmse)
     text += fmt::format("  validation RMSE {:.4f}", *stats.validation_rmse);
   for (std::size_t test = 0; test < stats.test_rmse.size(); ++test) {
@@ -42,7 +44,7 @@ std::string epoch_text(const EpochStats& stats, const std::vector<std::string>& 
     text +=
         fmt::format("  {} RMSE {:.4f}", named ? test_names[test] : "test", stats.test_rmse[test]);
   }
-  if (stats.train_nll) text += fmt::format("  train NLL {:.4f}", *stats.train_nll);
+  if (stats.train_nll) text += fmt::format("  train NLL{} {:.4f}", of_draw, *stats.train_nll);
   if (stats.sigma) text += fmt::format("  sigma {:.4f}", *stats.sigma);
   if (stats.user_weight_precision && stats.item_weight_precision) {
     text += fmt::format("  weight precision {:.3g} {:.3g}", *stats.user_weight_precision,
@@ -104,7 +106,7 @@ void Progress::keep(const EpochStats& stats) {
     curves_[curve].name = name;
     if (value) curves_[curve].points.push_back({static_cast<double>(stats.epoch), *value});
   };
-  add(0, "train", stats.train_rmse);
+  add(0, stats.sigma ? "train, of a draw" : "train", stats.train_rmse);
   add(1, "validation", stats.validation_rmse);
   for (std::size_t test = 0; test < stats.test_rmse.size(); ++test) {
     const bool named = stats.test_rmse.size() > 1 && test < test_names_.size();
@@ -122,7 +124,7 @@ std::vector<std::string> Progress::plot_lines() const {
                         {.title = "RMSE",
                          .x_title = "epoch",
                          .first_x = 1,
-                         .last_x = static_cast<double>(std::max(epochs_, 2)),
+                         .last_x = static_cast<double>(epochs_),
                          .columns = std::min(log_.width() - 1, most_columns),
                          .rows = std::clamp(log_.height() - 8, 3, 12),
                          .marks = locale_is_utf8() ? TextMarks::braille : TextMarks::ascii,

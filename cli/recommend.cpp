@@ -213,10 +213,11 @@ std::vector<std::string> item_columns(const TitleLookup& titles, RankBy by) {
   return columns;
 }
 
-/// What recommendations are shown with. user: of the scorer's model.
+/// What recommendations are shown with. means: predicts, whatever decides the order; user: of its
+/// model.
 struct ShownItems {
   const Model& model;
-  const Scorer& scorer;
+  const Scorer& means;
   const TitleLookup& titles;
   RankBy by = RankBy::mean;
 
@@ -226,7 +227,7 @@ struct ShownItems {
     cells.push_back(id_cell(model.items, item.index));
     if (titles.present()) cells.emplace_back(std::string(titles.title(item.index)));
     if (by != RankBy::mean) {
-      cells.emplace_back(static_cast<float>(scorer.predict(user, item.index)));
+      cells.emplace_back(static_cast<float>(means.predict(user, item.index)));
     }
     cells.emplace_back(item.score);
   }
@@ -247,11 +248,19 @@ ChosenTopItems choose_top_items(const TopItemsRequest& request, const RecommendO
   return {make_draw_top_items(request, ranking_of(options)), "single draws are ranked there"};
 }
 
-/// Draws say how sure each is of this user too; of their mean it is the mean that counts.
-Model model_of_newcomer(const FoldIn& newcomer, const RecommendOptions& options) {
-  if (options.rank_by == RankBy::mean) return newcomer.model_of_user();
-  return newcomer.drawn_model_of_user(ranking_of(options).seed);
-}
+/// What predicts for a newcomer and, where that is not it, what decides the order: draws say how
+/// sure each is of this user too.
+struct NewcomersModels {
+  NewcomersModels(const FoldIn& newcomer, const RecommendOptions& options)
+      : mean(newcomer.model_of_user()) {
+    if (options.rank_by == RankBy::mean) return;
+    drawn = newcomer.drawn_model_of_user(ranking_of(options).seed);
+  }
+  const Model& ranked_by() const { return drawn ? *drawn : mean; }
+
+  Model mean;
+  std::optional<Model> drawn;
+};
 
 /// What somebody has rated is left out, unless nothing is to be.
 void recommend_to_newcomer(const RecommendOptions& options) {
@@ -263,7 +272,8 @@ void recommend_to_newcomer(const RecommendOptions& options) {
   std::optional<std::vector<std::int32_t>> allowed;
   if (!options.items.empty()) allowed = read_allow_list(options.items, model.items, log);
   const FoldIn newcomer(model, read_own_ratings(options.ratings, model, titles, log));
-  const Model own = model_of_newcomer(newcomer, options);
+  const NewcomersModels models(newcomer, options);
+  const Model& own = models.ranked_by();
   const CompressedMatrix rated = newcomer.rated_items();
   const std::vector<std::int32_t> user{0};
   const Scorer scorer(own, {.clip = options.clip});
@@ -275,7 +285,8 @@ void recommend_to_newcomer(const RecommendOptions& options) {
   scorer.recommend(*choose_top_items(request, options).backend,
                    [&](std::size_t, const auto& answers) { items = answers.front(); });
   Table table(output, options.format, item_columns(titles, options.rank_by));
-  const ShownItems shown{model, scorer, titles, options.rank_by};
+  const Scorer means(models.mean, {.clip = options.clip});
+  const ShownItems shown{model, means, titles, options.rank_by};
   std::int64_t rank = 0;
   for (const ScoredItem& item : items) {
     std::vector<Cell> cells;

@@ -117,7 +117,7 @@ CompressedMatrix read_seen_items(const Model& model, const std::string& path,
   const bool has_ratings = raw.has_ratings;
   const RatedItems rated =
       index_rated_items(std::move(raw), model.users, model.items, model.cleaning);
-  const Triples seen = known_part(rated.ratings);
+  Triples seen = known_part(rated.ratings);
   const std::string place = printable(input_name(path));
   if (rated.fingerprint != model.fingerprint) {
     const auto user_counts = count_rows(seen.users, model.users.size());
@@ -130,7 +130,7 @@ CompressedMatrix read_seen_items(const Model& model, const std::string& path,
                                     place, quoted(rated.fingerprint), quoted(model.fingerprint)));
     }
   }
-  return compress_by_user(seen, model.users.size());
+  return compress_by_user(std::move(seen), model.users.size());
 }
 
 }  // namespace alsatian

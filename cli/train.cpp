@@ -6,6 +6,7 @@
 #include "cli/memory_plan.hpp"
 #include "cli/process.hpp"
 #include "cli/progress.hpp"
+#include "cli/reg_auto.hpp"
 #include "cli/titles.hpp"
 #include "cli/train_data.hpp"
 #include "cli/train_options.hpp"
@@ -57,8 +58,10 @@ class TrainCommand {
         log_(options.quiet),
         chosen_(make_spec(options.model,
                           options.split.validation > 0 ? Validation::some : Validation::none)),
+        given_(chosen_.spec.regularization),
         split_(make_split(options.split, options.model.seed)),
-        scoring_{.clip = options.clip} {
+        scoring_{.clip = options.clip},
+        reg_auto_(options, log_) {
     trainer_.device = checked_device(options.device);
     trainer_.evaluate_every = options.evaluate_every;
     chooses_cuda(chosen_.spec, trainer_.device);  // before anything is read
@@ -81,7 +84,7 @@ class TrainCommand {
     PreparedRatings ratings(std::move(raw), options_.cleaning);
     end_stage("cleaning", read);
     if (options_.dry_run) {
-      plan(make_dataset(std::move(ratings), largest_split()), layout);
+      plan(make_dataset(ratings, largest_split()), layout);
     } else if (split_.kind == SplitRule::Kind::fold) {
       cross_validate(std::move(ratings));
     } else {
@@ -91,9 +94,11 @@ class TrainCommand {
 
   void train_once(PreparedRatings ratings, const PrintBefore& print_before = {}) {
     const Clock::time_point begin = Clock::now();
-    const Dataset dataset = make_dataset(std::move(ratings), split_);
+    const Dataset dataset = make_dataset(ratings, split_);
     end_stage("splitting", begin);
     prepare_training(test_names(dataset));
+    choose_penalties(std::move(ratings), dataset);
+    check_for_stop("no model is trained");
     if (options_.report.wanted()) {
       report_ = std::make_unique<ReportObserver>(test_names(dataset));
     }
@@ -111,7 +116,9 @@ class TrainCommand {
  private:
   void plan(const Dataset& dataset, const std::string& layout) {
     log_spec(chosen_.spec, dataset, log_);
-    const MemoryPlan memory = plan_memory(training_sizes(dataset), chosen_.spec, precision_);
+    TrainingSizes sizes = training_sizes(dataset);
+    if (options_.model.reg_auto) sizes.kept_trials = kept_by_reg_auto;
+    const MemoryPlan memory = plan_memory(sizes, chosen_.spec, precision_);
     Table table(output_, options_.format, {"name", "value"});
     table.row({"layout", layout});
     table.row({"users", std::int64_t{dataset.users.size()}});
@@ -136,8 +143,30 @@ class TrainCommand {
     if (device.host_bytes > 0) table.row({"ratings_read_from_host_bytes", device.host_bytes});
   }
 
-  Dataset make_dataset(PreparedRatings ratings, const SplitRule& split) const {
-    return with_tests(std::move(ratings).split(split), options_, log_);
+  /// Moves what it can out of the ratings, unless --reg auto needs them again.
+  Dataset make_dataset(PreparedRatings& ratings, const SplitRule& split) const {
+    Dataset dataset =
+        options_.model.reg_auto ? ratings.split(split) : std::move(ratings).split(split);
+    return with_tests(std::move(dataset), options_, log_);
+  }
+
+  /// --reg auto: what is trained next has the penalties that are chosen for its training part. The
+  /// ratings go when that is done.
+  void choose_penalties(PreparedRatings ratings, const Dataset& dataset) {
+    if (options_.model.reg_auto) search_penalties(ratings, dataset);
+  }
+
+  void search_penalties(const PreparedRatings& ratings, const Dataset& dataset) {
+    const Clock::time_point begin = Clock::now();
+    chosen_.spec.regularization = given_;
+    penalty_choice_ = reg_auto_.choose({.ratings = ratings,
+                                        .dataset = dataset,
+                                        .spec = chosen_.spec,
+                                        .device = trainer_.device,
+                                        .stop_requested = &stop_->requested(),
+                                        .log_file = log_file_.get()});
+    if (penalty_choice_) chosen_.spec.regularization = penalty_choice_->chosen();
+    end_stage("choosing reg", begin);
   }
 
   /// That of the last fit of cross-validation, which holds no fold out.
@@ -172,6 +201,8 @@ class TrainCommand {
         continue;
       }
       if (log_file_) log_file_->set_fold(fold + 1);
+      if (options_.model.reg_auto) search_penalties(ratings, dataset);
+      if (stop_->requested()) stop_after_folds(fold - empty_folds, rows);
       const TrainingResult result = fit(dataset);
       if (result.interrupted) stop_after_folds(fold - empty_folds, rows);
       for (SummaryRow& row : compare(dataset, result, trainer_, scoring_)) {
@@ -204,8 +235,10 @@ class TrainCommand {
   /// The last fit is the largest: where memory is short for it alone, the folds would be in vain.
   void check_last_fit(const PreparedRatings& ratings) const {
     // What validation keeps out takes no more than what is trained on.
-    const TrainingSizes sizes{
-        .users = ratings.users().size(), .items = ratings.items().size(), .train = ratings.size()};
+    const TrainingSizes sizes{.users = ratings.users().size(),
+                              .items = ratings.items().size(),
+                              .train = ratings.size(),
+                              .kept_trials = options_.model.reg_auto ? kept_by_reg_auto : 0};
     check_memory(sizes, chosen_.spec, precision_, limit());
   }
 
@@ -231,7 +264,9 @@ class TrainCommand {
   /// The last fit of cross-validation: nothing is held out, so nothing is measured.
   void fit_everything(PreparedRatings ratings) {
     log_.field("fold", "last fit, on everything");
-    const Dataset dataset = make_dataset(std::move(ratings), split_of_everything());
+    const Dataset dataset = make_dataset(ratings, split_of_everything());
+    choose_penalties(std::move(ratings), dataset);
+    if (options_.model.reg_auto) check_for_stop("no model is saved");
     save(fit(dataset));
   }
 
@@ -260,6 +295,7 @@ class TrainCommand {
     TrainingResult result = train(dataset, chosen_.spec, trainer);
     say_if_nll_is_undefined(result.model.statistics);
     result.model.positive = options_.model.positive;
+    result.model.statistics.penalty_choice = penalty_choice_;
     result.model.titles = std::move(item_titles);
     return result;
   }
@@ -352,8 +388,10 @@ class TrainCommand {
   /// Also of a training that was stopped.
   void report_training(const TrainingResult& result) const {
     if (!report_) return;
-    write_report(options_.report,
-                 training_page(*report_, result, source_name(options_.data), stages_), log_);
+    write_report(
+        options_.report,
+        training_page(*report_, result, source_name(options_.data), stages_, reg_auto_.trials()),
+        log_);
   }
 
   void save(const TrainingResult& result) {
@@ -466,10 +504,13 @@ class TrainCommand {
   Log log_;
   Output output_;
   ChosenSpec chosen_;
+  Regularization given_;  // before --reg auto chooses others
   SplitRule split_;
   ScorerOptions scoring_;
   TrainerOptions trainer_;
   WorkingPrecision precision_ = WorkingPrecision::in_float;
+  RegAuto reg_auto_;
+  std::optional<PenaltyChoice> penalty_choice_;  // of the last search
   bool said_that_nll_is_undefined_ = false;
   std::unique_ptr<Model> init_;
   std::unique_ptr<Titles> titles_;

@@ -4,6 +4,7 @@
 
 #include "host/error.hpp"
 #include "host/ratings/input_source.hpp"
+#include "host/ratings/row_offsets.hpp"
 #include "host/ratings/split.hpp"
 #include "kernels/math/regularization.hpp"
 
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 
 namespace alsatian {
 namespace {
@@ -84,13 +86,13 @@ void warn_about(const Dataset& dataset, const TrainOptions& options, const Log& 
   // Once for all folds: what is true of one is of the others.
   if (dataset.split.kind == SplitRule::Kind::fold && dataset.split.fold > 0) return;
   warn_of_empty_parts(dataset, options, log);
-  const auto [lowest, highest] =
-      std::minmax_element(dataset.train.ratings.begin(), dataset.train.ratings.end());
-  if (lowest != dataset.train.ratings.end() && *lowest == *highest) {
+  const std::vector<float>& ratings = dataset.train.ratings;
+  const auto unlike = std::ranges::adjacent_find(ratings, std::ranges::not_equal_to());
+  if (!ratings.empty() && unlike == ratings.end()) {
     log.warning(
         fmt::format("all training ratings are {}: there is nothing to learn from them "
                     "(implicit feedback is not supported yet)",
-                    *lowest));
+                    ratings.front()));
   }
   const std::int32_t rank = options.model.rank.value_or(ModelSpec{}.rank);
   const std::int32_t rows = std::min(dataset.users.size(), dataset.items.size());
@@ -110,8 +112,10 @@ std::int64_t median(std::vector<std::int64_t> counts) {
 }
 
 std::int64_t median_count(const std::vector<std::int32_t>& indices, std::int32_t rows) {
+  const std::vector<std::int64_t> offsets = count_offsets(indices, rows);
   std::vector<std::int64_t> counts(static_cast<std::size_t>(rows));
-  for (const std::int32_t index : indices) ++counts[static_cast<std::size_t>(index)];
+  std::transform(offsets.begin() + 1, offsets.end(), offsets.begin(), counts.begin(),
+                 std::minus<>());
   return median(std::move(counts));
 }
 

@@ -121,7 +121,7 @@ void check_data_options(std::string_view command, TrainOptions& options) {
 bool parse_train_options(Arguments arguments, TrainOptions& options) {
   CommandLine line("train", "Trains a model on ratings, tests it and saves it.");
   add_data_option(line, options);
-  add_model_options(line, options.model);
+  add_model_options(line, options.model, AutomaticReg::offered);
   add_split_options(line, options.split);
   add_output_options(line, options);
   add_report_options(line, options.report);

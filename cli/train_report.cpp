@@ -2,6 +2,8 @@
 // One grid holds every epoch; each figure takes its columns from it.
 #include "cli/train_report.hpp"
 
+#include "cli/reg_auto.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -93,9 +95,16 @@ Figure curves(const Grid& epochs, const std::string& x, const std::vector<Series
   return figure;
 }
 
+bool is_of_draws(const ReportObserver& observed) {
+  return !observed.epochs().empty() && observed.epochs().front().sigma.has_value();
+}
+
 /// Train, validation and each test set.
-std::vector<Series> parts(const std::string& figure, const std::vector<std::string>& test_names) {
-  std::vector<Series> lines{{"train_" + figure, "train"}, {"validation_" + figure, "validation"}};
+std::vector<Series> parts(const std::string& figure, const ReportObserver& observed) {
+  const std::vector<std::string>& test_names = observed.test_names();
+  std::vector<Series> lines{
+      {"train_" + figure, is_of_draws(observed) ? "train, of each draw alone" : "train"},
+      {"validation_" + figure, "validation"}};
   const std::vector<std::string> columns = test_columns(figure, test_names.size());
   for (std::size_t set = 0; set < columns.size(); ++set) {
     lines.push_back({columns[set], test_names[set]});
@@ -136,10 +145,15 @@ Figure stage_figure(Stages stages, const std::vector<EpochStats>& epochs) {
 
 Section error_section(const ReportObserver& observed, const Grid& epochs) {
   Section section{.title = "Errors"};
-  add_curves(section, epochs, parts("rmse", observed.test_names()), "rmse", "RMSE",
-             "√ of the mean of (rating − prediction)², unclipped, in the rating's unit.");
-  add_curves(section, epochs, parts("nll", observed.test_names()), "nll", "NLL",
-             "Mean of −log p(rating), in nats.");
+  const std::string of_draws =
+      is_of_draws(observed)
+          ? " Of the training part those of each draw alone, else those of the mean over draws."
+          : "";
+  add_curves(
+      section, epochs, parts("rmse", observed), "rmse", "RMSE",
+      "√ of the mean of (rating − prediction)², unclipped, in the rating's unit." + of_draws);
+  add_curves(section, epochs, parts("nll", observed), "nll", "NLL",
+             "Mean of −log p(rating), in nats." + of_draws);
   return section;
 }
 
@@ -212,6 +226,49 @@ Section chain_section(const ReportObserver& observed) {
   return section;
 }
 
+/// What --reg auto tried, whose part by which λ_b is searched stands above one value of λ.
+Figure penalty_figure(const std::vector<PenaltyTrial>& searched) {
+  Figure figure{.name = "reg_trials",
+                .title = "Validation RMSE by reg",
+                .text =
+                    "path: from the factors of another trial, until it gains no more, to find the "
+                    "way; whole: trained in full, which decides."};
+  figure.data.columns = {"trial",           "kind",   "reg",    "reg_bias",
+                         "validation_rmse", "epochs", "seconds"};
+  for (const PenaltyTrial& trial : searched) {
+    Value rmse;
+    if (!trial.figures.diverged) rmse = trial.figures.rmse;
+    const std::size_t number = figure.data.rows.size() + 1;
+    figure.data.rows.push_back({fmt::format("trial {}", number),
+                                std::string(penalty_trial_name(trial.kind)),
+                                trial.regularization.factors, trial.regularization.biases, rmse,
+                                std::int64_t{trial.figures.epochs}, trial.figures.seconds});
+  }
+  figure.plot = {.x = "reg",
+                 .series = {{"validation_rmse", "validation RMSE", Mark::points}},
+                 .x_title = "reg (λ)",
+                 .y_title = "validation RMSE",
+                 .x_axis = Axis::logarithmic,
+                 .group = "kind",
+                 .hover = "trial"};
+  return figure;
+}
+
+/// Of --reg auto.
+Section penalty_section(const std::vector<PenaltyTrial>& searched, const ModelSpec& spec,
+                        const PenaltyChoice& choice) {
+  Section section{.title = "Regularization"};
+  section.notes.push_back(fmt::format("Chosen by the error on {} ratings kept from training: {}.",
+                                      choice.ratings, choice_text(choice, spec)));
+  section.figures.push_back(penalty_figure(searched));
+  if (spec.rank == 0) {  // λ is the same in all of them
+    section.figures.back().plot.x = "reg_bias";
+    section.figures.back().plot.x_title = "reg-bias (λ_b)";
+    section.figures.back().title = "Validation RMSE by reg-bias";
+  }
+  return section;
+}
+
 Section time_section(const ReportObserver& observed, const Grid& epochs, Stages before) {
   Section section{.title = "Time"};
   section.figures.push_back(stage_figure(std::move(before), observed.epochs()));
@@ -227,11 +284,13 @@ Section time_section(const ReportObserver& observed, const Grid& epochs, Stages 
 }  // namespace
 
 void ReportObserver::on_start(const std::string& backend, const ModelSpec&, std::int64_t) {
-  backend_ = backend;
+  // Without why it was chosen, which names files where a GPU's module was looked for.
+  backend_ = backend.substr(0, backend.find(": "));
 }
 
 Page training_page(const ReportObserver& observed, const TrainingResult& result,
-                   const std::string& source, Stages before) {
+                   const std::string& source, Stages before,
+                   const std::vector<PenaltyTrial>& searched) {
   const ModelSpec& spec = result.model.spec;
   const ModelStatistics& statistics = result.model.statistics;
   Page page{.title = fmt::format("Training of {} on {}", algorithm_name(spec.algorithm), source),
@@ -251,6 +310,9 @@ Page training_page(const ReportObserver& observed, const TrainingResult& result,
   page.sections.push_back(optimizer_section(observed, epochs));
   if (Section chains = chain_section(observed); !chains.figures.empty()) {
     page.sections.push_back(std::move(chains));
+  }
+  if (statistics.penalty_choice) {
+    page.sections.push_back(penalty_section(searched, spec, *statistics.penalty_choice));
   }
   page.sections.push_back(time_section(observed, epochs, std::move(before)));
   return page;

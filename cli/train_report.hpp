@@ -3,6 +3,7 @@
 #pragma once
 
 #include "host/report/page.hpp"
+#include "host/train/penalty_search.hpp"
 #include "host/train/trainer.hpp"
 
 #include <string>
@@ -32,8 +33,10 @@ class ReportObserver : public Observer {
 /// Seconds by what they went into, in order: "reading", ...
 using Stages = std::vector<std::pair<std::string, double>>;
 
-/// before: stages before training; training and evaluation come from the epochs.
+/// before: stages before training; training and evaluation come from the epochs. searched: the
+/// trials of --reg auto.
 Page training_page(const ReportObserver& observed, const TrainingResult& result,
-                   const std::string& source, Stages before);
+                   const std::string& source, Stages before,
+                   const std::vector<PenaltyTrial>& searched);
 
 }  // namespace alsatian

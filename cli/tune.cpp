@@ -22,6 +22,10 @@
 namespace alsatian {
 namespace {
 
+void say_notes(const TunePlan& plan, const Log& log) {
+  for (const std::string& note : plan.notes) log.field("note", note);
+}
+
 class TuneCommand {
  public:
   TuneCommand(TuneOptions& options, TunePlan plan)
@@ -35,6 +39,7 @@ class TuneCommand {
   void run() {
     probe_outputs(options_);
     ratings_.emplace(read_logged(options_.data, options_.reading, log_), options_.cleaning);
+    check_number_of_ratings();
     read_tests_once();
     say_what_is_searched();
     open_log();
@@ -43,7 +48,10 @@ class TuneCommand {
     Tuner tuner(
         plan_.specs, plan_.tuner, [this](int fold) { return data_of_fold(fold); },
         [this](const TrialRun& run, const TrialFigures& figures) { on_run(run, figures); });
-    const TuningResult result = tuner.run(log_file_ ? log_file_->known() : TrialRuns{});
+    const TuningResult result =
+        log_file_ ? tuner.run(log_file_->known(),
+                              [this](const TrialRun& run) { return log_file_->place_of(run); })
+                  : tuner.run({});
     if (result.interrupted) stop();
     if (!result.best) {
       throw Error(ExitCode::diverged, "tune", "every trial diverged",
@@ -53,6 +61,13 @@ class TuneCommand {
   }
 
  private:
+  void check_number_of_ratings() const {
+    if (ratings_->size() > 1) return;
+    throw Error(ExitCode::bad_data, printable(options_.data),
+                "has 1 rating, which cannot be both trained on and measured by",
+                "give more ratings: a search is by the error on those that are held out");
+  }
+
   /// A test file that cannot be read must not cost a search.
   void read_tests_once() const {
     if (options_.split.test_files.empty()) return;
@@ -73,6 +88,7 @@ class TuneCommand {
     std::string text = counted(std::ssize(plan_.specs), "trial");
     for (const SearchAxis& axis : plan_.axes) text += fmt::format(", {}", axis_text(axis));
     log_.field("search", text);
+    say_notes(plan_, log_);
     if (tuner.rungs.size() > 1) {
       std::string rungs;
       for (const Rung& rung : tuner.rungs) {
@@ -146,6 +162,9 @@ class TuneCommand {
   TrainingSizes sizes_of(const Dataset& dataset) const {
     TrainingSizes sizes = training_sizes(dataset);
     // The start twice, what runs, and what the next trial of a path and of a rank start from.
+    const bool several_ranks = std::ranges::any_of(
+        plan_.specs, [&](const ModelSpec& spec) { return spec.rank != plan_.specs.front().rank; });
+    if (several_ranks) sizes.kept_ratings = sizes.train;
     sizes.kept_trials = plan_.tuner.start == TrialStart::warm ? 5 : 3;
     if (plan_.tuner.rungs.size() > 1) {
       sizes.kept_trials += plan_.tuner.folds * std::ssize(plan_.specs);
@@ -233,18 +252,25 @@ class TuneCommand {
     if (std::holds_alternative<Mle>(spec.algorithm)) {
       text += fmt::format("--epochs {} ", result.trials[*result.best].figures.best_epoch);
     }
-    log_.field("best", fmt::format("{}(trial {}, validation RMSE {:.4f})", text, *result.best + 1,
-                                   result.trials[*result.best].figures.rmse));
-    warn_of_ends(spec);
+    const std::vector<std::size_t> tied = tied_with_best(result);
+    text += fmt::format("(trial {}, validation RMSE {:.4f})", *result.best + 1,
+                        result.trials[*result.best].figures.rmse);
+    if (tied.size() > 1) text += fmt::format(": {}, of which this is one", ties_text(result));
+    log_.field(tied.size() > 1 ? "chosen" : "best", text);
+    warn_of_ends(tied);
   }
 
-  /// The best value may lie beyond what was tried.
-  void warn_of_ends(const ModelSpec& spec) const {
+  /// The best value may lie beyond what was tried, where all the best say so.
+  void warn_of_ends(const std::vector<std::size_t>& best_trials) const {
     for (const SearchAxis& axis : plan_.axes) {
       if (axis.values.size() < 2) continue;
-      const double best = setting_of(axis, spec);
-      const bool lowest = best == axis.values.front();
-      if (!lowest && best != axis.values.back()) continue;
+      const auto all_are = [&](double value) {
+        return std::ranges::all_of(best_trials, [&](std::size_t trial) {
+          return setting_of(axis, plan_.specs[trial]) == value;
+        });
+      };
+      const bool lowest = all_are(axis.values.front());
+      if (!lowest && !all_are(axis.values.back())) continue;
       log_.field("note", fmt::format("the best {} is the {} that was tried: a wider range may be "
                                      "better",
                                      axis.name, lowest ? "smallest" : "largest"));
@@ -291,6 +317,7 @@ void tune_command(Arguments arguments) {
   TunePlan plan = plan_search(options);
   if (options.train.dry_run) {
     Output output;
+    say_notes(plan, Log(options.train.quiet));
     print_settings(output, options.train.format, plan);
     return output.flush();
   }

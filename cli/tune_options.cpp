@@ -111,7 +111,7 @@ bool parse_tune_options(Arguments arguments, TuneOptions& options) {
   CommandLine line("tune", "Finds the settings of a model that predict best what was held out.");
   add_data_option(line, options.train);
   add_search_options(line, options);
-  add_model_options(line, options.train.model);
+  add_model_options(line, options.train.model, AutomaticReg::refused);
   add_split_options(line, options.train.split, "0.1 without --folds");
   add_tune_output_options(line, options);
   add_report_options(line, options.train.report);
@@ -140,6 +140,7 @@ TunePlan plan_search(TuneOptions& options) {
   plan.split = make_split(split, model.seed);
   const std::vector<Point> points = chosen_points(options.grid, model);
   plan.axes = options.grid.axes;
+  plan.notes = options.grid.notes;
   for (const Point& point : points) {
     plan.options.push_back(with_point(model, plan.axes, point));
     plan.specs.push_back(make_spec(plan.options.back(), Validation::some).spec);

@@ -31,6 +31,7 @@ struct TunePlan {
   Search search = Search::grid;
   TunerOptions tuner;  // but for what is chosen later: device, stop_requested
   SplitRule split;     // of trials; with folds the first
+  std::vector<std::string> notes;
 };
 
 /// False where --help was asked for and printed.

@@ -170,6 +170,39 @@ std::vector<std::vector<double>> shades(const std::map<std::pair<double, double>
   return picture;
 }
 
+std::vector<std::string> value_names(const std::vector<double>& values) {
+  std::vector<std::string> names;
+  for (const double value : values) names.push_back(fmt::format("{:.4g}", value));
+  return names;
+}
+
+/// Few settings as a table with each one's RMSE; many as a picture.
+std::string surface_svg(const std::map<std::pair<double, double>, double>& least,
+                        const SearchAxis& rows, const SearchAxis& columns,
+                        const std::string& title) {
+  constexpr std::size_t most_rows = 24;
+  constexpr std::size_t most_columns = 12;
+  const std::vector<std::vector<double>> shares = shades(least, rows, columns);
+  if (rows.values.size() > most_rows || columns.values.size() > most_columns) {
+    return heat_map_svg(shares, title);
+  }
+  HeatTable table{.row_names = value_names(rows.values),
+                  .column_names = value_names(columns.values),
+                  .row_title = rows.name,
+                  .column_title = columns.name};
+  std::ranges::reverse(table.row_names);
+  for (std::size_t row = 0; row < shares.size(); ++row) {
+    std::vector<HeatCell>& line = table.cells.emplace_back();
+    for (std::size_t column = 0; column < columns.values.size(); ++column) {
+      const auto found =
+          least.find({rows.values[rows.values.size() - 1 - row], columns.values[column]});
+      line.push_back({.share = shares[row][column],
+                      .text = found == least.end() ? "" : fmt::format("{:.4f}", found->second)});
+    }
+  }
+  return heat_table_svg(table, title);
+}
+
 /// The two listed axes with the most values, if there are two.
 std::optional<Figure> surface_figure(const TunePlan& plan, const TuningResult& result) {
   std::vector<const SearchAxis*> listed;
@@ -187,8 +220,9 @@ std::optional<Figure> surface_figure(const TunePlan& plan, const TuningResult& r
                 .title = fmt::format("Response surface: {} by {}", rows.name, columns.name)};
   figure.text = fmt::format(
       "Rows: {} from {:.4g} at the top to {:.4g}; columns: {} from {:.4g} on the left to {:.4g}. "
-      "The darker a cell, the less its validation RMSE: the best is darkest, the median half as "
-      "dark. Of several trials in a cell the best counts.",
+      "The stronger a cell's color, the less its validation RMSE: the best has all of it, the "
+      "median "
+      "half. Of several trials in a cell the best counts.",
       rows.name, rows.values.back(), rows.values.front(), columns.name, columns.values.front(),
       columns.values.back());
   figure.data.columns = {column_name(rows), column_name(columns), "validation_rmse"};
@@ -196,7 +230,7 @@ std::optional<Figure> surface_figure(const TunePlan& plan, const TuningResult& r
     figure.data.rows.push_back(
         {number(cell.first, rows.whole), number(cell.second, columns.whole), rmse});
   }
-  figure.svg = heat_map_svg(shades(least, rows, columns), figure.title);
+  figure.svg = surface_svg(least, rows, columns, figure.title);
   return figure;
 }
 
@@ -246,8 +280,11 @@ void add_facts(const TunePlan& plan, const TuningResult& result, Page& page) {
                                                                    plan.split.validation_share)}};
   if (!result.best) return;
   const ModelSpec& spec = plan.specs[*result.best];
+  const bool is_tied = tied_with_best(result).size() > 1;
+  if (is_tied) page.facts.emplace_back("tie", ties_text(result));
   for (const SearchAxis& axis : plan.axes) {
-    page.facts.emplace_back("best " + axis.name, fmt::format("{:.6g}", setting_of(axis, spec)));
+    page.facts.emplace_back((is_tied ? "chosen " : "best ") + axis.name,
+                            fmt::format("{:.6g}", setting_of(axis, spec)));
   }
   page.facts.emplace_back("its validation RMSE",
                           fmt::format("{:.4f}", result.trials[*result.best].figures.rmse));
@@ -266,6 +303,26 @@ std::vector<std::size_t> best_first(const TuningResult& result) {
     return std::tuple(trial != result.best, loss);
   });
   return order;
+}
+
+std::vector<std::size_t> tied_with_best(const TuningResult& result) {
+  constexpr double digits = 1e-9;
+  constexpr double near_zero = 1e-3;  // half the square of 1/22 of the ratings' deviation
+  const double best = result.trials[*result.best].figures.loss;
+  const double most = digits * std::max(std::abs(best), near_zero);
+  std::vector<std::size_t> tied;
+  for (std::size_t trial = 0; trial < result.trials.size(); ++trial) {
+    const TrialResult& found = result.trials[trial];
+    if (is_measured(found) && std::abs(found.figures.loss - best) <= most) tied.push_back(trial);
+  }
+  return tied;
+}
+
+std::string ties_text(const TuningResult& result) {
+  const std::size_t tied = tied_with_best(result).size();
+  return tied == result.trials.size()
+             ? fmt::format("all {} trials are equally good", tied)
+             : fmt::format("{} of {} trials are equally good", tied, result.trials.size());
 }
 
 double setting_of(const SearchAxis& axis, const ModelSpec& spec) {

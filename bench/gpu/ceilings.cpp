@@ -72,10 +72,10 @@ __global__ void multiply_tf32(int steps, DeviceSpan<float> sink) {
   std::uint32_t a[4];
   std::uint32_t b[2];
   for (std::uint32_t i = 0; i < 4; ++i) {
-    a[i] = device::to_tf32(static_cast<float>(threadIdx.x + i) * 0.01F);
+    a[i] = __float_as_uint(static_cast<float>(threadIdx.x + i) * 0.01F);
   }
   for (std::uint32_t i = 0; i < 2; ++i) {
-    b[i] = device::to_tf32(static_cast<float>(threadIdx.x * 3 + i) * 0.001F);
+    b[i] = __float_as_uint(static_cast<float>(threadIdx.x * 3 + i) * 0.001F);
   }
   for (int step = 0; step < steps; ++step) {
 #pragma unroll

@@ -76,8 +76,8 @@ void load(benchmark::State& state, const Setting& setting, int threads) {
   beside_the_limit(
       state, setting.limits, copy_of(size), [&] { by_user = by_item = {}; },
       [&] {
-        const Dataset dataset = PreparedRatings(read_ratings(file, without_times()), {}).split({});
-        by_user = compress_by_user(dataset.train, dataset.users.size());
+        Dataset dataset = PreparedRatings(read_ratings(file, without_times()), {}).split({});
+        by_user = compress_by_user(std::move(dataset.train), dataset.users.size());
         by_item = transpose(by_user, dataset.items.size());
       });
   state.SetBytesProcessed(state.iterations() * size);

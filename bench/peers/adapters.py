@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import numpy
 
-from peers.factors import Factors, without_biases
+from peers.factors import Factors, Predictions, rows_of, without_biases
+from peers.splits import read_ratings
 
 SEED = 1
 
@@ -35,6 +36,7 @@ class Adapter(Protocol):
     def load(self, train: pathlib.Path) -> None: ...
     def fit(self) -> None: ...
     def factors(self) -> Factors | None: ...
+    # In its place where a system averages over draws: predictions(test) -> Predictions.
 
 
 class InProcess:
@@ -166,6 +168,58 @@ class Lenskit(InProcess):
                        True)
 
 
+class MyFm(InProcess):
+    """myFM's Gibbs sampler with what each user rated and who rated each item, its best setting.
+
+    A user's block of features is the user and the items rated, each ÷ √n; an item's likewise. Both
+    have a row more, without features: that of users and items that training has not seen.
+    """
+    modules = ("myfm",)
+
+    def load(self, train: pathlib.Path) -> None:
+        self.read_coded(train)
+        self.sizes = (len(self.user_ids), len(self.item_ids))
+        self.user_block = self.block(self.users, self.items, *self.sizes)
+        self.item_block = self.block(self.items, self.users, *reversed(self.sizes))
+
+    @staticmethod
+    def block(rows: numpy.ndarray, columns: numpy.ndarray, row_count: int,
+              column_count: int) -> Any:
+        from scipy import sparse
+
+        met = sparse.csr_matrix((numpy.ones(len(rows)), (rows, columns)),
+                                shape=(row_count, column_count))
+        scale = sparse.diags(1 / numpy.sqrt(numpy.maximum(numpy.diff(met.indptr), 1)))
+        known = sparse.hstack([sparse.eye(row_count), scale @ met])
+        return sparse.vstack([known, sparse.csr_matrix((1, known.shape[1]))]).tocsr()
+
+    def relations(self, users: numpy.ndarray, items: numpy.ndarray) -> list[Any]:
+        from myfm import RelationBlock
+
+        return [RelationBlock(users, self.user_block), RelationBlock(items, self.item_block)]
+
+    def fit(self) -> None:
+        import myfm
+        from scipy import sparse
+
+        users, items = self.sizes
+        self.model = myfm.MyFMRegressor(rank=self.setting.rank, random_seed=SEED).fit(
+            sparse.csr_matrix((len(self.values), 0)), self.values.astype("float64"),
+            X_rel=self.relations(self.users, self.items), n_iter=self.setting.epochs,
+            group_shapes=[users, items, items, users])
+
+    def predictions(self, test: pathlib.Path) -> Predictions:
+        pairs = read_ratings(test)
+
+        def rows(ids: numpy.ndarray, known: numpy.ndarray) -> numpy.ndarray:
+            found = rows_of(ids, known)
+            return numpy.where(found < 0, len(known), found)
+
+        relations = self.relations(rows(pairs.users, self.user_ids),
+                                   rows(pairs.items, self.item_ids))
+        return Predictions(self.model.predict(None, relations))
+
+
 class Implicit(InProcess):
     """implicit's ALS: weighted for implicit feedback, so its error is not comparable."""
     modules = ("implicit.als",)
@@ -236,4 +290,5 @@ class Spark:
 
 
 ADAPTERS: dict[str, type[Any]] = {"cmfrec": Cmfrec, "libmf": Libmf, "surprise": Surprise,
-                                  "lenskit": Lenskit, "spark": Spark, "implicit": Implicit}
+                                  "lenskit": Lenskit, "spark": Spark, "myfm": MyFm,
+                                  "implicit": Implicit}

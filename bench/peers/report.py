@@ -12,9 +12,9 @@ from typing import Any
 
 from peers.figures import (Run, best_reg, best_rmse, cpu_seconds_to, fewer_times, ladder, median_of,
                            seconds_per_epoch)
-from peers.systems import SYSTEMS, System, system_of
+from peers.systems import NO_GRID, SYSTEMS, System, system_of
 
-OURS = ("alsatian-als", "alsatian-mle")
+OURS = ("alsatian-als", "alsatian-mle", "alsatian-bayes")
 SLACK = 0.002
 Facts = dict[str, Any]   # of one command: machine, commit, date, versions and so on
 Result = dict[str, Any]  # data, rank, and the runs by system
@@ -27,7 +27,8 @@ epoch on the training part and the model file. Seconds per epoch: the slope betw
 the most epochs. CPU s to an error: medians of the fits of the best λ, a straight line between \
 two numbers of epochs. RMSE: numpy, from the saved factors, all test rows, unclipped; λ chosen by \
 it after the most epochs, from as many values for each system. Peak: resident memory of the \
-largest fit, with the interpreter; Spark's with its Java. Threads: BLAS has one inside a system's \
+largest fit, with the interpreter; Spark's with its Java. Of bayes and myFM, which average over \
+draws, what the saved or fitted model predicts for the test rows is taken. Threads: BLAS has one inside a system's \
 own threads, OpenMP waits passively.\
 """
 DISTURBED = ("Other work ran on the same cores: wall time was disturbed, CPU time is the figure "
@@ -43,6 +44,8 @@ def reg_text(system: System, runs: list[Run]) -> str:
     if not system.rates:
         return ""
     best, tried = best_reg(runs), sorted({run.reg for run in runs})
+    if system.grid == NO_GRID:
+        return "drawn"
     edge = " (edge)" if best in (tried[0], tried[-1]) and len(tried) > 1 else ""
     return f"{best:g}{edge} of {', '.join(f'{reg:g}' for reg in tried)}"
 
@@ -94,11 +97,14 @@ def comparisons(measured: dict[str, list[Run]], slack: float = 0) -> list[Compar
 
 
 def comparison_table(found: list[Comparison]) -> list[str]:
-    lines = ["| peer | test RMSE | its CPU s | alsatian als CPU s | times fewer "
-             "| alsatian mle CPU s | times fewer |", "|---|---|---|---|---|---|---|"]
+    measured = [own for own in OURS if any(own in one.our_seconds for one in found)]
+    head = ["peer", "test RMSE", "its CPU s"]
+    for own in measured:
+        head += [f"{system_of(own).label} CPU s", "times fewer"]
+    lines = [f"| {' | '.join(head)} |", "|" + len(head) * "---|"]
     for one in found:
         cells = [system_of(one.peer).label, f"{one.target:.4f}", f"{one.peer_seconds:.2f}"]
-        for own in OURS:
+        for own in measured:
             seconds = one.our_seconds.get(own)
             times = fewer_times(one.peer_seconds, seconds)
             cells += ["not reached" if seconds is None else f"{seconds:.2f}", text(times, ".1f")]

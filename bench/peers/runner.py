@@ -13,7 +13,7 @@ import sys
 
 import numpy
 
-from peers.factors import Factors, rmse, rows_of
+from peers.factors import predictions_of, rmse, rows_of
 from peers.figures import Run, best_reg
 from peers.splits import Split, read_ratings
 from peers.systems import System, thread_environment
@@ -35,7 +35,7 @@ class TestSet:
                        rows_of(test.items, numpy.unique(train.items)), test.values)
 
     def rmse_of(self, path: pathlib.Path) -> float:
-        return rmse(Factors.load(path), self.users, self.items, self.values)
+        return rmse(predictions_of(path, self.users, self.items), self.values)
 
 
 @dataclasses.dataclass
@@ -53,7 +53,8 @@ class Bench:
         job, result, factors = (self.work / name for name in
                                 ("job.json", "result.json", "factors.npz"))
         job.write_text(json.dumps({
-            "system": system.name, "train": str(split.train), "rank": rank, "reg": reg,
+            "system": system.name, "train": str(split.train),
+            "test": str(split.test), "rank": rank, "reg": reg,
             "epochs": epochs, "threads": self.threads, "program": str(self.program),
             "recommend": epochs == system.ladder[-1]}))
         for path in (result, factors):
@@ -97,9 +98,9 @@ class Bench:
                 if run is not None:
                     runs[system.name].append(run)
 
-        for index in range(len(systems[0].grid)):
+        for index in range(max(len(system.grid) for system in systems)):
             for system in systems:
-                if system.rates or index == len(system.grid) // 2:
+                if index < len(system.grid) and (system.rates or index == len(system.grid) // 2):
                     add(system, system.grid[index], system.ladder[-1])
         for repeat in range(self.repeats):
             # The grid's fit of the best λ was the longest fit's first repeat.

@@ -8,6 +8,8 @@ import dataclasses
 
 LADDER_OF_SOLVES = (1, 2, 3, 5, 8, 15)
 LADDER_OF_STEPS = (2, 5, 10, 20, 40)
+LADDER_OF_SWEEPS = (20, 50, 100, 200, 300)
+NO_GRID = (0.0,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,6 +18,7 @@ class System:
 
     package: what pip installs; None for alsatian itself
     grid: the values of λ that are tried, as the system itself counts λ; of equal length for all
+        that have a λ to choose, NO_GRID for those that draw it
     ladder: numbers of epochs, each trained from the start; the last is the grid's
     own_threads: runs its rows or blocks in threads of its own, so that BLAS gets one thread
     rates: predicts ratings; implicit does not, so only its times are compared
@@ -35,6 +38,8 @@ SYSTEMS = (
            "--reg λ, --reg-bias 0.75 λ, --reg-scaling 0.5"),
     System("alsatian-mle", "alsatian mle", None, (0.7, 0.9, 1.2, 1.5), LADDER_OF_STEPS,
            "--reg λ, --reg-bias 0.75 λ, --reg-scaling 0.5"),
+    System("alsatian-bayes", "alsatian bayes", None, NO_GRID, LADDER_OF_SWEEPS,
+           "none: drawn; predictions of the saved model, sweeps for epochs"),
     System("cmfrec", "cmfrec ALS-CG", "cmfrec", (9, 13, 18, 25), (1, 3, 6, 10, 20),
            "λ of factors unscaled, 0.3 λ of biases; its default solver"),
     System("libmf", "LIBMF", "libmf", (0.03, 0.05, 0.08, 0.12), (5, 10, 20, 40, 80),
@@ -45,6 +50,8 @@ SYSTEMS = (
            "regularization λ"),
     System("spark", "Spark ALS", "pyspark", (0.03, 0.04, 0.06, 0.1), (2, 5, 10),
            "regParam λ, no biases"),
+    System("myfm", "myFM Gibbs", "myfm", NO_GRID, LADDER_OF_SWEEPS,
+           "none: drawn; with the items each user rated and the users who rated each item"),
     System("implicit", "implicit ALS-CG", "implicit", (0.001, 0.01, 0.1, 1), (1, 15),
            "no ratings are predicted: times alone", rates=False),
 )

@@ -1,7 +1,7 @@
 """One run of one system, in a process of its own: python -m peers.worker JOB RESULT FACTORS.
 
-JOB is a JSON object (system, train, rank, reg, epochs, threads, program); RESULT gets seconds and
-bytes, FACTORS what was learned. Nothing heavy is imported before alsatian is started: a child's
+JOB is a JSON object (system, train, test, rank, reg, epochs, threads, program); RESULT gets seconds
+and bytes, FACTORS what was learned. Nothing heavy is imported before alsatian is started: a child's
 peak memory counts from its parent's.
 """
 from __future__ import annotations
@@ -38,8 +38,10 @@ def run_alsatian(job: dict[str, Any], factors: pathlib.Path) -> dict[str, Any]:
     of the last epoch, and saving the model.
     """
     model = factors.with_suffix(".safetensors")
+    draws = job["system"] == "alsatian-bayes"
     flags = ["--data", job["train"], "--model", job["system"].removeprefix("alsatian-"),
-             "--k", str(job["rank"]), "--reg", str(job["reg"]), "--epochs", str(job["epochs"]),
+             "--k", str(job["rank"]), "--epochs", str(job["epochs"]),
+             *([] if draws else ["--reg", str(job["reg"])]),
              "--evaluate-every", str(job["epochs"]), "--threads", str(job["threads"]),
              "--device", "cpu", "--quiet"]
     load, _ = run_program([job["program"], "train", *flags, "--dry-run"])
@@ -52,10 +54,27 @@ def run_alsatian(job: dict[str, Any], factors: pathlib.Path) -> dict[str, Any]:
                    "--top", str(TOP), "--threads", str(job["threads"]), "--device", "cpu",
                    "--quiet"]
         result["recommend"] = vars(run_program(command)[0])
-    from peers.factors import read_model  # numpy: only now
-    read_model(model).save(factors)
+    if draws:
+        predict_pairs(job, model).save(factors)
+    else:
+        from peers.factors import read_model  # numpy: only now
+        read_model(model).save(factors)
     model.unlink()
     return result
+
+
+def predict_pairs(job: dict[str, Any], model: pathlib.Path) -> Any:
+    """The saved model's predictions of the test rows."""
+    done = subprocess.run([job["program"], "predict", str(model), "--pairs", job["test"],
+                           "--format", "tsv", "--quiet"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.strip())
+    import numpy
+    from peers.factors import Predictions
+
+    lines = done.stdout.splitlines()
+    column = lines[0].split("\t").index("prediction")
+    return Predictions(numpy.array([float(line.split("\t")[column]) for line in lines[1:]]))
 
 
 def run_peer(job: dict[str, Any], factors: pathlib.Path) -> dict[str, Any]:
@@ -74,7 +93,8 @@ def run_peer(job: dict[str, Any], factors: pathlib.Path) -> dict[str, Any]:
         with measured(others) as recommend:
             adapter.recommend(TOP)
         result["recommend"] = vars(recommend)
-    learned = adapter.factors()
+    learned = (adapter.predictions(pathlib.Path(job["test"]))
+               if hasattr(adapter, "predictions") else adapter.factors())
     if learned is not None:
         learned.save(factors)
     return result

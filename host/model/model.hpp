@@ -22,6 +22,22 @@ struct TraceStatistics {
   double effective_draws = 0;  // independent draws that these are worth
 };
 
+/// How `--reg auto` chose λ and λ_b: what trainings on a part of the training ratings predicted of
+/// the rest of them.
+struct PenaltyChoice {
+  Regularization given;      // the default
+  Regularization best;       // that was found
+  bool chose_best = false;   // else it is not surely better, and the default was trained
+  std::int64_t ratings = 0;  // that were predicted
+  double given_rmse = 0;     // of those ratings, in their unit
+  double best_rmse = 0;
+  double gain_in_errors = 0;  // mean loss of the default less that of the best, in standard errors
+  int trials = 0;
+  std::int64_t epochs = 0;  // of all trials
+
+  const Regularization& chosen() const { return chose_best ? best : given; }
+};
+
 /// What training measured at its end; absent figures were not measured.
 struct ModelStatistics {
   int epochs_run = 0;
@@ -33,7 +49,8 @@ struct ModelStatistics {
   double dispersion = 1;                    // σ² or b in standardised units
   bool dispersion_from_validation = false;  // else from training, which is too small
   std::int64_t repaired_pivots = 0;
-  std::vector<TraceStatistics> traces;  // of bayes
+  std::vector<TraceStatistics> traces;          // of bayes
+  std::optional<PenaltyChoice> penalty_choice;  // of --reg auto
 };
 
 /// What a model of bayes holds of each draw beside its factors, which stand side by side. In

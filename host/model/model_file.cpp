@@ -4,12 +4,14 @@
 
 #include "host/error.hpp"
 #include "host/model/json.hpp"
+#include "host/model/number_rules.hpp"
 #include "host/model/safetensors.hpp"
 #include "host/model/spec_json.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -121,6 +123,10 @@ void check_savable(const Model& model, const std::string& path) {
                 "please report this");
   }
   check_priors(model, path);
+  if (const auto broken = broken_number_rule(model)) {
+    throw Error(ExitCode::diverged, printable(path), "the model cannot be used: " + *broken,
+                "check the ratings for extreme values");
+  }
 }
 
 std::map<std::string, std::string> model_metadata(const Model& model) {
@@ -200,7 +206,7 @@ class ModelReader {
     read_side("user", model, model.factors.users, model.users, model.user_counts);
     read_side("item", model, model.factors.items, model.items, model.item_counts);
     if (is_bayes(model.spec)) read_draw_biases(model);
-    if (is_bayes(model.spec) && file_.has("noise_precision_draws")) read_draw_priors(model);
+    if (is_bayes(model.spec) && has_priors()) read_draw_priors(model);
     if (file_.has("item_titles")) {
       model.titles = read_strings("item_titles", "item_title_offsets");
       if (model.titles.size() != model.items.size()) {
@@ -208,6 +214,7 @@ class ModelReader {
                                                model.items.size()));
       }
     }
+    if (const auto broken = broken_number_rule(model)) fail_model_content(place_, *broken);
     const NonFinite bad = find_non_finite(model.factors);
     if (bad.count > 0) {
       fail_model_content(place_, fmt::format("has {} values that are not finite, first in {}",
@@ -337,12 +344,13 @@ class ModelReader {
     biases.constants = file_.read<double>("constant_draws", {model.draws});
     biases.users = read_halves("user_bias_draws", model.users.size(), model.draws, 1);
     biases.items = read_halves("item_bias_draws", model.items.size(), model.draws, 1);
-    const auto finite = [](auto value) { return std::isfinite(value); };
-    if (std::ranges::all_of(biases.constants, finite) &&
-        std::ranges::all_of(biases.users, finite) && std::ranges::all_of(biases.items, finite)) {
-      return;
-    }
-    fail_model_content(place_, "has biases or constants of draws that are not finite");
+  }
+
+  /// Files of earlier versions have none.
+  bool has_priors() const {
+    return std::ranges::any_of(std::array{"noise_precision_draws", "user_precision_draws",
+                                          "item_mean_draws", "user_weight_draws"},
+                               [&](const char* tensor) { return file_.has(tensor); });
   }
 
   void read_draw_priors(Model& model) const {
@@ -354,16 +362,6 @@ class ModelReader {
     if (has_weights(model.spec)) {
       priors.weights = read_halves("user_weight_draws", model.items.size(), model.draws * order, 1);
     }
-    const auto finite = [](auto value) { return std::isfinite(value); };
-    const auto above_0 = [](double value) { return value > 0 && std::isfinite(value); };
-    if (std::ranges::all_of(priors.noise_precisions, above_0) &&
-        std::ranges::all_of(priors.precisions, finite) &&
-        std::ranges::all_of(priors.item_means, finite) &&
-        std::ranges::all_of(priors.weights, finite)) {
-      return;
-    }
-    fail_model_content(place_,
-                       "has priors of draws that are not finite, or noise without precision");
   }
 
   /// Draws are halves and standardised, factors floats in the ratings' units.

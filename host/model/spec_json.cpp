@@ -186,8 +186,10 @@ RatingScale scale_from_json(const JsonFields& fields) {
   scale.mean = fields.number("mean");
   scale.deviation = fields.number("deviation", std::numeric_limits<double>::min());
   scale.score_mean = fields.number("score_mean");
-  scale.lowest = fields.number("lowest");
-  scale.highest = fields.number("highest", scale.lowest);
+  // Ratings, which are floats.
+  constexpr double largest = std::numeric_limits<float>::max();
+  scale.lowest = fields.number("lowest", -largest, largest);
+  scale.highest = fields.number("highest", scale.lowest, largest);
   return scale;
 }
 
@@ -269,6 +271,20 @@ ordered_json to_json(const TraceStatistics& trace) {
           {"effective_draws", trace.effective_draws}};
 }
 
+ordered_json to_json(const PenaltyChoice& choice) {
+  return {{"default_reg", choice.given.factors},
+          {"default_reg_bias", choice.given.biases},
+          {"best_reg", choice.best.factors},
+          {"best_reg_bias", choice.best.biases},
+          {"chosen", choice.chose_best ? "best" : "default"},
+          {"ratings", choice.ratings},
+          {"default_rmse", choice.given_rmse},
+          {"best_rmse", choice.best_rmse},
+          {"gain_in_errors", choice.gain_in_errors},
+          {"trials", choice.trials},
+          {"epochs", choice.epochs}};
+}
+
 ordered_json to_json(const ModelStatistics& statistics) {
   ordered_json fields = {{"epochs_run", statistics.epochs_run},
                          {"best_epoch", statistics.best_epoch},
@@ -279,6 +295,7 @@ ordered_json to_json(const ModelStatistics& statistics) {
                          {"dispersion", statistics.dispersion},
                          {"dispersion_from_validation", statistics.dispersion_from_validation},
                          {"repaired_pivots", statistics.repaired_pivots}};
+  if (statistics.penalty_choice) fields["reg_auto"] = to_json(*statistics.penalty_choice);
   if (statistics.traces.empty()) return fields;
   ordered_json traces = ordered_json::array();
   for (const TraceStatistics& trace : statistics.traces) traces.push_back(to_json(trace));
@@ -298,6 +315,23 @@ std::vector<TraceStatistics> traces_from_json(const std::vector<JsonFields>& lis
   return traces;
 }
 
+PenaltyChoice penalty_choice_from_json(const JsonFields& fields) {
+  constexpr std::array<NamedValue<bool>, 2> choices{{{true, "best"}, {false, "default"}}};
+  PenaltyChoice choice;
+  choice.given.factors = fields.number("default_reg", 0);
+  choice.given.biases = fields.number("default_reg_bias", 0);
+  choice.best.factors = fields.number("best_reg", 0);
+  choice.best.biases = fields.number("best_reg_bias", 0);
+  choice.chose_best = named(fields, "chosen", choices);
+  choice.ratings = fields.count("ratings");
+  choice.given_rmse = fields.number("default_rmse", 0);
+  choice.best_rmse = fields.number("best_rmse", 0);
+  choice.gain_in_errors = fields.number("gain_in_errors");
+  choice.trials = static_cast<int>(fields.integer("trials", 0, most));
+  choice.epochs = fields.count("epochs");
+  return choice;
+}
+
 ModelStatistics statistics_from_json(const JsonFields& fields) {
   ModelStatistics statistics;
   statistics.epochs_run = static_cast<int>(fields.integer("epochs_run", 0, most));
@@ -309,6 +343,9 @@ ModelStatistics statistics_from_json(const JsonFields& fields) {
   statistics.dispersion = fields.number("dispersion", 0);
   statistics.dispersion_from_validation = fields.boolean("dispersion_from_validation");
   statistics.repaired_pivots = fields.count("repaired_pivots");
+  if (fields.has("reg_auto")) {
+    statistics.penalty_choice = penalty_choice_from_json(fields.object("reg_auto"));
+  }
   if (fields.has("traces")) statistics.traces = traces_from_json(fields.objects("traces"));
   return statistics;
 }

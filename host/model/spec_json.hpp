@@ -18,6 +18,7 @@ nlohmann::ordered_json to_json(const RatingScale& scale);
 nlohmann::ordered_json to_json(const SplitRule& split);
 nlohmann::ordered_json to_json(const LineAccount& account);
 nlohmann::ordered_json to_json(const TraceStatistics& trace);
+nlohmann::ordered_json to_json(const PenaltyChoice& choice);
 nlohmann::ordered_json to_json(const ModelStatistics& statistics);
 /// `positive` is null where --positive was not given.
 nlohmann::ordered_json to_json(const CleaningOptions& cleaning, std::optional<double> positive);

@@ -104,11 +104,18 @@ class ChunkParser {
       step_ = line_ - index;
       chunk_.starts.push_back({index, line_});
     }
-    target_.users[index] = row.user;
-    target_.items[index] = row.item;
+    const bool fits = target_.users.store(index, row.user) & target_.items.store(index, row.item);
+    if (!fits) [[unlikely]]
+      stop_at_wide_id(index, row);
     target_.ratings[index] =
         rules_.positive ? (row.rating >= *rules_.positive ? 1.0F : 0.0F) : row.rating;
     if (target_.times != nullptr) target_.times[index] = row.time;
+  }
+
+  void stop_at_wide_id(std::int64_t index, const PlainRow& row) {
+    chunk_.has_wide_user = !target_.users.store(index, row.user);
+    chunk_.has_wide_item = !target_.items.store(index, row.item);
+    stopped_ = true;
   }
 
   void parse_record() {

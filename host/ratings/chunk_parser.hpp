@@ -31,11 +31,27 @@ struct RowLine {
   std::int64_t line;
 };
 
+/// Where the ids of rows go: in 32 bits or, where that is null, in 64.
+struct IdTarget {
+  std::int32_t* narrow;
+  std::int64_t* wide;
+
+  /// Returns whether the id fits.
+  bool store(std::int64_t row, std::int64_t id) const {
+    if (narrow == nullptr) {
+      wide[row] = id;
+      return true;
+    }
+    narrow[row] = static_cast<std::int32_t>(id);
+    return narrow[row] == id;
+  }
+};
+
 /// Where a chunk writes its rows. users, items, ratings [capacity]; times [capacity] or null.
 /// For string ids the value is the index in the chunk's own table.
 struct RowTarget {
-  std::int64_t* users;
-  std::int64_t* items;
+  IdTarget users;
+  IdTarget items;
   float* ratings;
   std::int64_t* times;
 };
@@ -57,6 +73,11 @@ struct Chunk {
   std::vector<RowLine> starts;
   NameTable users;
   NameTable items;
+  /// An id that does not fit its column ends the parsing.
+  bool has_wide_user = false;
+  bool has_wide_item = false;
+
+  bool has_wide_id() const { return has_wide_user || has_wide_item; }
 };
 
 /// An upper bound of the rows of a chunk, from its lines and bytes.

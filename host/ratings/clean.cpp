@@ -92,6 +92,7 @@ bool are_in_order(const RowIndices& rows) {
 /// Takes rows as they are, which are in order and none of which is left out.
 void take_rows(RowIndices rows, RawRatings& raw, CleanRatings& clean) {
   clean.offsets = offsets_of_sorted(rows.users, clean.users.size());
+  clean.user_indices = std::move(rows.users);
   clean.item_indices = std::move(rows.items);
   clean.ratings = std::move(raw.ratings);
   if (raw.has_times) clean.times = std::move(raw.times);

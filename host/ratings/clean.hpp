@@ -14,11 +14,12 @@ namespace alsatian {
 
 /// Ratings after cleaning, in rows by user: items ascending within a row, at most one per pair.
 /// users and items may hold ids without ratings. offsets [users + 1]; item_indices and ratings
-/// [ratings]; times [ratings] or empty.
+/// [ratings]; times [ratings] or empty; user_indices [ratings], or empty: offsets say the same.
 struct CleanRatings {
   IdIndex users;
   IdIndex items;
   std::vector<std::int64_t> offsets;
+  std::vector<std::int32_t> user_indices;
   std::vector<std::int32_t> item_indices;
   std::vector<float> ratings;
   std::vector<std::int64_t> times;

@@ -17,6 +17,11 @@ CompressedMatrix compress_by_user(const Triples& ratings, std::int32_t users) {
           copy_large(ratings.ratings)};
 }
 
+CompressedMatrix compress_by_user(Triples&& ratings, std::int32_t users) {
+  return {offsets_of_sorted(std::exchange(ratings.users, {}), users), std::move(ratings.items),
+          std::move(ratings.ratings)};
+}
+
 CompressedMatrix transpose(const CompressedMatrix& by_user, std::int32_t items) {
   CompressedMatrix by_item;
   resize_large(by_item.columns, by_user.columns.size());

@@ -25,6 +25,26 @@ inline std::int64_t counting_sort_pieces(std::int64_t entries, std::int64_t keys
   return std::clamp<std::int64_t>(entries / std::max(8 * keys, smallest_piece), 1, most_pieces);
 }
 
+/// Where piece `piece` of `pieces` begins.
+inline std::int64_t first_of_piece(std::int64_t piece, std::int64_t pieces, std::int64_t entries) {
+  return entries * piece / pieces;
+}
+
+/// How often each key occurs in each piece, [pieces, keys].
+inline std::vector<std::int64_t> counts_of_pieces(std::span<const std::int32_t> keys,
+                                                  std::int64_t pieces, std::size_t width) {
+  const auto entries = static_cast<std::int64_t>(keys.size());
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(pieces) * width, 0);
+  parallel_for(pieces, [&](std::int64_t piece) {
+    std::int64_t* const own = counts.data() + static_cast<std::size_t>(piece) * width;
+    const std::int64_t end = first_of_piece(piece + 1, pieces, entries);
+    for (std::int64_t entry = first_of_piece(piece, pieces, entries); entry < end; ++entry) {
+      ++own[keys[static_cast<std::size_t>(entry)]];
+    }
+  });
+  return counts;
+}
+
 /// Replaces the counts of each piece, [pieces, keys], by where its entries of a key begin; returns
 /// where each key begins [keys + 1]. Goes along the rows: a column has a cache line for each piece.
 inline std::vector<std::int64_t> positions_of_counts(std::vector<std::int64_t>& counts,
@@ -55,18 +75,12 @@ std::vector<std::int64_t> counting_sort_in_pieces(std::span<const std::int32_t> 
                                                   std::int64_t key_count, MakeEmit&& make_emit) {
   const auto entries = static_cast<std::int64_t>(keys.size());
   const std::int64_t pieces = detail::counting_sort_pieces(entries, key_count);
-  const auto first_of = [&](std::int64_t piece) { return entries * piece / pieces; };
+  const auto first_of = [&](std::int64_t piece) {
+    return detail::first_of_piece(piece, pieces, entries);
+  };
   const auto width = static_cast<std::size_t>(key_count);
 
-  std::vector<std::int64_t> next(static_cast<std::size_t>(pieces) * width, 0);
-  parallel_for(pieces, [&](std::int64_t piece) {
-    const std::span<std::int64_t> counts(next.data() + static_cast<std::size_t>(piece) * width,
-                                         width);
-    for (std::int64_t entry = first_of(piece); entry < first_of(piece + 1); ++entry) {
-      ++counts[static_cast<std::size_t>(keys[static_cast<std::size_t>(entry)])];
-    }
-  });
-
+  std::vector<std::int64_t> next = detail::counts_of_pieces(keys, pieces, width);
   const std::vector<std::int64_t> offsets = detail::positions_of_counts(next, width);
 
   parallel_for(pieces, [&](std::int64_t piece) {

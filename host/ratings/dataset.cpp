@@ -7,13 +7,13 @@
 #include "host/ratings/id_indexing.hpp"
 #include "host/ratings/prepared_ratings.hpp"
 #include "host/ratings/split.hpp"
+#include "kernels/cpu/chunked_sum.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <tuple>
 #include <utility>
 
 namespace alsatian {
@@ -91,15 +91,22 @@ RatedItems index_rated_items(RawRatings ratings, const IdIndex& users, const IdI
 }
 
 std::int64_t overlap(const Triples& train, const Triples& test) {
-  std::int64_t common = 0;
-  std::size_t row = 0;
-  for (std::size_t index = 0; index < test.users.size(); ++index) {
-    const auto pair = std::tuple(test.users[index], test.items[index]);
-    while (row < train.users.size() && std::tuple(train.users[row], train.items[row]) < pair) ++row;
-    if (row == train.users.size()) break;
-    if (std::tuple(train.users[row], train.items[row]) == pair) ++common;
-  }
-  return common;
+  const auto pair_at = [](const Triples& ratings, std::size_t row) {
+    return std::pair(ratings.users[row], ratings.items[row]);
+  };
+  return cpu::chunked_sum<std::int64_t>(test.size(), [&](std::int64_t first, std::int64_t last) {
+    const auto user = test.users[static_cast<std::size_t>(first)];
+    auto row =
+        static_cast<std::size_t>(std::ranges::lower_bound(train.users, user) - train.users.begin());
+    std::int64_t common = 0;
+    for (std::int64_t entry = first; entry < last; ++entry) {
+      const auto pair = pair_at(test, static_cast<std::size_t>(entry));
+      while (row < train.users.size() && pair_at(train, row) < pair) ++row;
+      if (row == train.users.size()) break;
+      if (pair_at(train, row) == pair) ++common;
+    }
+    return common;
+  });
 }
 
 }  // namespace alsatian

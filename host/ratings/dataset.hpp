@@ -119,6 +119,8 @@ struct CompressedMatrix {
 
 /// By user: rows are users, columns items. `ratings` sorted by (user, item), no -1.
 CompressedMatrix compress_by_user(const Triples& ratings, std::int32_t users);
+/// The same of ratings that nobody needs any more: their columns become the matrix'.
+CompressedMatrix compress_by_user(Triples&& ratings, std::int32_t users);
 /// The same ratings by item: rows are items, columns users, ascending.
 CompressedMatrix transpose(const CompressedMatrix& by_user, std::int32_t items);
 /// The given rows in the given order, with their values where the matrix has any.

@@ -13,7 +13,9 @@
 #include <numeric>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace alsatian {
 namespace {
@@ -22,10 +24,11 @@ constexpr std::int64_t piece_rows = std::int64_t{1} << 18;
 
 std::int64_t piece_count(std::int64_t rows) { return (rows + piece_rows - 1) / piece_rows; }
 
-std::span<const std::int64_t> piece_of(std::span<const std::int64_t> values, std::int64_t piece) {
+template <typename Id>
+std::span<const Id> piece_of(const std::vector<Id>& values, std::int64_t piece) {
   const auto first = static_cast<std::size_t>(piece * piece_rows);
-  return values.subspan(first,
-                        std::min(values.size() - first, static_cast<std::size_t>(piece_rows)));
+  return std::span(values).subspan(
+      first, std::min(values.size() - first, static_cast<std::size_t>(piece_rows)));
 }
 
 void check_count(std::size_t distinct, const std::string& place) {
@@ -36,18 +39,26 @@ void check_count(std::size_t distinct, const std::string& place) {
       "train on a part of the data");
 }
 
-/// rows[r] = index_of(values[r]), in parallel.
-template <typename IndexOf>
-std::vector<std::int32_t> number_rows(std::span<const std::int64_t> values, IndexOf&& index_of) {
-  std::vector<std::int32_t> rows;
-  resize_large(rows, values.size());
-  parallel_for(
-      static_cast<std::int64_t>(values.size()),
-      [&](std::int64_t row) {
-        rows[static_cast<std::size_t>(row)] = index_of(values[static_cast<std::size_t>(row)]);
-      },
-      piece_rows);
-  return rows;
+/// rows[r] = index_of(values[r]), in parallel; in place where that is possible.
+template <typename Id, typename IndexOf>
+std::vector<std::int32_t> number_rows(std::vector<Id> values, IndexOf&& index_of) {
+  const auto number_into = [&](std::vector<std::int32_t>& rows) {
+    parallel_for(
+        static_cast<std::int64_t>(values.size()),
+        [&](std::int64_t row) {
+          rows[static_cast<std::size_t>(row)] = index_of(values[static_cast<std::size_t>(row)]);
+        },
+        piece_rows);
+  };
+  if constexpr (std::is_same_v<Id, std::int32_t>) {
+    number_into(values);
+    return values;
+  } else {
+    std::vector<std::int32_t> rows;
+    resize_large(rows, values.size());
+    number_into(rows);
+    return rows;
+  }
 }
 
 struct Range {
@@ -60,7 +71,8 @@ struct Range {
   }
 };
 
-Range range_of(std::span<const std::int64_t> values) {
+template <typename Id>
+Range range_of(const std::vector<Id>& values) {
   std::vector<Range> ranges(
       static_cast<std::size_t>(piece_count(static_cast<std::int64_t>(values.size()))));
   parallel_for(static_cast<std::int64_t>(ranges.size()), [&](std::int64_t piece) {
@@ -77,8 +89,8 @@ Range range_of(std::span<const std::int64_t> values) {
 }
 
 /// By a table with one cell per value between the lowest and the highest.
-IndexedIds index_by_table(std::vector<std::int64_t> values, const Range& range,
-                          const std::string& place) {
+template <typename Id>
+IndexedIds index_by_table(std::vector<Id> values, const Range& range, const std::string& place) {
   const auto cell = [&](std::int64_t value) {
     return static_cast<std::size_t>(static_cast<std::uint64_t>(value) -
                                     static_cast<std::uint64_t>(range.lowest));
@@ -110,12 +122,14 @@ IndexedIds index_by_table(std::vector<std::int64_t> values, const Range& range,
     table[position] = static_cast<std::int32_t>(ids.size());
     ids.push_back(static_cast<std::int64_t>(static_cast<std::uint64_t>(range.lowest) + position));
   }
-  auto rows = number_rows(values, [&](std::int64_t value) { return table[cell(value)]; });
+  auto rows =
+      number_rows(std::move(values), [&](std::int64_t value) { return table[cell(value)]; });
   return {IdIndex(std::move(ids)), std::move(rows)};
 }
 
 /// By sorting: the distinct values of each piece first, which are few, then those of all pieces.
-IndexedIds index_by_sorting(std::vector<std::int64_t> values, const std::string& place) {
+template <typename Id>
+IndexedIds index_by_sorting(std::vector<Id> values, const std::string& place) {
   std::vector<std::vector<std::int64_t>> distinct(
       static_cast<std::size_t>(piece_count(static_cast<std::int64_t>(values.size()))));
   const auto sort_distinct = [](std::vector<std::int64_t>& some) {
@@ -136,7 +150,7 @@ IndexedIds index_by_sorting(std::vector<std::int64_t> values, const std::string&
   }
   sort_distinct(ids);
   check_count(ids.size(), place);
-  auto rows = number_rows(values, [&](std::int64_t value) {
+  auto rows = number_rows(std::move(values), [&](std::int64_t value) {
     return static_cast<std::int32_t>(std::lower_bound(ids.begin(), ids.end(), value) - ids.begin());
   });
   return {IdIndex(std::move(ids)), std::move(rows)};
@@ -158,8 +172,10 @@ IndexedIds index_strings(RawIds ids, const std::string& place) {
     rank[static_cast<std::size_t>(order[position])] = static_cast<std::int32_t>(position);
   }
   ids.names = {};
-  auto rows = number_rows(ids.values,
-                          [&](std::int64_t name) { return rank[static_cast<std::size_t>(name)]; });
+  auto rows = ids.values.visit([&](auto& names) {
+    return number_rows(std::move(names),
+                       [&](std::int64_t name) { return rank[static_cast<std::size_t>(name)]; });
+  });
   return {IdIndex(std::move(sorted)), std::move(rows)};
 }
 
@@ -176,13 +192,15 @@ std::uint64_t hash_bytes(std::string_view text) {
 IndexedIds index_ids(RawIds ids, const std::string& place) {
   if (ids.kind == IdKind::string) return index_strings(std::move(ids), place);
   if (ids.values.empty()) return {};
-  const Range range = range_of(ids.values);
-  // The table then takes no more room than the column itself, or half a megabyte.
-  constexpr std::uint64_t small_table = std::uint64_t{1} << 17;
-  if (range.width() < std::max<std::uint64_t>(small_table, 2 * ids.values.size())) {
-    return index_by_table(std::move(ids.values), range, place);
-  }
-  return index_by_sorting(std::move(ids.values), place);
+  return ids.values.visit([&]<typename Id>(std::vector<Id>& values) {
+    const Range range = range_of(values);
+    // The table then takes no more room than the column itself, or half a megabyte.
+    constexpr std::uint64_t small_table = std::uint64_t{1} << 17;
+    const std::uint64_t cells_of_column = values.size() * sizeof(Id) / sizeof(std::int32_t);
+    return range.width() < std::max(small_table, cells_of_column)
+               ? index_by_table(std::move(values), range, place)
+               : index_by_sorting(std::move(values), place);
+  });
 }
 
 std::vector<std::uint64_t> id_hashes(const IdIndex& ids) {

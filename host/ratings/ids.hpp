@@ -2,6 +2,8 @@
 // Ids never need to be contiguous, and memory never depends on the largest of them.
 #pragma once
 
+#include "host/ratings/id_column.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,7 +35,7 @@ struct StringTable {
 /// index in names (distinct, in order of first appearance).
 struct RawIds {
   IdKind kind = IdKind::integer;
-  std::vector<std::int64_t> values;
+  IdColumn values;
   StringTable names;
 };
 

@@ -7,15 +7,15 @@
 
 namespace alsatian {
 
-/// Asks the system for huge pages for memory that is not touched yet; does nothing where there is
-/// little of it, or where the system has none.
-void advise_huge_pages(void* memory, std::size_t bytes);
+/// Has the system give memory that is not touched yet its pages, huge ones where there are any, on
+/// all threads; does nothing where there is little of it.
+void prepare_pages(void* memory, std::size_t bytes);
 
 /// Gives an empty vector its size, on huge pages where that pays.
 template <typename T>
 void resize_large(std::vector<T>& values, std::size_t size) {
   values.reserve(size);
-  advise_huge_pages(values.data(), size * sizeof(T));
+  prepare_pages(values.data(), size * sizeof(T));
   values.resize(size);
 }
 
@@ -24,7 +24,7 @@ template <typename T>
 std::vector<T> copy_large(const std::vector<T>& values) {
   std::vector<T> copy;
   copy.reserve(values.size());
-  advise_huge_pages(copy.data(), values.size() * sizeof(T));
+  prepare_pages(copy.data(), values.size() * sizeof(T));
   copy.insert(copy.end(), values.begin(), values.end());
   return copy;
 }

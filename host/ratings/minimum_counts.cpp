@@ -99,6 +99,7 @@ void drop_rare_rows(CleanRatings& ratings, std::int64_t min_user_ratings,
 
   const std::int64_t before = ratings.size();
   keep_remaining(users.removed, items.removed, ratings);
+  ratings.user_indices = {};
   const std::int64_t dropped = before - ratings.size();
   ratings.account.used -= dropped;
   ratings.account.filtered += dropped;

@@ -4,10 +4,12 @@
 
 #include "host/error.hpp"
 #include "host/ratings/split.hpp"
+#include "kernels/cpu/parallel.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -39,7 +41,16 @@ void divide(const CleanRatings& ratings, const SplitRule& rule, const std::strin
 std::vector<std::int32_t> numbering_of_used(const std::vector<std::int32_t>& rows,
                                             std::int32_t row_count) {
   std::vector<std::int32_t> numbering(static_cast<std::size_t>(row_count), -1);
-  for (const std::int32_t row : rows) numbering[static_cast<std::size_t>(row)] = 0;
+  constexpr std::int64_t grain = 1 << 16;
+  parallel_for(
+      std::ssize(rows),
+      [&](std::int64_t entry) {
+        const std::int32_t row = rows[static_cast<std::size_t>(entry)];
+        const std::atomic_ref<std::int32_t> mark(numbering[static_cast<std::size_t>(row)]);
+        // Reading first keeps the cache lines of frequent rows shared between threads.
+        if (mark.load(std::memory_order_relaxed) < 0) mark.store(0, std::memory_order_relaxed);
+      },
+      grain);
   std::int32_t next = 0;
   for (std::int32_t& number : numbering) {
     if (number == 0) number = next++;
@@ -143,7 +154,13 @@ Dataset PreparedRatings::finish(const SplitRule& rule, Dataset dataset) const {
   if (dataset.train.size() == 0) {
     throw empty_training(printable(path_), ratings_.size(), ratings_.account, rule);
   }
-  keep_trained_ids(ratings_.users, ratings_.items, dataset);
+  if (takes_all(rule) && ratings_.account.filtered == 0) {
+    // Every id is there because a rating has it.
+    dataset.users = ratings_.users;
+    dataset.items = ratings_.items;
+  } else {
+    keep_trained_ids(ratings_.users, ratings_.items, dataset);
+  }
   dataset.split = rule;
   dataset.cleaning = cleaning_;
   dataset.account = ratings_.account;

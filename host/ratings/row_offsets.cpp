@@ -2,12 +2,12 @@
 // Every element has one writer, so the result does not depend on the number of threads.
 #include "host/ratings/row_offsets.hpp"
 
+#include "host/ratings/counting_sort.hpp"
 #include "host/ratings/large_vector.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
 
 namespace alsatian {
 
@@ -34,10 +34,10 @@ std::vector<std::int64_t> offsets_of_sorted(std::span<const std::int32_t> rows,
 
 std::vector<std::int64_t> count_offsets(std::span<const std::int32_t> rows,
                                         std::int32_t row_count) {
-  std::vector<std::int64_t> offsets(static_cast<std::size_t>(row_count) + 1, 0);
-  for (const std::int32_t row : rows) ++offsets[static_cast<std::size_t>(row) + 1];
-  std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
-  return offsets;
+  const auto width = static_cast<std::size_t>(row_count);
+  const std::int64_t pieces = detail::counting_sort_pieces(std::ssize(rows), row_count);
+  std::vector<std::int64_t> counts = detail::counts_of_pieces(rows, pieces, width);
+  return detail::positions_of_counts(counts, width);
 }
 
 std::vector<std::int32_t> rows_of_offsets(std::span<const std::int64_t> offsets) {

@@ -55,24 +55,36 @@ std::vector<Chunk> cut(std::string_view body, std::size_t size) {
   return chunks;
 }
 
+struct LineEnds {
+  std::int64_t count = 0;
+  bool has_quote = false;  // anywhere in the text
+};
+
 /// How many line ends there are. Bytes count in bytes, added up before they overflow: the compiler
 /// then compares a vector of them at a time.
-std::int64_t count_line_ends(std::string_view text) {
+LineEnds count_line_ends(std::string_view text) {
   constexpr std::size_t lanes = 64;
   constexpr std::size_t most_rounds = 255;
-  std::int64_t count = 0;
+  LineEnds ends;
+  std::array<unsigned char, lanes> quotes{};
   std::size_t at = 0;
   while (text.size() - at >= lanes) {
     std::array<unsigned char, lanes> counts{};
     const std::size_t rounds = std::min((text.size() - at) / lanes, most_rounds);
     for (std::size_t round = 0; round < rounds; ++round, at += lanes) {
       for (std::size_t lane = 0; lane < lanes; ++lane) {
-        counts[lane] = static_cast<unsigned char>(counts[lane] + (text[at + lane] == '\n'));
+        const char letter = text[at + lane];
+        counts[lane] = static_cast<unsigned char>(counts[lane] + (letter == '\n'));
+        quotes[lane] = static_cast<unsigned char>(quotes[lane] | (letter == '"'));
       }
     }
-    count = std::accumulate(counts.begin(), counts.end(), count);
+    ends.count = std::accumulate(counts.begin(), counts.end(), ends.count);
   }
-  return count + std::ranges::count(text.substr(at), '\n');
+  const std::string_view rest = text.substr(at);
+  ends.count += std::ranges::count(rest, '\n');
+  ends.has_quote = std::ranges::count(quotes, 0) < std::ssize(quotes) ||
+                   rest.find('"') != std::string_view::npos;
+  return ends;
 }
 
 /// Counts the lines of each chunk; returns whether there is a quote anywhere.
@@ -80,8 +92,9 @@ bool count_lines(std::vector<Chunk>& chunks) {
   std::atomic<bool> has_quote = false;
   parallel_for(static_cast<std::int64_t>(chunks.size()), [&](std::int64_t index) {
     Chunk& chunk = chunks[static_cast<std::size_t>(index)];
-    chunk.line_count = count_line_ends(chunk.text) + (chunk.text.ends_with('\n') ? 0 : 1);
-    if (chunk.text.find('"') != std::string_view::npos) has_quote = true;
+    const LineEnds ends = count_line_ends(chunk.text);
+    chunk.line_count = ends.count + (chunk.text.ends_with('\n') ? 0 : 1);
+    if (ends.has_quote) has_quote = true;
   });
   return has_quote;
 }
@@ -104,34 +117,67 @@ std::vector<Chunk> chunks_of(const Layout& layout, const ReadOptions& options) {
   return chunks;
 }
 
+IdTarget target_of(IdColumn& ids, std::int64_t row) {
+  IdTarget target{};
+  ids.visit([&]<typename Id>(std::vector<Id>& column) {
+    if constexpr (sizeof(Id) == sizeof(std::int32_t)) {
+      target.narrow = column.data() + row;
+    } else {
+      target.wide = column.data() + row;
+    }
+  });
+  return target;
+}
+
 RowTarget target_of(RawRatings& ratings, std::int64_t row) {
-  const auto at = [&](auto& column) { return column.empty() ? nullptr : column.data() + row; };
-  return {at(ratings.users.values), at(ratings.items.values), at(ratings.ratings),
-          at(ratings.times)};
+  return {target_of(ratings.users.values, row), target_of(ratings.items.values, row),
+          ratings.ratings.data() + row,
+          ratings.times.empty() ? nullptr : ratings.times.data() + row};
 }
 
 void allocate(RawRatings& ratings, const std::vector<Chunk>& chunks) {
   if (chunks.empty()) return;
   const auto rows = static_cast<std::size_t>(chunks.back().first_row + row_capacity(chunks.back()));
-  resize_large(ratings.users.values, rows);
-  resize_large(ratings.items.values, rows);
+  ratings.users.values.resize(rows);
+  ratings.items.values.resize(rows);
   resize_large(ratings.ratings, rows);
   if (ratings.has_times) resize_large(ratings.times, rows);
 }
 
-void parse_chunks(std::vector<Chunk>& chunks, const ParseRules& rules, RawRatings& ratings) {
+void parse_into(RawRatings& ratings, const ParseRules& rules, std::vector<Chunk>& chunks) {
   constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
   std::atomic<std::int64_t> first_failed = none;
+  std::atomic<bool> has_wide_id = false;
   parallel_for(static_cast<std::int64_t>(chunks.size()), [&](std::int64_t index) {
     // Chunks before a failed one are still needed: the error named is the first in the file.
-    if (index > first_failed) return;
+    if (index > first_failed || has_wide_id) return;
     Chunk& chunk = chunks[static_cast<std::size_t>(index)];
     parse_chunk(chunk, rules, target_of(ratings, chunk.first_row));
+    if (chunk.has_wide_id()) has_wide_id = true;
     if (chunk.bad.empty() || rules.on_bad_line == OnBadLine::skip) return;
     std::int64_t seen = first_failed;
     while (index < seen && !first_failed.compare_exchange_weak(seen, index)) {
     }
   });
+}
+
+/// Parses all chunks; again where ids turn out not to fit in 32 bits.
+void parse_chunks(std::vector<Chunk>& chunks, const ParseRules& rules, RawRatings& ratings) {
+  const std::vector<Chunk> unparsed = chunks;
+  const auto widen = [&](IdColumn& ids, bool Chunk::*has_wide_id) {
+    if (std::ranges::none_of(chunks, has_wide_id)) return;
+    const std::size_t rows = ids.size();
+    ids = {};
+    ids.widen();
+    ids.resize(rows);
+  };
+  parse_into(ratings, rules, chunks);
+  while (std::ranges::any_of(chunks, &Chunk::has_wide_id)) {
+    widen(ratings.users.values, &Chunk::has_wide_user);
+    widen(ratings.items.values, &Chunk::has_wide_item);
+    chunks = unparsed;
+    parse_into(ratings, rules, chunks);
+  }
 }
 
 /// Bad lines of all chunks in the order of the file, as many as are kept.
@@ -202,8 +248,8 @@ void close_gaps(const std::vector<Chunk>& chunks, RawRatings& ratings) {
     }
     column.erase(end, column.end());
   };
-  close(ratings.users.values);
-  close(ratings.items.values);
+  ratings.users.values.visit(close);
+  ratings.items.values.visit(close);
   close(ratings.ratings);
   close(ratings.times);
 }
@@ -230,11 +276,14 @@ void merge_names(const std::vector<Chunk>& chunks, NameTable Chunk::*names, RawI
       new_index[index].push_back(merged.add(own[name]));
     }
   }
-  parallel_for(static_cast<std::int64_t>(chunks.size()), [&](std::int64_t chunk) {
-    const auto index = static_cast<std::size_t>(chunk);
-    const auto first = ids.values.begin() + first_row[index];
-    std::transform(first, first + chunks[index].rows, first, [&](std::int64_t name) {
-      return new_index[index][static_cast<std::size_t>(name)];
+  if (!std::in_range<std::int32_t>(merged.size())) ids.values.widen();
+  ids.values.visit([&]<typename Id>(std::vector<Id>& values) {
+    parallel_for(static_cast<std::int64_t>(chunks.size()), [&](std::int64_t chunk) {
+      const auto index = static_cast<std::size_t>(chunk);
+      const auto first = values.begin() + first_row[index];
+      std::transform(first, first + chunks[index].rows, first, [&](Id name) {
+        return static_cast<Id>(new_index[index][static_cast<std::size_t>(name)]);
+      });
     });
   });
   for (std::int64_t name = 0; name < merged.size(); ++name) ids.names.push_back(merged[name]);

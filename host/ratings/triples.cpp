@@ -1,5 +1,6 @@
 // Triples out of cleaned ratings: one part, all of them, or by the indices of another data set.
 // Pieces have a fixed size, so that the order never depends on the number of threads.
+#include "host/ratings/large_vector.hpp"
 #include "host/ratings/row_offsets.hpp"
 #include "host/ratings/split.hpp"
 #include "kernels/cpu/parallel.hpp"
@@ -15,10 +16,10 @@ namespace {
 constexpr std::int64_t piece_size = std::int64_t{1} << 16;
 
 void resize(Triples& triples, std::size_t size, bool with_times) {
-  triples.users.resize(size);
-  triples.items.resize(size);
-  triples.ratings.resize(size);
-  triples.times.resize(with_times ? size : 0);
+  resize_large(triples.users, size);
+  resize_large(triples.items, size);
+  resize_large(triples.ratings, size);
+  if (with_times) resize_large(triples.times, size);
 }
 
 /// The rows `order` of the ratings, in that order.
@@ -93,7 +94,9 @@ Triples ratings_of_part(const CleanRatings& ratings, const std::vector<Part>& pa
 
   Triples triples;
   resize(triples, static_cast<std::size_t>(starts.back()), !ratings.times.empty());
-  const std::vector<std::int32_t> users = rows_of_offsets(ratings.offsets);
+  const std::vector<std::int32_t> listed =
+      ratings.user_indices.empty() ? rows_of_offsets(ratings.offsets) : std::vector<std::int32_t>();
+  const std::vector<std::int32_t>& users = listed.empty() ? ratings.user_indices : listed;
   parallel_for(pieces, [&](std::int64_t piece) {
     auto to = static_cast<std::size_t>(starts[static_cast<std::size_t>(piece)]);
     const auto last = static_cast<std::size_t>(std::min((piece + 1) * piece_size, size));
@@ -111,11 +114,13 @@ Triples ratings_of_part(const CleanRatings& ratings, const std::vector<Part>& pa
 
 Triples take_all_ratings(CleanRatings& ratings) {
   Triples triples;
-  triples.users = rows_of_offsets(ratings.offsets);
+  triples.users = ratings.user_indices.empty() ? rows_of_offsets(ratings.offsets)
+                                               : std::move(ratings.user_indices);
   triples.items = std::move(ratings.item_indices);
   triples.ratings = std::move(ratings.ratings);
   triples.times = std::move(ratings.times);
   ratings.offsets.assign(1, 0);
+  ratings.user_indices = {};
   ratings.item_indices = {};
   ratings.ratings = {};
   ratings.times = {};

@@ -102,11 +102,19 @@ Figure item_map(const Model& model, const ItemFacts& facts) {
 Figure neighbors(const Scorer& scorer, const Model& model, const ItemFacts& facts) {
   Figure figure{.name = "neighbors",
                 .title = "Neighbors of well-known items",
-                .text = "By the cosine of factors, of the most rated items."};
+                .text = fmt::format("By the cosine of factors, among the {} most rated items: of "
+                                    "items with a rating or two factors say little.",
+                                    mapped_items)};
   figure.data.columns = {"item", "rank", "neighbor", "cosine"};
+  std::vector<bool> is_well_known(model.item_counts.size());
+  for (const std::int32_t item : most_rated_rows(model.item_counts, mapped_items)) {
+    is_well_known[static_cast<std::size_t>(item)] = true;
+  }
   for (const std::int32_t item : most_rated_rows(model.item_counts, shown_items)) {
     std::int64_t rank = 0;
-    for (const ScoredItem& near : scorer.similar_items(item, shown_neighbors)) {
+    for (const ScoredItem& near : scorer.similar_items(item, model.items.size())) {
+      if (!is_well_known[static_cast<std::size_t>(near.index)]) continue;
+      if (rank == shown_neighbors) break;
       figure.data.rows.push_back({name_of(model, facts, item), ++rank,
                                   name_of(model, facts, near.index),
                                   static_cast<double>(near.score)});

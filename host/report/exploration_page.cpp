@@ -174,8 +174,8 @@ Figure densest_block(const Exploration& data) {
       .name = "densest_block",
       .title = "The densest block",
       .text = fmt::format("The {} most active users (down) and {} most rated items (across), most "
-                          "first; the darker "
-                          "a cell, the more of its pairs are rated. Of all pairs {:.3g} % are.",
+                          "first; the stronger a cell's color, the more of its pairs are rated. Of "
+                          "all pairs {:.3g} % are.",
                           users.size(), items.size(), 100 * filled_share(data))};
   figure.svg = heat_map_svg(shares, figure.title);
   figure.data.columns = {"user_cell", "item_cell", "share_rated"};
@@ -202,9 +202,9 @@ Figure suggestions(const Exploration& data) {
        std::string(rank < default_rank
                        ? "more factors than the smaller of users and items say nothing more"
                        : "the default; with 16 and 128 beside it you see whether it matters")},
-      {std::string("--reg 1.2"),
-       std::string("the default, right for 0.1 to 1 million ratings of films; where --validation "
-                   "0.05 decides, try 0.8 and 1.8: too little costs more than too much")},
+      {std::string("--reg auto"),
+       std::string("keeps the default, 1.2, which is right for 0.1 to 1 million ratings of films, "
+                   "unless another predicts ratings that are held out surely better")},
       {split, split_why},
   };
   return figure;

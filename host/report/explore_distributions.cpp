@@ -182,12 +182,11 @@ Figure mean_by_popularity(const Exploration& data) {
   Figure figure{.name = "mean_by_popularity",
                 .title = "Mean rating by popularity of the item",
                 .text =
-                    "Mean over the ratings of the items, and mean over the items of their own "
-                    "means."};
+                    "Mean over the ratings of the items; the table also has the mean over the "
+                    "items of their own means."};
   figure.data.columns = {"from", "to", "items", "ratings", "mean_rating", "mean_of_items"};
   figure.plot = {.x = "from",
-                 .series = {{"mean_rating", "over ratings", Mark::line},
-                            {"mean_of_items", "over items", Mark::line}},
+                 .series = {{"mean_rating", "over ratings", Mark::line}},
                  .x_title = "ratings of the item, from",
                  .y_title = "mean rating",
                  .x_axis = Axis::logarithmic};

@@ -11,4 +11,21 @@ namespace alsatian {
 /// picture shows, for those who do not see it.
 std::string heat_map_svg(const std::vector<std::vector<double>>& shares, const std::string& label);
 
+/// A cell with what stands in it; the share is how dark it is, as above.
+struct HeatCell {
+  double share = 0;
+  std::string text = {};
+};
+
+/// A table of few cells, the first row at the top, with names of rows on the left and of columns
+/// below. cells [row_names][column_names].
+struct HeatTable {
+  std::vector<std::string> row_names = {};
+  std::vector<std::string> column_names = {};
+  std::string row_title = {};
+  std::string column_title = {};
+  std::vector<std::vector<HeatCell>> cells = {};
+};
+std::string heat_table_svg(const HeatTable& table, const std::string& label);
+
 }  // namespace alsatian

@@ -126,13 +126,26 @@ std::string script_json(const json& value) {
   return text;
 }
 
+/// Whether a column of text is read as sentences, which a narrow one would break into syllables.
+bool is_prose(const Grid& grid, std::size_t column) {
+  constexpr std::size_t longest_name = 30;
+  return std::ranges::any_of(grid.rows, [&](const std::vector<Value>& row) {
+    const auto* text = std::get_if<std::string>(&row[column]);
+    return text != nullptr && text->size() > longest_name;
+  });
+}
+
 void append_table(std::string& html, const Grid& grid) {
   html += "<div class=\"scroll\"><table><thead><tr>";
   for (std::size_t column = 0; column < grid.columns.size(); ++column) {
     std::string name = grid.columns[column];
     std::ranges::replace(name, '_', ' ');
     const bool over_text = !grid.rows.empty() && is_text(grid.rows.front()[column]);
-    html += fmt::format("<th{}>{}</th>", over_text ? " class=\"text\"" : "", html_text(name));
+    const bool is_last = column + 1 == grid.columns.size();
+    const char* kind = !over_text                          ? ""
+                       : is_last && is_prose(grid, column) ? " class=\"text prose\""
+                                                           : " class=\"text\"";
+    html += fmt::format("<th{}>{}</th>", kind, html_text(name));
   }
   html += "</tr></thead><tbody>\n";
   const std::size_t rows = std::min(grid.rows.size(), most_table_rows);

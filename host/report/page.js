@@ -20,12 +20,26 @@
   const seriesOf = (plot) => {
     if (!plot.group) return plot.series.map((series) => ({ ...series, keep: () => true }));
     const names = [...new Set(plot.group)];
-    return names.map((name) => ({ ...plot.series[0], name: String(name),
+    const shown = (name) =>
+      (typeof name === "number" ? String(Number(name.toPrecision(4))) : String(name));
+    return names.map((name) => ({ ...plot.series[0], name: shown(name),
       keep: (row) => plot.group[row] === name }));
   };
 
-  const datasetOf = (plot, series, color, isCategory) => {
+  // Two or three lines that lie on each other are still seen: later ones are dashed and on top.
+  const dashes = [[], [7, 5], [2, 3]];
+  const shapes = ["circle", "triangle", "rect"];
+
+  // Of series with the same mark, which one this is, where they are so few; else nothing.
+  const placeOf = (all, index) => {
+    const alike = all.filter((series) => series.mark === all[index].mark);
+    return alike.length > 1 && alike.length <= dashes.length ? alike.indexOf(all[index]) : 0;
+  };
+
+  const datasetOf = (plot, all, index, color, isCategory) => {
+    const series = all[index];
     const points = series.mark === "points";
+    const place = placeOf(all, index);
     return {
       type: series.mark === "bars" ? "bar" : isCategory ? "line" : "scatter",
       label: series.name,
@@ -33,27 +47,45 @@
       borderColor: color,
       backgroundColor: series.mark === "bars" || points ? color + "bb" : color,
       showLine: !points,
+      borderDash: series.mark === "line" ? dashes[place] : [],
+      pointStyle: points ? shapes[place] : "circle",
+      order: series.mark === "bars" ? 0 : -place,
       borderWidth: series.mark === "bars" ? 0 : points ? 1 : 2,
-      pointRadius: points ? (plot.x.length > 300 ? 2 : 3) : plot.x.length > 60 ? 0 : 2,
+      pointRadius: points ? (plot.x.length > 300 ? 2 : plot.x.length > 60 ? 3 : 4) : plot.x.length > 60 ? 0 : 2,
       pointHitRadius: 8,
       tension: 0,
     };
   };
 
-  // Three digits name a bar; the table has the others.
-  const labelOf = (x) => (typeof x === "number" ? String(Number(x.toPrecision(3))) : x);
+  // A digit more than tells bars apart names them; the table has the others.
+  const labelsOf = (xs) => {
+    const numbers = xs.filter((x) => typeof x === "number").sort((left, right) => left - right);
+    const steps = numbers.slice(1).map((x, at) => x - numbers[at]).filter((step) => step > 0);
+    const step = steps.length > 0 ? Math.min(...steps) : 1;
+    const digits = Math.min(20, Math.max(0, 1 - Math.floor(Math.log10(step))));
+    return xs.map((x) => (typeof x === "number" ? String(Number(x.toFixed(digits))) : x));
+  };
+
+  // Each tick of a logarithmic axis with its own digits: 1,000 and 0.01, not 1,000.00. Those that
+  // Chart.js leaves without a label stay so.
+  function logarithmicLabel(value, index, ticks) {
+    const shown = Chart.Ticks.formatters.logarithmic.call(this, value, index, ticks);
+    return shown === "" ? "" : value.toLocaleString("en", { maximumSignificantDigits: 6 });
+  }
 
   const scale = (type, title, ink, line) => ({
     type,
     title: { display: title !== "", text: title, color: ink },
-    ticks: { color: ink, maxRotation: 60, autoSkip: true },
+    ticks: { color: ink, maxRotation: 60, autoSkip: true,
+      ...(type === "logarithmic" ? { callback: logarithmicLabel } : {}) },
     grid: { color: line },
   });
 
   // Names one below the other, each with its interval and the value in it; 0 is marked.
   const drawForest = (plot, canvas, colors, ink, line) => {
     const values = plot.series[0].y;
-    canvas.parentElement.style.height = `${90 + 26 * plot.x.length}px`;
+    const isNarrow = canvas.parentElement.clientWidth < 600;
+    canvas.parentElement.style.height = `${90 + (isNarrow ? 38 : 26) * plot.x.length}px`;
     const number = (value) => String(Number(value.toPrecision(4)));
     const describe = (item) => `${number(values[item.dataIndex])}, from `
       + `${number(plot.lower[item.dataIndex])} to ${number(plot.upper[item.dataIndex])}`;
@@ -65,7 +97,8 @@
     nameScale.ticks.autoSkip = false;
     charts.push(new Chart(canvas, {
       data: {
-        labels: plot.x,
+        // On a phone a name stands above its figure.
+        labels: isNarrow ? plot.x.map((name) => name.split(": ")) : plot.x,
         datasets: [
           { type: "line", label: plot.series[0].name, data: values, showLine: false,
             borderColor: colors[0], backgroundColor: colors[0], pointRadius: 5 },
@@ -105,9 +138,9 @@
     if (plot.group) canvas.parentElement.classList.add("tall");
     charts.push(new Chart(canvas, {
       data: {
-        labels: isCategory ? plot.x.map(labelOf) : undefined,
-        datasets: series.map((one, index) =>
-          datasetOf(plot, one, colors[index % colors.length], isCategory)),
+        labels: isCategory ? labelsOf(plot.x) : undefined,
+        datasets: series.map((_, index) =>
+          datasetOf(plot, series, index, colors[index % colors.length], isCategory)),
       },
       options: {
         animation: false,
@@ -120,7 +153,10 @@
           y: scale(plot.yAxis, plot.yTitle, ink, line),
         },
         plugins: {
-          legend: { display: series.length > 1, labels: { color: ink, boxWidth: 14 } },
+          legend: { display: series.length > 1, labels: { color: ink, boxWidth: 14,
+            sort: (left, right) => left.datasetIndex - right.datasetIndex,
+            generateLabels: (chart) => Chart.defaults.plugins.legend.labels.generateLabels(chart)
+              .map((label) => ({ ...label, lineDash: [] })) } },
           tooltip: { callbacks: plot.hover
             ? { title: (items) => items.map((item) => item.raw.name).slice(0, 3) } : {} },
         },

@@ -25,7 +25,8 @@ struct Range {
   double high = -std::numeric_limits<double>::infinity();
 };
 
-/// Of all values; a range of one value is widened, so that it has a middle.
+/// Of all values; a range of one value is widened, so that it has a middle, and one of 0 upwards
+/// alone: errors are never below it.
 std::optional<Range> value_range(std::span<const TextCurve> curves) {
   Range range;
   for (const TextCurve& curve : curves) {
@@ -36,13 +37,17 @@ std::optional<Range> value_range(std::span<const TextCurve> curves) {
   }
   if (range.low > range.high) return std::nullopt;
   if (range.low == range.high) {
-    const double margin = std::max(std::abs(range.low), 1.0) / 100;
-    range = {range.low - margin, range.high + margin};
+    const double margin = range.low == 0 ? 0.01 : std::abs(range.low) / 100;
+    range = {range.low == 0 ? 0 : range.low - margin, range.high + margin};
   }
   return range;
 }
 
-std::string value_text(double value) { return fmt::format("{:.4g}", value); }
+/// Four digits, or all that stand before the point.
+std::string value_text(double value) {
+  const double size = std::abs(value);
+  return size >= 1000 && size < 1e9 ? fmt::format("{:.0f}", value) : fmt::format("{:.4g}", value);
+}
 
 /// Columns that UTF-8 text takes, one per code point.
 std::size_t width_of(const std::string& text) {
@@ -214,7 +219,7 @@ std::vector<std::optional<EndLabel>> place_labels(std::span<const TextCurve> cur
 
 std::string axis_line(const TextPlotOptions& options, std::size_t margin, int columns) {
   const std::string first = value_text(options.first_x);
-  const std::string last = value_text(options.last_x);
+  const std::string last = options.last_x > options.first_x ? value_text(options.last_x) : "";
   const std::string text(margin + 1, ' ');
   const auto room = static_cast<std::size_t>(columns);
   std::string names = first;
@@ -223,6 +228,7 @@ std::string axis_line(const TextPlotOptions& options, std::size_t margin, int co
     names.resize(middle, ' ');
     names += options.x_title;
   }
+  if (last.empty()) return text + names;
   if (names.size() + last.size() < room) names.resize(room - last.size(), ' ');
   if (names.size() + last.size() <= room) names += last;
   return text + names;

@@ -124,18 +124,20 @@ void GibbsChains::add_draw(Posterior& posterior, int chain) const {
   posterior.keep_prior(backend_.gibbs_user_prior(), item_mean, noise_precision_);
 }
 
-void GibbsChains::take_draws(Model& model) const {
+ErrorSums GibbsChains::take_draws(Model& model) const {
   ModelSpec alone = spec_;
   alone.algorithm = Bayes{.keep = 1, .likelihood_power = bayes().likelihood_power};
   Posterior last(alone, scale_, {}, 1);
   if (posterior_.kept() == 0) add_draw(last, 0);
   const Posterior& kept = posterior_.kept() > 0 ? posterior_ : last;
   CenteredDraw mean = kept.model_factors();
+  const ErrorSums errors = errors_of(mean, dataset_.train, scale_);
   model.factors = to_rating_units(std::move(mean.factors), scale_);
   model.scale.score_mean = mean.constant;
   model.draws = kept.kept();
   model.draw_biases = kept.draw_biases();
   model.draw_priors = kept.draw_priors();
+  return errors;
 }
 
 }  // namespace alsatian

@@ -33,7 +33,8 @@ class GibbsChains {
   std::vector<TraceStatistics> trace_statistics() const { return traces_.summary(); }
 
   /// The draws that were kept; the last alone where training was stopped before the first of them.
-  void take_draws(Model& model) const;
+  /// Returns the errors of the model's predictions, the means over these, on the training part.
+  ErrorSums take_draws(Model& model) const;
 
  private:
   const Bayes& bayes() const { return std::get<Bayes>(spec_.algorithm); }

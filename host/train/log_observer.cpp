@@ -4,6 +4,7 @@
 
 #include "host/error.hpp"
 #include "host/model/spec_json.hpp"
+#include "host/train/trial_log.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -79,10 +80,22 @@ Json to_json(const EpochStats& stats, const std::vector<std::string>& test_names
   return line;
 }
 
+Json search_line(const std::optional<int>& fold) {
+  Json line = Json::object();
+  if (fold) line["fold"] = *fold;
+  line["search"] = "reg";
+  return line;
+}
+
 }  // namespace
 
 LogObserver::LogObserver(std::string path, std::vector<std::string> test_names)
     : file_(std::move(path), "--log"), test_names_(std::move(test_names)) {
+  if (is_trial_log(file_.read())) {
+    throw Error(ExitCode::usage, printable(file_.path()),
+                "is the log of a search by alsatian tune, which training would overwrite",
+                "choose another --log, or remove the file");
+  }
   // Only once it is ours: the lines of a run that goes on must stay.
   file_.cut(0);
 }
@@ -95,6 +108,31 @@ void LogObserver::on_epoch(const EpochStats& stats) {
   Json line = to_json(stats, test_names_, fold_);
   if (!reproducible_) line["reproducible"] = false;
   file_.write(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void LogObserver::on_penalty_trial(int trial, const PenaltyTrial& tried) {
+  Json line = search_line(fold_);
+  line["trial"] = trial;
+  line["kind"] = penalty_trial_name(tried.kind);
+  line["reg"] = tried.regularization.factors;
+  line["reg_bias"] = tried.regularization.biases;
+  if (tried.figures.diverged) {
+    line["diverged"] = true;
+  } else {
+    line["validation_rmse"] = tried.figures.rmse;
+    line["validation_loss"] = tried.figures.loss;
+  }
+  line["epochs"] = tried.figures.epochs;
+  line["seconds"] = tried.figures.seconds;
+  file_.write(line.dump());
+}
+
+void LogObserver::on_penalty_choice(const PenaltyChoice& choice) {
+  Json line = search_line(fold_);
+  line["reg"] = choice.chosen().factors;
+  line["reg_bias"] = choice.chosen().biases;
+  line.update(to_json(choice));
+  file_.write(line.dump());
 }
 
 void LogObserver::finish(const std::string& model) { file_.finish(model); }

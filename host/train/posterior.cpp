@@ -1,4 +1,4 @@
-// Sums over draws, element by element: no result depends on threads.
+// Sums over draws, element by element, and over ratings in chunks: no result depends on threads.
 // Scores of held-out ratings are in double, as evaluation's are.
 #include "host/train/posterior.hpp"
 
@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numbers>
+#include <numeric>
 
 namespace alsatian {
 namespace {
@@ -52,10 +54,25 @@ double score_of(const CenteredDraw& draw, std::int32_t user, std::int32_t item) 
   return score(draw.constant, user_bias, item_bias, product);
 }
 
-void add_to(std::vector<double>& sums, const std::vector<float>& values) {
-  sums.resize(values.size());
-  for (std::size_t j = 0; j < values.size(); ++j) sums[j] += values[j];
+void add_error(double error, ErrorSums& sums) {
+  ++sums.count;
+  sums.squared_error += error * error;
+  sums.absolute_error += std::abs(error);
+  sums.loss += Gaussian::loss_and_slope(error, 0.0).loss;
 }
+
+/// Errors of a part of the ratings, to be summed.
+struct PartOfErrors {
+  ErrorSums sums;
+
+  PartOfErrors& operator+=(const PartOfErrors& other) {
+    sums.count += other.sums.count;
+    sums.squared_error += other.sums.squared_error;
+    sums.absolute_error += other.sums.absolute_error;
+    sums.loss += other.sums.loss;
+    return *this;
+  }
+};
 
 }  // namespace
 
@@ -73,6 +90,20 @@ CenteredDraw center(GibbsDraw draw, const std::vector<std::int32_t>& user_counts
   center_side(draw.user_mean, draw.item_mean, user_counts, centered.factors.users);
   center_side(draw.item_mean, draw.user_mean, item_counts, centered.factors.items);
   return centered;
+}
+
+ErrorSums errors_of(const CenteredDraw& draw, const Triples& ratings, const RatingScale& scale) {
+  const auto all =
+      cpu::chunked_sum<PartOfErrors>(ratings.size(), [&](std::int64_t first, std::int64_t last) {
+        PartOfErrors part;
+        for (std::int64_t position = first; position < last; ++position) {
+          const auto index = static_cast<std::size_t>(position);
+          const double score = score_of(draw, ratings.users[index], ratings.items[index]);
+          add_error(score - scale.standardise(ratings.ratings[index]), part.sums);
+        }
+        return part;
+      });
+  return all.sums;
 }
 
 Posterior::Posterior(const ModelSpec& spec, const RatingScale& scale,
@@ -97,9 +128,9 @@ bool Posterior::is_kept(const Chain& chain) const {
 }
 
 void Posterior::keep(const CenteredDraw& draw) {
-  const auto copy = [&](const SideFactors& from, SideSums& sums) {
-    SideFactors& to = sums.kept;
-    sums.kept_biases.insert(sums.kept_biases.end(), from.biases.begin(), from.biases.end());
+  const auto copy = [&](const SideFactors& from, KeptSide& side) {
+    SideFactors& to = side.kept;
+    std::ranges::transform(from.biases, std::back_inserter(side.kept_biases), rounded_to_half);
     if (to.rows == 0) to = SideFactors(from.rows, static_cast<std::int32_t>(rank_ * keep_));
     for (std::int64_t row = 0; row < from.rows; ++row) {
       std::copy_n(from.row(row), rank_, to.row(row) + std::int64_t{kept_} * rank_);
@@ -129,9 +160,6 @@ bool Posterior::add(const CenteredDraw& draw, double noise_precision, int chain)
           return squared_error;
         });
   }
-  add_to(users_.biases, draw.factors.users.biases);
-  add_to(items_.biases, draw.factors.items.biases);
-  constant_sum_ += draw.constant;
   dispersion_sum_ += 1 / noise_precision;
   Chain& own = chains_.at(static_cast<std::size_t>(chain));
   ++own.draws;
@@ -162,14 +190,11 @@ PosteriorErrors Posterior::held_out_errors(std::size_t index) const {
   const auto draws = static_cast<double>(draws_);
   PosteriorErrors result;
   ErrorSums& sums = result.errors;
-  sums.count = set.ratings->size();
   for (std::size_t rating = 0; rating < set.scores.size(); ++rating) {
     const double mean = set.scores[rating] / draws;
     const double error = mean - scale_.standardise(set.ratings->ratings[rating]);
     const double variance = dispersion() + std::max(0.0, set.squares[rating] / draws - mean * mean);
-    sums.squared_error += error * error;
-    sums.absolute_error += std::abs(error);
-    sums.loss += Gaussian::loss_and_slope(error, 0.0).loss;
+    add_error(error, sums);
     result.nll_sum += Gaussian::mean_nll(0.5 * error * error, variance, 0) + scale_.nll_offset();
     if (std::abs(error) <= deviations_of_90_percent * std::sqrt(variance)) result.covered_90 += 1;
   }
@@ -177,29 +202,31 @@ PosteriorErrors Posterior::held_out_errors(std::size_t index) const {
   return result;
 }
 
-SideFactors Posterior::mean_of(const SideSums& sums) const {
+SideFactors Posterior::mean_of(const KeptSide& side) const {
   const std::int32_t columns = rank_ * kept_;
-  const auto rows = static_cast<std::int64_t>(sums.biases.size());
-  SideFactors mean(rows, columns);
-  const double weight = 1 / std::sqrt(static_cast<double>(std::max(kept_, 1)));
-  for (std::int64_t row = 0; row < rows; ++row) {
+  SideFactors mean(side.kept.rows, columns);
+  const double weight = 1 / std::sqrt(static_cast<double>(kept_));
+  for (std::int64_t row = 0; row < mean.rows; ++row) {
     for (std::int32_t j = 0; j < columns; ++j) {
-      mean.row(row)[j] = rounded_to_half(static_cast<float>(weight * sums.kept.row(row)[j]));
+      mean.row(row)[j] = rounded_to_half(static_cast<float>(weight * side.kept.row(row)[j]));
     }
-    const auto index = static_cast<std::size_t>(row);
-    mean.biases[index] = static_cast<float>(sums.biases[index] / static_cast<double>(draws_));
+    double sum = 0;
+    for (std::int64_t draw = 0; draw < kept_; ++draw) {
+      sum += side.kept_biases[static_cast<std::size_t>(draw * mean.rows + row)];
+    }
+    mean.biases[static_cast<std::size_t>(row)] = static_cast<float>(sum / kept_);
   }
   return mean;
 }
 
 DrawBiases Posterior::draw_biases() const {
-  const auto by_row = [&](const SideSums& sums) {
-    const std::size_t rows = sums.biases.size();
+  const auto by_row = [&](const KeptSide& side) {
+    const auto rows = static_cast<std::size_t>(side.kept.rows);
     const auto kept = static_cast<std::size_t>(kept_);
     std::vector<float> biases(rows * kept);
     for (std::size_t draw = 0; draw < kept; ++draw) {
       for (std::size_t row = 0; row < rows; ++row) {
-        biases[row * kept + draw] = rounded_to_half(sums.kept_biases[draw * rows + row]);
+        biases[row * kept + draw] = side.kept_biases[draw * rows + row];
       }
     }
     return biases;
@@ -224,7 +251,8 @@ DrawPriors Posterior::draw_priors() const {
 }
 
 CenteredDraw Posterior::model_factors() const {
-  return {{mean_of(users_), mean_of(items_)}, constant_sum_ / static_cast<double>(draws_)};
+  const double sum = std::accumulate(kept_constants_.begin(), kept_constants_.end(), 0.0);
+  return {{mean_of(users_), mean_of(items_)}, sum / kept_};
 }
 
 }  // namespace alsatian

@@ -24,6 +24,9 @@ struct CenteredDraw {
 CenteredDraw center(GibbsDraw draw, const std::vector<std::int32_t>& user_counts,
                     const std::vector<std::int32_t>& item_counts);
 
+/// Errors of a draw, or of a mean of draws, on ratings; standardised units.
+ErrorSums errors_of(const CenteredDraw& draw, const Triples& ratings, const RatingScale& scale);
+
 /// How well the mean over draws predicts held-out ratings.
 struct PosteriorErrors {
   ErrorSums errors;       // of the mean, standardised units
@@ -57,7 +60,8 @@ class Posterior {
 
   /// Factors in standardised units and the constant that go with them: the kept draws side by side,
   /// each divided by √kept and rounded to halves, so that products of rows are means over draws;
-  /// biases and constant are means over every draw. Needs a draw that is kept.
+  /// biases and constant are means of draw_biases(). What they predict is the mean of what the kept
+  /// draws predict, but for rounding to floats. Needs a draw that is kept.
   CenteredDraw model_factors() const;
 
   /// Constant and biases of each draw that is kept.
@@ -74,10 +78,9 @@ class Posterior {
     std::vector<double> squares;
     double last_squared_error = 0;  // of the draw added last, standardised units
   };
-  struct SideSums {
+  struct KeptSide {
     SideFactors kept;                // [rows, rank·keep]
-    std::vector<float> kept_biases;  // [keep, rows]
-    std::vector<double> biases;
+    std::vector<float> kept_biases;  // [keep, rows], rounded to halves
   };
 
   /// How many draws of a chain are kept, and of so many as it has whether the last is one.
@@ -87,15 +90,15 @@ class Posterior {
   };
   bool is_kept(const Chain& chain) const;
   void keep(const CenteredDraw& draw);
-  SideFactors mean_of(const SideSums& sums) const;
+  SideFactors mean_of(const KeptSide& side) const;
 
   std::int32_t rank_;
   std::int64_t keep_ = 0;  // of all chains
   std::int64_t sweeps_;
   RatingScale scale_;
   std::vector<HeldOutSums> held_out_;
-  SideSums users_;
-  SideSums items_;
+  KeptSide users_;
+  KeptSide items_;
   std::vector<Chain> chains_;
   std::int64_t draws_ = 0;
   std::int32_t kept_ = 0;
@@ -103,7 +106,6 @@ class Posterior {
   DrawPriors kept_priors_;
   std::vector<std::vector<float>> kept_weights_;  // [kept][items, order]
   double likelihood_power_ = 1;
-  double constant_sum_ = 0;
   double dispersion_sum_ = 0;
 };
 

@@ -3,22 +3,62 @@
 #include "host/error.hpp"
 #include "host/ratings/row_offsets.hpp"
 #include "host/train/trainer.hpp"
+#include "kernels/cpu/chunked_sum.hpp"
+#include "kernels/cpu/parallel.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
 
 namespace alsatian {
 namespace {
+
+/// term(rating) over all ratings, added up in fixed chunks.
+template <typename Term>
+double sum_of(const Triples& ratings, const Term& term) {
+  return cpu::chunked_sum<double>(ratings.size(), [&](std::int64_t first, std::int64_t last) {
+    return cpu::interleaved_sum(first, last, [&](std::int64_t entry) {
+      return term(ratings.ratings[static_cast<std::size_t>(entry)]);
+    });
+  });
+}
+
+struct Extremes {
+  float lowest = std::numeric_limits<float>::infinity();
+  float highest = -std::numeric_limits<float>::infinity();
+
+  Extremes& operator+=(const Extremes& other) {
+    lowest = std::min(lowest, other.lowest);
+    highest = std::max(highest, other.highest);
+    return *this;
+  }
+};
+
+Extremes extremes_of(std::span<const float> ratings) {
+  return cpu::chunked_sum<Extremes>(
+      std::ssize(ratings), [&](std::int64_t first, std::int64_t last) {
+        Extremes extremes;
+        for (std::int64_t entry = first; entry < last; ++entry) {
+          const float rating = ratings[static_cast<std::size_t>(entry)];
+          extremes += {rating, rating};
+        }
+        return extremes;
+      });
+}
 
 /// Throws where a rating cannot come from the likelihood.
 void check_domain(const Triples& ratings, const Likelihood& likelihood, std::string_view part) {
   std::visit(
       [&](const auto& choice) {
-        const auto outside = std::find_if(ratings.ratings.begin(), ratings.ratings.end(),
-                                          [&](float rating) { return !choice.in_domain(rating); });
-        if (outside == ratings.ratings.end()) return;
+        const auto is_outside = [&](float rating) { return !choice.in_domain(rating); };
+        if (sum_of(ratings, [&](float rating) { return is_outside(rating) ? 1.0 : 0.0; }) == 0) {
+          return;
+        }
+        const auto outside = std::ranges::find_if(ratings.ratings, is_outside);
         const bool binary = choice.name == Bernoulli::name;
         throw Error(ExitCode::bad_data, fmt::format("--likelihood {}", choice.name),
                     fmt::format("the {} ratings hold {}, and {} explains {} only", part, *outside,
@@ -40,7 +80,14 @@ double checked_link(double mean, const Likelihood& likelihood) {
 }
 
 void standardise(std::vector<float>& ratings, const RatingScale& scale) {
-  for (float& rating : ratings) rating = static_cast<float>(scale.standardise(rating));
+  constexpr std::int64_t grain = 1 << 14;
+  parallel_for(
+      std::ssize(ratings),
+      [&](std::int64_t entry) {
+        float& rating = ratings[static_cast<std::size_t>(entry)];
+        rating = static_cast<float>(scale.standardise(rating));
+      },
+      grain);
 }
 
 HeldOut make_held_out(const Triples& ratings, const RatingScale& scale) {
@@ -55,11 +102,9 @@ double loss_of_the_mean(const Triples& ratings, const RatingScale& scale,
                         const Likelihood& likelihood) {
   return std::visit(
       [&](const auto& choice) {
-        double sum = 0;
-        for (const float rating : ratings.ratings) {
-          sum += choice.loss_and_slope(scale.score_mean, scale.standardise(rating)).loss;
-        }
-        return sum;
+        return sum_of(ratings, [&](float rating) {
+          return double{choice.loss_and_slope(scale.score_mean, scale.standardise(rating)).loss};
+        });
       },
       likelihood);
 }
@@ -67,16 +112,14 @@ double loss_of_the_mean(const Triples& ratings, const RatingScale& scale,
 RatingScale measure_scale(const Triples& train, const Likelihood& likelihood) {
   check_domain(train, likelihood, "training");
   const auto count = static_cast<double>(train.size());
-  double sum = 0;
-  for (const float rating : train.ratings) sum += rating;
-  const double mean = sum / count;
-  double squares = 0;
-  for (const float rating : train.ratings) squares += (rating - mean) * (rating - mean);
-  const auto [lowest, highest] = std::minmax_element(train.ratings.begin(), train.ratings.end());
+  const double mean = sum_of(train, [](float rating) { return double{rating}; }) / count;
+  const double squares =
+      sum_of(train, [&](float rating) { return (rating - mean) * (rating - mean); });
+  const Extremes extremes = extremes_of(train.ratings);
 
   RatingScale scale;
-  scale.lowest = *lowest;
-  scale.highest = *highest;
+  scale.lowest = extremes.lowest;
+  scale.highest = extremes.highest;
   if (is_standardised(likelihood)) {
     const double deviation = std::sqrt(squares / count);
     scale.mean = mean;
@@ -90,6 +133,19 @@ RatingScale measure_scale(const Triples& train, const Likelihood& likelihood) {
 ProblemOptions problem_options(const ModelSpec& spec, const DeviceOptions& device) {
   if (!chooses_cuda(spec, device)) return {};
   return {.grid = grid_for_warps, .by_item = RatingsByItem::offsets};
+}
+
+TrainingProblem with_spec(const TrainingProblem& problem, const ModelSpec& spec) {
+  TrainingProblem other{.spec = spec,
+                        .scale = problem.scale,
+                        .by_user = problem.by_user,
+                        .by_item = problem.by_item,
+                        .schedule = problem.schedule,
+                        .held_out = problem.held_out,
+                        .start = {}};
+  other.start = start_factors(problem.start.users.rows, problem.start.items.rows, spec.rank,
+                              spec.start_deviation, spec.seed);
+  return other;
 }
 
 TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init,

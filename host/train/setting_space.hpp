@@ -23,7 +23,8 @@ struct SearchAxis {
   std::string name;  // that of the option without dashes
   std::vector<double> values = {};
   std::optional<ValueRange> range = {};
-  bool whole = false;  // takes whole numbers alone
+  bool whole = false;          // takes whole numbers alone
+  std::int64_t asked_for = 0;  // so many values before those that round to the same were left out
 };
 
 /// A value for each axis.

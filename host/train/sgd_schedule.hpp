@@ -27,6 +27,8 @@ struct SgdSchedule {
 struct SgdGrid {
   double ratings_per_block = 2000;
   std::int32_t largest = 64;
+
+  bool operator==(const SgdGrid&) const = default;
 };
 /// Enough to be worth a task of a thread, few enough to mix.
 inline constexpr SgdGrid grid_for_threads{};

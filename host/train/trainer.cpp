@@ -223,8 +223,7 @@ class Run {
     dispersion_ = chains_ ? 1 / chains_->noise_precision()
                           : figures.dispersion(has_validation_ ? validation_ : objective.train);
     stats_.objective = objective.value;
-    stats_.train_rmse = figures.rmse(objective.train);
-    stats_.train_nll = defined(figures.mean_nll(objective.train, dispersion_, train_constant_));
+    measure_training(objective.train);
     for (std::size_t test = 0; test < dataset_.tests.size(); ++test) {
       const std::size_t index = test + (has_validation_ ? 1 : 0);
       if (has_draws()) {
@@ -239,6 +238,12 @@ class Run {
         stats_.test_nll.push_back(*nll);
       }
     }
+  }
+
+  void measure_training(const ErrorSums& sums) {
+    const Figures figures(spec_.likelihood, scale_);
+    stats_.train_rmse = figures.rmse(sums);
+    stats_.train_nll = defined(figures.mean_nll(sums, dispersion_, train_constant_));
   }
 
   void add_posterior_figures(std::size_t index) {
@@ -312,7 +317,8 @@ class Run {
     model.users = dataset_.users;
     model.items = dataset_.items;
     if (chains_) {
-      chains_->take_draws(model);
+      dispersion_ = has_draws() ? chains_->posterior().dispersion() : dispersion_;
+      measure_training(chains_->take_draws(model));
     } else {
       model.factors = to_rating_units(chosen_.backend->factors(), scale_);
     }
@@ -327,7 +333,7 @@ class Run {
     statistics.train_rmse = *stats_.train_rmse;
     statistics.validation_rmse = stats_.validation_rmse;
     if (!stats_.test_rmse.empty()) statistics.test_rmse = stats_.test_rmse.front();
-    statistics.dispersion = has_draws() ? chains_->posterior().dispersion() : dispersion_;
+    statistics.dispersion = dispersion_;
     statistics.dispersion_from_validation = has_validation_ && !chains_;
     statistics.traces = stats_.traces;
     result_.last = stats_;

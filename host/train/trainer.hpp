@@ -23,7 +23,8 @@ struct ChainStats {
 
 /// Figures of one epoch. RMSE in the rating's units, objective in standardised units; figures that
 /// were not evaluated this epoch (--evaluate-every) are absent, and NLL where it is not defined
-/// since the dispersion is 0.
+/// since the dispersion is 0. Of bayes objective, train_rmse and train_nll are those of the last
+/// chain's draw alone, but in a TrainingResult, where the latter two are those of its model.
 struct EpochStats {
   int epoch = 0;             // from 1
   int epochs = 0;            // planned
@@ -93,6 +94,8 @@ enum class RatingsByItem { complete, offsets };
 struct ProblemOptions {
   SgdGrid grid = grid_for_threads;  // how finely mle's ratings are cut, but for Hogwild
   RatingsByItem by_item = RatingsByItem::complete;
+
+  bool operator==(const ProblemOptions&) const = default;
 };
 
 /// A GPU makes the ratings by item itself, and works on every block of a stage at once, where a CPU
@@ -102,6 +105,10 @@ ProblemOptions problem_options(const ModelSpec& spec, const DeviceOptions& devic
 /// Everything a backend needs, in standardised units.
 TrainingProblem make_problem(const Dataset& dataset, const ModelSpec& spec, const Model* init,
                              const ProblemOptions& options = {});
+
+/// The same problem for a spec that differs from the problem's in rank, penalties, learning rate
+/// and decay alone: what make_problem would give for that spec and the problem's data and options.
+TrainingProblem with_spec(const TrainingProblem& problem, const ModelSpec& spec);
 
 /// Trains. Throws Error 80 naming the epoch where factors (with their row) or the objective stop
 /// being finite, or F exceeds ten times that of the start and of the mean alone.

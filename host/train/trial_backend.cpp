@@ -26,8 +26,10 @@ void copy_rows(const SideFactors& from, SideFactors& to) {
 
 TrialBackend::TrialBackend(const Dataset& dataset, const ModelSpec& spec,
                            const DeviceOptions& device)
-    : rank_(spec.rank) {
-  TrainingProblem problem = make_problem(dataset, spec, nullptr, problem_options(spec, device));
+    : TrialBackend(make_problem(dataset, spec, nullptr, problem_options(spec, device)), device) {}
+
+TrialBackend::TrialBackend(TrainingProblem problem, const DeviceOptions& device)
+    : rank_(problem.spec.rank) {
   scale_ = problem.scale;
   start_factors_ = problem.start;
   backend_ = make_backend(std::move(problem), device).backend;
@@ -60,6 +62,9 @@ bool TrialBackend::run(const ModelSpec& spec, const TrialRules& rules, const Tri
     if (stop_requested != nullptr && *stop_requested) return false;
   }
   state.backend = backend_->state();
+  if (rules.keep_factors && rules.counted == CountedEpoch::last) {
+    state.counted_factors = backend_->factors();
+  }
   figures.seconds +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return true;
@@ -95,6 +100,9 @@ void TrialBackend::measure(const TrialRules& rules, double loss_to_beat, TrialSt
     figures.rmse = std::sqrt(sums.squared_error / count) * scale_.bias_unit();
     figures.loss = loss;
     figures.best_epoch = figures.epochs;
+    if (rules.keep_factors && rules.counted == CountedEpoch::best) {
+      state.counted_factors = backend_->factors();
+    }
   }
   if (!rules.early_stop) return;
   bool gained = is_best;

@@ -33,6 +33,8 @@ struct TrialState {
   double last_loss = std::numeric_limits<double>::infinity();
   int idle_epochs = 0;    // that gained nothing, up to the last
   bool finished = false;  // more epochs would gain nothing
+  /// Of the epoch that counts, where the rules keep them.
+  std::optional<Factors> counted_factors = {};
 };
 
 /// Which epoch counts: the best, where training stops by it, or the last, where training runs to
@@ -50,7 +52,8 @@ struct EarlyStop {
 
 struct TrialRules {
   CountedEpoch counted = CountedEpoch::last;
-  std::optional<EarlyStop> early_stop;  // none: runs all epochs
+  std::optional<EarlyStop> early_stop = {};  // none: runs all epochs
+  bool keep_factors = false;                 // of the epoch that counts
 };
 
 /// How far a trial runs.
@@ -65,6 +68,8 @@ class TrialBackend {
   /// they only take memory. spec: of any trial of this rank. Throws what make_problem and
   /// make_backend throw.
   TrialBackend(const Dataset& dataset, const ModelSpec& spec, const DeviceOptions& device);
+  /// The same of a problem that was made for the spec and the device.
+  TrialBackend(TrainingProblem problem, const DeviceOptions& device);
 
   std::int32_t rank() const { return rank_; }
   std::string description() const { return backend_->description(); }

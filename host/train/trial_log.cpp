@@ -17,7 +17,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int version = 1;
-constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
 
 std::string text_of(const Json& line) {
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -74,16 +73,16 @@ nlohmann::ordered_json search_line(const std::vector<ModelSpec>& specs, const Tu
             {"trials", trials}}}};
 }
 
+bool is_trial_log(std::string_view text) { return text.starts_with(R"({"search":{)"); }
+
 TrialLog::TrialLog(std::string path, const nlohmann::ordered_json& first_line,
                    const std::vector<ModelSpec>& specs, const TunerOptions& options)
-    : file_(std::move(path), "--log"),
-      specs_(specs),
-      rungs_(static_cast<int>(options.rungs.size())),
-      folds_(options.folds) {
+    : file_(std::move(path), "--log"), specs_(specs), rungs_(options.rungs), folds_(options.folds) {
   const std::string text = file_.read();
   const std::string first = text_of(first_line) + "\n";
   const std::string place = printable(file_.path());
   const std::size_t end = text.find('\n');
+  const std::string_view found = std::string_view(text).substr(0, end);
   if (end == std::string::npos) {
     // Nothing, or the beginning of the first line.
     if (!first.starts_with(text))
@@ -92,8 +91,8 @@ TrialLog::TrialLog(std::string path, const nlohmann::ordered_json& first_line,
     file_.write(text_of(first_line));
     return;
   }
-  if (std::string_view(text).substr(0, end + 1) != first) {
-    refuse_other_search(place, std::string_view(text).substr(0, end), first_line);
+  if (found != text_of(first_line) && found != text_of(first_line) + "\r") {
+    refuse_other_search(place, found, first_line);
   }
   const std::size_t whole = text.rfind('\n') + 1;
   read_lines(std::string_view(text).substr(end + 1, whole - end - 1));
@@ -115,16 +114,20 @@ void TrialLog::read_run(std::string_view line, const std::string& place) {
     const nlohmann::json parsed = parse_strict_json(line, place, "the line");
     const JsonFields fields(parsed, place, "the line");
     run.trial = static_cast<std::size_t>(fields.integer("trial", 1, std::ssize(specs_)) - 1);
-    if (rungs_ > 1) run.rung = static_cast<int>(fields.integer("rung", 1, rungs_) - 1);
+    if (rungs_.size() > 1) {
+      run.rung = static_cast<int>(fields.integer("rung", 1, std::ssize(rungs_)) - 1);
+    }
     if (folds_ > 1) run.fold = static_cast<int>(fields.integer("fold", 1, folds_) - 1);
-    figures.epochs = static_cast<int>(fields.integer("epochs", 1, most));
+    check_settings(parsed, run, place);
+    const int most_epochs = rungs_[static_cast<std::size_t>(run.rung)].epochs;
+    figures.epochs = static_cast<int>(fields.integer("epochs", 1, most_epochs));
     figures.seconds = fields.number("seconds", 0);
     figures.diverged = fields.has("diverged");
     if (!figures.diverged) {
       figures.ratings = fields.count("validation_ratings");
       figures.rmse = fields.number("validation_rmse", 0);
       figures.loss = fields.number("validation_loss");
-      figures.best_epoch = static_cast<int>(fields.integer("best_epoch", 1, most));
+      figures.best_epoch = static_cast<int>(fields.integer("best_epoch", 1, figures.epochs));
     }
   } catch (const Error& error) {
     refuse_damaged(error.place(), error.what());
@@ -134,10 +137,29 @@ void TrialLog::read_run(std::string_view line, const std::string& place) {
   in_order_.push_back(entry);
 }
 
-void TrialLog::add(const TrialRun& run, const TrialFigures& figures) {
+void TrialLog::check_settings(const nlohmann::json& line, const TrialRun& run,
+                              const std::string& place) const {
+  const Json settings = settings_of(run);
+  for (const auto& [name, value] : settings.items()) {
+    const bool is_there = line.contains(name);
+    if (is_there && line.at(name) == nlohmann::json(value)) continue;
+    refuse_damaged(place, fmt::format("{} is {}, trial {} of this search has {}", name,
+                                      is_there ? quoted(line.at(name).dump()) : "not there",
+                                      run.trial + 1, value.dump()));
+  }
+}
+
+std::string TrialLog::place_of(const TrialRun& run) const {
+  const auto entry =
+      std::ranges::find_if(in_order_, [&](const auto& known) { return known->first == run; });
+  return fmt::format("{}:{}", printable(file_.path()), entry - in_order_.begin() + 2);
+}
+
+/// What a line has before its figures.
+Json TrialLog::settings_of(const TrialRun& run) const {
   const ModelSpec& spec = specs_[run.trial];
   Json line = {{"trial", run.trial + 1}};
-  if (rungs_ > 1) line["rung"] = run.rung + 1;
+  if (rungs_.size() > 1) line["rung"] = run.rung + 1;
   if (folds_ > 1) line["fold"] = run.fold + 1;
   line["k"] = spec.rank;
   line["reg"] = spec.regularization.factors;
@@ -147,6 +169,11 @@ void TrialLog::add(const TrialRun& run, const TrialFigures& figures) {
     line["learning_rate"] = mle->learning_rate;
     line["decay"] = mle->decay;
   }
+  return line;
+}
+
+void TrialLog::add(const TrialRun& run, const TrialFigures& figures) {
+  Json line = settings_of(run);
   if (figures.diverged) {
     line["diverged"] = true;
   } else {

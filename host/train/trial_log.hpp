@@ -18,19 +18,23 @@ namespace alsatian {
 /// rung and fold (from 1; rung where there are several, fold in cross-validation), k, reg,
 /// reg_bias, reg_scaling, learning_rate and decay (mle), validation_ratings, validation_rmse,
 /// validation_loss (mean over ratings in standardised units: trials are compared by it),
-/// best_epoch, epochs, seconds; or diverged, true, in place of the figures.
+/// best_epoch, epochs, seconds; or diverged, true, in place of the figures. Lines that an editor
+/// has given the ends CR LF are read too.
 class TrialLog {
  public:
   /// Opens or makes the file, which is this run's alone until finish() or the end, and reads what
   /// is there; a last line without its end, which a killed run left, is dropped. first_line: what
   /// search_line made. Throws Error 73, 74, 75 where another run writes to it, 64 where it is of
-  /// another search, naming in what, 65 where it is no such log or a line of it is damaged. Keeps a
+  /// another search, naming in what, 65 where it is no such log, or a line of it is damaged or
+  /// has other settings than its trial. Keeps a
   /// reference to specs.
   TrialLog(std::string path, const nlohmann::ordered_json& first_line,
            const std::vector<ModelSpec>& specs, const TunerOptions& options);
   const TrialRuns& known() const { return known_; }
   /// The same in the order of the file, which is that in which they ran.
   const std::vector<TrialRuns::const_iterator>& known_in_order() const { return in_order_; }
+  /// FILE:LINE of a known run.
+  std::string place_of(const TrialRun& run) const;
   void add(const TrialRun& run, const TrialFigures& figures);
 
   /// Throws Error 74 where a line could not be written. Not thrown earlier: a full disk must not
@@ -40,14 +44,20 @@ class TrialLog {
  private:
   void read_lines(std::string_view lines);
   void read_run(std::string_view line, const std::string& place);
+  nlohmann::ordered_json settings_of(const TrialRun& run) const;
+  void check_settings(const nlohmann::json& line, const TrialRun& run,
+                      const std::string& place) const;
 
   LineFile file_;
   const std::vector<ModelSpec>& specs_;
-  int rungs_;
+  std::vector<Rung> rungs_;
   int folds_;
   TrialRuns known_;
   std::vector<TrialRuns::const_iterator> in_order_;
 };
+
+/// Whether a file with this beginning is the log of a search.
+bool is_trial_log(std::string_view text);
 
 /// What decides the figures of a search.
 nlohmann::ordered_json search_line(const std::vector<ModelSpec>& specs, const TunerOptions& options,

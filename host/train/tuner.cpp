@@ -21,6 +21,11 @@ bool is_same(TrialFigures again, const TrialFigures& known) {
   return again == known;
 }
 
+bool has_several_ranks(const std::vector<ModelSpec>& specs) {
+  return std::ranges::any_of(
+      specs, [&](const ModelSpec& spec) { return spec.rank != specs.front().rank; });
+}
+
 }  // namespace
 
 Tuner::Tuner(std::vector<ModelSpec> specs, TunerOptions options, DataOfFold data, OnRun on_run)
@@ -30,7 +35,8 @@ Tuner::Tuner(std::vector<ModelSpec> specs, TunerOptions options, DataOfFold data
       on_run_(std::move(on_run)),
       order_(order_trials(specs_, options_.start)) {}
 
-TuningResult Tuner::run(const TrialRuns& known) {
+TuningResult Tuner::run(const TrialRuns& known, PlaceOfRun place) {
+  place_of_known_ = std::move(place);
   TuningResult result;
   result.trials.resize(specs_.size());
   std::vector<std::size_t> ranking(specs_.size());
@@ -106,9 +112,12 @@ bool Tuner::prepare(const TrialRun& run) {
     auto trained = train_trial(again);
     if (!trained) return false;
     if (!is_same(trained->state.figures, done_.at(again))) {
-      throw Error(ExitCode::bad_data, fmt::format("trial {}", again.trial + 1),
-                  "gives other figures than those logged: another build or machine made them",
-                  "begin anew with another --log");
+      const std::string trial = fmt::format("trial {}", again.trial + 1);
+      throw Error(ExitCode::bad_data, place_of_known_ ? place_of_known_(again) : trial,
+                  trial +
+                      " gives other figures than are written: they were altered, or another "
+                      "build or machine made them",
+                  "begin anew with another --log, or take away this line and those behind it");
     }
     kept_[again] = std::move(*trained);
   }
@@ -163,20 +172,35 @@ void Tuner::forget_before(std::size_t place) {
 TrialBackend& Tuner::backend_for(int fold, std::size_t trial) {
   if (fold_ != fold) {
     backend_.reset();
+    problem_.reset();
     dataset_.reset();
     dataset_ = data_(fold);
     fold_ = fold;
     if (dataset_->validation.size() == 0) {
-      throw Error(ExitCode::bad_data, "validation", "the part to measure trials on has no ratings",
-                  "pass a larger --validation or fewer --folds");
+      if (options_.folds > 1) {
+        throw Error(ExitCode::bad_data, fmt::format("fold {} of {}", fold + 1, options_.folds),
+                    "has no ratings to measure trials by", "pass fewer --folds");
+      }
+      throw Error(ExitCode::bad_data, "validation", "the part to measure trials by has no ratings",
+                  "pass a larger --validation");
     }
   }
   const ModelSpec& spec = specs_[trial];
   if (!backend_ || backend_->rank() != spec.rank) {
     backend_.reset();
-    backend_.emplace(*dataset_, spec, options_.device);
+    backend_.emplace(problem_for(spec), options_.device);
   }
   return *backend_;
+}
+
+TrainingProblem Tuner::problem_for(const ModelSpec& spec) {
+  const ProblemOptions wanted = problem_options(spec, options_.device);
+  if (problem_ && problem_options_ == wanted) return with_spec(*problem_, spec);
+  TrainingProblem problem = make_problem(*dataset_, spec, nullptr, wanted);
+  if (!has_several_ranks(specs_)) return problem;
+  problem_options_ = wanted;
+  problem_ = std::move(problem);
+  return with_spec(*problem_, spec);
 }
 
 TrialResult Tuner::result_of(int rung, std::size_t trial) const {

@@ -2,6 +2,7 @@
 // best. Knows nothing of files: what a search has done already is given to it, and told by it.
 #pragma once
 
+#include "host/train/trainer.hpp"
 #include "host/train/trial_backend.hpp"
 #include "host/train/trial_plan.hpp"
 
@@ -57,11 +58,14 @@ class Tuner {
   /// specs: one a trial, of one algorithm, which is not bayes.
   Tuner(std::vector<ModelSpec> specs, TunerOptions options, DataOfFold data, OnRun on_run);
 
-  /// known: runs of an earlier search with the same arguments, which are taken as they are. What
-  /// others start from is trained again where it is needed; throws Error 65 where that gives other
-  /// figures than the known ones. Throws what TrialBackend throws, and Error 65 where a fold has
-  /// nothing to measure on.
-  TuningResult run(const TrialRuns& known);
+  /// Where a known run is written, for errors.
+  using PlaceOfRun = std::function<std::string(const TrialRun& run)>;
+
+  /// known: runs of an earlier search with the same arguments, which are taken as they are; place
+  /// is of these. What others start from is trained again where it is needed; throws Error 65 where
+  /// that gives other figures than the known ones. Throws what TrialBackend throws, and Error 65
+  /// where a fold has nothing to measure on.
+  TuningResult run(const TrialRuns& known, PlaceOfRun place = {});
 
  private:
   struct Kept {
@@ -75,6 +79,7 @@ class Tuner {
   bool prepare(const TrialRun& run);
   std::optional<TrialRun> needed_by(const TrialRun& run) const;
   TrialBackend& backend_for(int fold, std::size_t trial);
+  TrainingProblem problem_for(const ModelSpec& spec);
   double least_loss_before(const TrialRun& run) const;
   void forget_before(std::size_t place);
   TrialResult result_of(int rung, std::size_t trial) const;
@@ -83,11 +88,16 @@ class Tuner {
   TunerOptions options_;
   DataOfFold data_;
   OnRun on_run_;
+  PlaceOfRun place_of_known_;
   TrialOrder order_;
   TrialRuns done_;
   std::map<TrialRun, Kept> kept_;
   std::optional<int> fold_;
   std::optional<Dataset> dataset_;
+  /// Kept where there are several ranks: indexing and ordering the ratings anew, for each rank of
+  /// each rung, takes as long as two epochs of mle.
+  std::optional<TrainingProblem> problem_;
+  ProblemOptions problem_options_;
   std::optional<TrialBackend> backend_;
 };
 

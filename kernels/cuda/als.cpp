@@ -16,20 +16,27 @@
 namespace alsatian::cuda {
 namespace {
 
-/// Calls body(std::integral_constant<int, Warps>) with the warps that a row of a short bin takes.
-template <int K, typename Body>
-void with_short_warps(int groups, Body&& body) {
-  if constexpr (K > 80) {
-    if (short_row_warps(groups) == 2) {
-      return body(std::integral_constant<int, 2>());
+/// Calls body(std::integral_constant<int, groups>), which is 1 to `Most`.
+template <int Most, typename Body>
+void with_held_groups(int groups, Body&& body) {
+  if constexpr (Most > 1) {
+    if (groups < Most) {
+      return with_held_groups<Most - 1>(groups, body);
     }
   }
+  body(std::integral_constant<int, Most>());
+}
+
+/// Calls body(std::integral_constant<int, Warps>) with the warps that a row of a short bin takes
+/// whose matrix no warp holds.
+template <int K, typename Body>
+void with_short_warps(int groups, Body&& body) {
   if constexpr (K > 144) {
     if (short_row_warps(groups) == 4) {
       return body(std::integral_constant<int, 4>());
     }
   }
-  return body(std::integral_constant<int, 1>());
+  return body(std::integral_constant<int, 2>());
 }
 
 /// Calls body(std::integral_constant<Halves, halves>).
@@ -86,14 +93,14 @@ struct AlsSide::State {
     return result;
   }
 
-  template <int K>
+  template <int K, Halves halves>
   LaunchShape rows_shape(std::int64_t blocks) const {
-    return {blocks, RowShape<K>::threads, RowShape<K>::shared_bytes};
+    return {blocks, RowShape<K>::threads, RowShape<K>::shared_bytes(halves)};
   }
 
   template <int K, Halves halves>
   void sum_batch(const AlsTask& task, const SplitBatch& batch) {
-    launch(context.compute(), &sum_parts<K, halves>, rows_shape<K>(batch.parts), task,
+    launch(context.compute(), &sum_parts<K, halves>, rows_shape<K, halves>(batch.parts), task,
            std::as_const(parts).span().subspan(batch.first_part, batch.parts), workspace.span());
   }
 
@@ -101,7 +108,7 @@ struct AlsSide::State {
   void solve_split(const AlsTask& task) {
     for (const SplitBatch& batch : bins.split_batches) {
       sum_batch<K, halves>(task, batch);
-      launch(context.compute(), &solve_split_rows<K>, rows_shape<K>(batch.rows), task,
+      launch(context.compute(), &solve_split_rows<K>, rows_shape<K, halves>(batch.rows), task,
              std::as_const(split_rows).span().subspan(batch.first_row, batch.rows),
              std::as_const(workspace).span());
     }
@@ -111,13 +118,23 @@ struct AlsSide::State {
   void solve_short(const AlsTask& task) {
     for (const ShortBin& bin : bins.short_bins) {
       const auto rows = std::as_const(short_rows).span().subspan(bin.first, bin.count);
-      with_short_warps<K>(bin.groups, [&](auto warps) {
-        launch(context.compute(), &solve_short_rows<K, halves, warps>,
-               {bin.count, 32 * warps, ShortRowShape<K, halves>::shared_bytes(bin.groups)}, task,
-               rows, bin.groups, failed.span());
-      });
-      launch(context.compute(), &solve_rows<K, halves>, rows_shape<K>(bin.count), task, rows,
-             std::as_const(failed).span());
+      const auto shape = [&](int warps) {
+        return LaunchShape{bin.count, static_cast<unsigned>(32 * warps),
+                           ShortRowShape<K, halves>::shared_bytes(bin.groups)};
+      };
+      if (bin.groups <= most_held_groups) {
+        with_held_groups<std::min(most_held_groups, K / 16)>(bin.groups, [&](auto groups) {
+          launch(context.compute(), &solve_shortest_rows<K, halves, groups>, shape(1), task, rows,
+                 failed.span());
+        });
+      } else if constexpr (K / 16 > most_held_groups) {
+        with_short_warps<K>(bin.groups, [&](auto warps) {
+          launch(context.compute(), &solve_short_rows<K, halves, warps>, shape(warps), task, rows,
+                 bin.groups, failed.span());
+        });
+      }
+      launch(context.compute(), &solve_rows<K, halves>, rows_shape<K, halves>(bin.count), task,
+             rows, std::as_const(failed).span());
     }
   }
 };
@@ -153,7 +170,7 @@ void AlsSide::half_sweep(const AlsTask& unsplit) {
       constexpr int K = padded;
       state_->solve_split<K, halves>(task);
       launch(state_->context.compute(), &solve_rows<K, halves>,
-             state_->rows_shape<K>(state_->whole_rows.size()), task,
+             state_->rows_shape<K, halves>(state_->whole_rows.size()), task,
              std::as_const(state_->whole_rows).span(), DeviceSpan<const unsigned char>());
       state_->solve_short<K, halves>(task);
     });
@@ -190,7 +207,7 @@ std::int64_t AlsSide::bytes(const AlsBins& bins, std::int64_t opposite_rows, int
 
 void require_shared_memory(const Context& context, int rank) {
   const std::size_t needed =
-      with_rank(rank, [](auto padded) { return RowShape<padded>::shared_bytes; });
+      with_rank(rank, [](auto padded) { return RowShape<padded>::shared_bytes(Halves::two); });
   if (needed > context.most_shared_bytes()) {
     throw UnsupportedByDevice("als at rank " + std::to_string(rank) + " needs " +
                               std::to_string(needed) + " bytes of shared memory a block, it has " +

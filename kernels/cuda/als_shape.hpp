@@ -2,29 +2,32 @@
 // each warp sums, and where tiles, matrix and vectors lie. All of it is known when compiling.
 #pragma once
 
+#include "kernels/cuda/held_matrix.hpp"
 #include "kernels/cuda/lower_matrix.hpp"
 #include "kernels/cuda/split_table.hpp"
 
 namespace alsatian::cuda {
 
 /// How the threads of a block share the Gram matrix of padded rank K. One warp has it all up to
-/// rank 64, so that no warp waits for another. Above it, a pair of 16-row groups, g and
-/// groups − 1 − g, is as many tiles for every g; above rank 192 two warps share a pair, one taking
-/// the even groups of columns in one of its rows and the odd ones in the other.
+/// rank 64, so that no warp waits for another and it never leaves the registers. Above it, a pair
+/// of 16-row groups, g and groups − 1 − g, is as many tiles for every g; above rank 192 two warps
+/// share a pair, one taking the even groups of columns in one of its rows and the odd ones in the
+/// other.
 template <int K>
 struct RowShape {
   static_assert(K % 16 == 0 && K > 0 && K <= 256);
   static constexpr int groups = K / 16;
   static constexpr int sharers = K > 192 ? 2 : 1;  // warps of a pair
-  static constexpr int warps = K <= 64 ? 1 : sharers * ((groups + 1) / 2);
+  static constexpr bool held = K <= 64;
+  static constexpr int warps = held ? 1 : sharers * ((groups + 1) / 2);
   static constexpr int threads = 32 * warps;
   /// Of a panel of the factorization, below its diagonal block.
   static constexpr int rows_per_lane = K - LowerMatrix::group <= threads ? 1 : 2;
   /// Blocks that a processor is to hold at once: caps the registers.
   static constexpr int blocks = K <= 16    ? 24
                                 : K <= 32  ? 20
-                                : K <= 48  ? 14
-                                : K <= 64  ? 11
+                                : K <= 48  ? 16
+                                : K <= 64  ? 12
                                 : K <= 96  ? 5
                                 : K <= 128 ? 4
                                 : K <= 192 ? 2
@@ -35,16 +38,27 @@ struct RowShape {
   __host__ __device__ static constexpr int tile_stride(Halves halves) {
     return K / 2 * count_of(halves) + 4;
   }
-  static constexpr int tile_words = tile_ratings * tile_stride(Halves::two);  // at most
+  __host__ __device__ static constexpr int tile_words(Halves halves) {
+    return tile_ratings * tile_stride(halves);
+  }
   static constexpr int weight_words = tile_ratings / 2 * 3;  // of a tile: see RatingWeights
   static constexpr int matrix_floats = LowerMatrix::size(groups);
-  static constexpr int solve_floats = matrix_floats + LowParts::size(groups);
-  // The matrix takes the place of the tiles once they have been summed.
-  static constexpr int pool_floats = solve_floats > 2 * tile_words ? solve_floats : 2 * tile_words;
-  static constexpr int vector_floats = 3 * K + 2 * weight_words + 2 * tile_ratings + 4;
-  static constexpr std::size_t shared_bytes = sizeof(float) * (pool_floats + vector_floats);
-  /// Floats of a part's sums: matrix, products, sums, total; a multiple of 16 bytes.
-  static constexpr std::int64_t part_floats = matrix_floats + 2 * K + 4;
+  static constexpr int solve_floats =
+      held ? HeldBlocks::size(groups) : matrix_floats + LowParts::size(groups);
+  static constexpr int vector_floats = 3 * K + 2 * weight_words + 2 * tile_ratings + 16;
+  /// What the solve needs takes the place of the tiles once they have been summed.
+  __host__ __device__ static constexpr int pool_floats(Halves halves) {
+    const int tiles = 2 * tile_words(halves);
+    return solve_floats > tiles ? solve_floats : tiles;
+  }
+  __host__ __device__ static constexpr std::size_t shared_bytes(Halves halves) {
+    return sizeof(float) * (vector_floats + pool_floats(halves));
+  }
+  /// Floats of a part's sums, a multiple of 16 bytes: the accumulators of a warp's lanes, or
+  /// matrix, products and sums; and behind them the total.
+  static constexpr int summed_floats =
+      held ? 128 * (held_accumulators(groups) + groups) : matrix_floats + 2 * K;
+  static constexpr std::int64_t part_floats = summed_floats + 4;
 };
 
 /// What warp `Warp` holds: pieces of 16 × 16 of the lower half, two accumulators each, and of the
@@ -120,34 +134,45 @@ constexpr int most_accumulators() {
   }
 }
 
+/// What a block knows of its row, in shared memory so that it takes no registers meanwhile. One
+/// thread writes for all.
+struct alignas(16) RowFacts {
+  std::int64_t row;
+  std::int64_t first;  // of its ratings in the CSR arrays
+  std::int64_t end;
+  float ridge;   // of its factors
+  float corner;  // of the bias in the matrix, with its ridge; 0 without biases
+  float total;   // Σ (r − c)
+  float trace;   // of the matrix without jitter
+  float jitter;  // on the whole diagonal at this try
+  int tries;     // so far
+  int answer;    // of the first warp
+};
+static_assert(sizeof(RowFacts) == 64);
+
 /// The shared memory of a block.
 template <int K>
 struct RowMemory {
   using Shape = RowShape<K>;
-  float* pool;
+  float* start;
 
+  __device__ float* pool() const { return start + Shape::vector_floats; }
+  template <Halves halves>
   __device__ std::uint32_t* tile(int slot) const {
-    return reinterpret_cast<std::uint32_t*>(pool) + slot * Shape::tile_words;
+    return reinterpret_cast<std::uint32_t*>(pool()) + slot * Shape::tile_words(halves);
   }
-  __device__ LowerMatrix matrix() const { return {pool}; }
-  __device__ LowParts low_parts() const { return {pool + Shape::matrix_floats}; }
-  __device__ SolveVectors vectors() const {
-    float* const start = pool + Shape::pool_floats;
-    return {start, start + K, start + 2 * K};
-  }
+  __device__ HeldBlocks blocks() const { return {pool()}; }
+  __device__ LowerMatrix matrix() const { return {pool()}; }
+  __device__ LowParts low_parts() const { return {pool() + Shape::matrix_floats}; }
+  __device__ SolveVectors vectors() const { return {start, start + K, start + 2 * K}; }
   __device__ std::uint32_t* weights(int slot) const {
-    return reinterpret_cast<std::uint32_t*>(pool + Shape::pool_floats + 3 * K) +
-           slot * Shape::weight_words;
+    return reinterpret_cast<std::uint32_t*>(start + 3 * K) + slot * Shape::weight_words;
   }
   __device__ std::int32_t* columns(int slot) const {
-    return reinterpret_cast<std::int32_t*>(pool + Shape::pool_floats + 3 * K +
-                                           2 * Shape::weight_words) +
+    return reinterpret_cast<std::int32_t*>(start + 3 * K + 2 * Shape::weight_words) +
            slot * Shape::tile_ratings;
   }
-  /// Words that one warp writes for all.
-  __device__ float* shared_word(int index) const {
-    return pool + Shape::pool_floats + Shape::vector_floats - 4 + index;
-  }
+  __device__ RowFacts& facts() const { return *reinterpret_cast<RowFacts*>(pool() - 16); }
 };
 
 }  // namespace alsatian::cuda

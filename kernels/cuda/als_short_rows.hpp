@@ -10,8 +10,17 @@
 
 namespace alsatian::cuda {
 
-/// The shared memory of a block that solves rows of up to 16·groups ratings. Its tile has so many
-/// of the K factors at a time that a processor holds several blocks.
+/// Groups of 16 ratings that one warp solves in its registers.
+inline constexpr int most_held_groups = 4;
+/// Warps of a block for rows of up to 16·groups ratings: above most_held_groups the factorization's
+/// lanes have two rows.
+constexpr int short_row_warps(int groups) {
+  return groups <= most_held_groups ? 1 : groups <= 9 ? 2 : 4;
+}
+
+/// The shared memory of a block that solves rows of up to 16·groups ratings: vectors, and behind
+/// them a tile of so many of the K factors at a time that a processor holds several blocks, beside
+/// or in whose place is what the solve needs.
 template <int K, Halves halves>
 struct ShortRowShape {
   static constexpr int chunk = K % 32 == 0 ? 32 : K;
@@ -19,21 +28,62 @@ struct ShortRowShape {
   static constexpr int words = chunk / 2 * count_of(halves);
   static constexpr int stride = words + 4;
 
+  __host__ __device__ static constexpr int tile_offset(int groups) { return 4 * 16 * groups + 4; }
   __host__ __device__ static constexpr int matrix_offset(int groups) {
-    return 16 * groups * stride;
-  }
-  __host__ __device__ static constexpr int vector_offset(int groups) {
-    return matrix_offset(groups) + LowerMatrix::size(groups);
+    return tile_offset(groups) + 16 * groups * stride;
   }
   __host__ __device__ static constexpr std::size_t shared_bytes(int groups) {
-    return sizeof(float) * static_cast<std::size_t>(vector_offset(groups) + 4 * 16 * groups + 4);
+    const int solve = tile_offset(groups) + HeldBlocks::size(groups);
+    const int held = solve > matrix_offset(groups) ? solve : matrix_offset(groups);
+    return sizeof(float) *
+           static_cast<std::size_t>(groups <= most_held_groups
+                                        ? held
+                                        : matrix_offset(groups) + LowerMatrix::size(groups));
   }
 };
 
-/// Warps of a block for rows of up to 16·groups ratings: the factorization's lanes have two rows.
-constexpr int short_row_warps(int groups) { return groups <= 5 ? 1 : groups <= 9 ? 2 : 4; }
+/// The vectors of a block: [16·groups] each.
+struct ShortRowMemory {
+  float* start;
+  int groups;
+
+  __device__ SolveVectors vectors() const {
+    return {start, start + 16 * groups, start + 32 * groups};
+  }
+  __device__ std::int32_t* columns() const {
+    return reinterpret_cast<std::int32_t*>(start + 48 * groups);
+  }
+  /// Words that one warp writes for all.
+  __device__ float* shared_word(int index) const { return start + 64 * groups + index; }
+};
 
 __device__ __forceinline__ bool is_finite(float value) { return fabsf(value) <= FLT_MAX; }
+
+/// A row of the dual.
+struct ShortRow {
+  std::int64_t row;
+  std::int64_t first;
+  int count;
+
+  __device__ static ShortRow of(const AlsTask& task, std::int64_t row) {
+    const std::int64_t first = task.offsets[row];
+    return {row, first, static_cast<int>(task.offsets[row + 1] - first)};
+  }
+  /// Brings columns and right-hand sides, with zeros behind them up to `order`; no barrier.
+  template <int Threads>
+  __device__ __forceinline__ void load(const AlsTask& task, const ShortRowMemory& memory,
+                                       int order) const {
+    const SolveVectors vectors = memory.vectors();
+    for (int rating = static_cast<int>(threadIdx.x); rating < order; rating += Threads) {
+      const bool there = rating < count;
+      const std::int32_t column = there ? task.columns[first + rating] : 0;
+      const float bias = there && task.biases ? task.opposite_biases[column] : 0.0F;
+      memory.columns()[rating] = column;
+      vectors.products[rating] = there ? task.ratings[first + rating] - bias : 0.0F;
+      vectors.sums[rating] = there ? 1.0F : 0.0F;
+    }
+  }
+};
 
 /// 16 rows of a tile over 16 columns as an operand, high and low parts.
 template <int K, Halves halves>
@@ -72,7 +122,7 @@ __device__ __forceinline__ void add_products(const std::uint32_t* tile, int grou
                                              int chunk, LowerMatrix matrix) {
   using Fragment = RowFragment<K, halves>;
   using Shape = ShortRowShape<K, halves>;
-  const int warp = Warps == 1 ? 0 : device::warp_index();
+  const int warp = device::warp_index();
   int piece = 0;
   for (int group = 0; group < groups; ++group) {
     const std::uint32_t* const left = Fragment::left(tile, group);
@@ -132,6 +182,56 @@ struct FactorVector {
   };
 };
 
+/// From a₁ and a_y, which a warp's vectors hold, to the bias, which is taken out of a_y. Whether it
+/// is a number. One warp calls it.
+__device__ __forceinline__ bool take_bias_out(const AlsTask& task, const SolveVectors& vectors,
+                                              const ShortRow& row, int order, float& bias) {
+  const int lane = static_cast<int>(threadIdx.x);
+  bias = 0;
+  if (task.biases) {
+    const RowRidge ridge = task.ridges[row.row];
+    float dual = 0;
+    float ones = 0;
+    for (int j = lane; j < row.count; j += 32) {
+      dual += vectors.products[j];
+      ones += vectors.sums[j];
+    }
+    bias = ridge.factors * warp_sum(dual) / (ridge.factors * warp_sum(ones) + ridge.biases);
+    for (int j = lane; j < order; j += 32) {
+      vectors.products[j] -= bias * vectors.sums[j];
+    }
+  }
+  return is_finite(bias);
+}
+
+/// Writes p = Qᵀ a of a row: the opposite rows once more, in float and out of the cache, where the
+/// tile held them as halves. Whether the calling thread's factors are numbers.
+template <int K, int Threads>
+__device__ __forceinline__ bool put_row(const AlsTask& task, const ShortRow& row,
+                                        const std::int32_t* columns, const float* dual) {
+  bool finite = true;
+  using Vector = FactorVector<K, Threads>;
+  for (int j = static_cast<int>(threadIdx.x) * Vector::width; j < K; j += Threads * Vector::width) {
+    const float* const source = task.opposite.data() + j;
+    typename Vector::Values factors;
+#pragma unroll 8
+    for (int rating = 0; rating < row.count; ++rating) {
+      const auto opposite = *reinterpret_cast<const typename Vector::Values*>(
+          source + std::int64_t{columns[rating]} * K);
+#pragma unroll
+      for (int i = 0; i < Vector::width; ++i) {
+        factors.values[i] += opposite.values[i] * dual[rating];
+      }
+    }
+    *reinterpret_cast<typename Vector::Values*>(task.solved.data() + row.row * K + j) = factors;
+#pragma unroll
+    for (const float factor : factors.values) {
+      finite = finite && is_finite(factor);
+    }
+  }
+  return finite;
+}
+
 /// A block per row of `rows`, of at most 16·groups ratings each. A row whose dual is singular to
 /// float's precision, or whose solution is beyond it, has a 1 in `failed` [rows]: solve_rows takes
 /// it then.
@@ -139,37 +239,24 @@ template <int K, Halves halves, int Warps>
 __global__ void __launch_bounds__(32 * Warps)
     solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> rows, int groups,
                      DeviceSpan<unsigned char> failed) {
-  ALSATIAN_SHARED_MEMORY(float, pool);
+  ALSATIAN_SHARED_MEMORY(float, shared);
   using Block = Team<Warps>;
   using Shape = ShortRowShape<K, halves>;
   constexpr int threads = 32 * Warps;
-  auto* const tile = reinterpret_cast<std::uint32_t*>(pool);
-  const std::int64_t row = rows[blockIdx.x];
-  const std::int64_t first = task.offsets[row];
-  const auto count = static_cast<int>(task.offsets[row + 1] - first);
-  const RowRidge ridge = task.ridges[row];
+  const ShortRowMemory memory{shared, groups};
+  const SolveVectors vectors = memory.vectors();
+  auto* const tile = reinterpret_cast<std::uint32_t*>(shared + Shape::tile_offset(groups));
+  const ShortRow row = ShortRow::of(task, rows[blockIdx.x]);
   const int thread = static_cast<int>(threadIdx.x);
-  const int own_groups = (count + 15) / 16;  // may be fewer than the launch has room for
+  const int own_groups = (row.count + 15) / 16;  // may be fewer than the launch has room for
   const int order = 16 * own_groups;
-  const LowerMatrix matrix{pool + Shape::matrix_offset(groups)};
-  const LowParts low{pool};  // in the place of the tile, once it has been multiplied
-  float* const start = pool + Shape::vector_offset(groups);
-  const SolveVectors vectors{start, start + 16 * groups, start + 32 * groups};
-  auto* const columns = reinterpret_cast<std::int32_t*>(start + 48 * groups);
-  float* const words = start + 64 * groups;
-
-  for (int rating = thread; rating < order; rating += threads) {
-    const bool there = rating < count;
-    const std::int32_t column = there ? task.columns[first + rating] : 0;
-    const float bias = there && task.biases ? task.opposite_biases[column] : 0.0F;
-    columns[rating] = column;
-    vectors.products[rating] = there ? task.ratings[first + rating] - bias : 0.0F;
-    vectors.sums[rating] = there ? 1.0F : 0.0F;
-  }
+  const LowerMatrix matrix{shared + Shape::matrix_offset(groups)};
+  const LowParts low{shared + Shape::tile_offset(groups)};  // the tile's place, once multiplied
+  row.load<threads>(task, memory, order);
   Block::synchronize();
   const float inverse = SplitScale::of(task.split.largest[0]).inverse;
   for (int chunk = 0; chunk < K / Shape::chunk; ++chunk) {
-    start_chunk<K, halves, threads>(task, columns, chunk, count, order, tile);
+    start_chunk<K, halves, threads>(task, memory.columns(), chunk, row.count, order, tile);
     device::end_group_of_copies();
     device::wait_for_copies<0>();
     Block::synchronize();
@@ -178,39 +265,30 @@ __global__ void __launch_bounds__(32 * Warps)
   }
   const bool first_warp = Block::is_first_warp();
   if (first_warp) {
+    const float ridge = task.ridges[row.row].factors;
     float diagonal = 0;
     for (int j = thread; j < order; j += 32) {
       float& entry = matrix.row(j)[j];
-      entry = j < count ? entry + ridge.factors : padding_pivot;
-      diagonal += j < count ? entry : 0.0F;
+      entry = j < row.count ? entry + ridge : padding_pivot;
+      diagonal += j < row.count ? entry : 0.0F;
     }
     const float trace = warp_sum(diagonal);
     if (thread == 0) {
-      words[0] = trace;
+      *memory.shared_word(0) = trace;
     }
   }
   Block::synchronize();
-  bool regular =
-      factor_lower<Warps, 2>(matrix, low, vectors, own_groups, least_pivot_of(words[0], 0));
+  bool regular = factor_lower<Warps, 2>(matrix, low, vectors, own_groups,
+                                        least_pivot_of(*memory.shared_word(0), 0));
   float bias = 0;
   if (first_warp) {
     solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.products, own_groups);
     if (task.biases) {
       solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.sums, own_groups);
-      float dual = 0;
-      float ones = 0;
-      for (int j = thread; j < count; j += 32) {
-        dual += vectors.products[j];
-        ones += vectors.sums[j];
-      }
-      bias = ridge.factors * warp_sum(dual) / (ridge.factors * warp_sum(ones) + ridge.biases);
-      for (int j = thread; j < order; j += 32) {
-        vectors.products[j] -= bias * vectors.sums[j];
-      }
     }
-    regular = regular && is_finite(bias);
+    regular = take_bias_out(task, vectors, row, order, bias) && regular;
   }
-  if (!Block::agree_with_first(regular, reinterpret_cast<int*>(words + 1))) {
+  if (!Block::agree_with_first(regular, reinterpret_cast<int*>(memory.shared_word(1)))) {
     if (thread == 0) {
       failed[blockIdx.x] = 1;
     }
@@ -218,31 +296,74 @@ __global__ void __launch_bounds__(32 * Warps)
   }
   if (thread == 0) {
     failed[blockIdx.x] = 0;
-    task.solved_biases[row] = bias;
+    task.solved_biases[row.row] = bias;
   }
   Block::synchronize();
-  // The rows once more, in float and out of the cache: the tile held them as halves.
-  bool finite = true;
-  using Vector = FactorVector<K, threads>;
-  for (int j = thread * Vector::width; j < K; j += threads * Vector::width) {
-    const float* const source = task.opposite.data() + j;
-    typename Vector::Values factors;
-#pragma unroll 8
-    for (int rating = 0; rating < count; ++rating) {
-      const auto opposite = *reinterpret_cast<const typename Vector::Values*>(
-          source + std::int64_t{columns[rating]} * K);
+  if (!put_row<K, threads>(task, row, memory.columns(), vectors.products)) {
+    failed[blockIdx.x] = 1;
+  }
+}
+
+/// The same by one warp, which holds the matrix in its registers; Groups is all that the launch has
+/// room for.
+template <int K, Halves halves, int Groups>
+__global__ void __launch_bounds__(32)
+    solve_shortest_rows(AlsTask task, DeviceSpan<const std::int64_t> rows,
+                        DeviceSpan<unsigned char> failed) {
+  ALSATIAN_SHARED_MEMORY(float, shared);
+  using Fragment = RowFragment<K, halves>;
+  using Shape = ShortRowShape<K, halves>;
+  constexpr int order = 16 * Groups;
+  const ShortRowMemory memory{shared, Groups};
+  const SolveVectors vectors = memory.vectors();
+  auto* const tile = reinterpret_cast<std::uint32_t*>(shared + Shape::tile_offset(Groups));
+  const ShortRow row = ShortRow::of(task, rows[blockIdx.x]);
+  row.load<32>(task, memory, order);
+  __syncwarp();
+  Accumulator pieces[held_accumulators(Groups)];
+#pragma unroll 1
+  for (int chunk = 0; chunk < K / Shape::chunk; ++chunk) {
+    start_chunk<K, halves, 32>(task, memory.columns(), chunk, row.count, order, tile);
+    device::end_group_of_copies();
+    device::wait_for_copies<0>();
+    __syncwarp();
 #pragma unroll
-      for (int i = 0; i < Vector::width; ++i) {
-        factors.values[i] += opposite.values[i] * vectors.products[rating];
-      }
+    for (int step = 0; step < Shape::chunk / 16; ++step) {
+      FactorFragment fragments[Groups];
+      unrolled<Groups>([&]<int Group>() {
+        fragments[Group] = Fragment::at(Fragment::left(tile, Group) + 8 * step);
+        unrolled<Group + 1>([&]<int Columns>() {
+          constexpr int place = held_place(Group, Columns);
+          add_product<halves>(pieces[place], pieces[place + 1], fragments[Group],
+                              fragments[Columns].as_right());
+        });
+      });
     }
-    *reinterpret_cast<typename Vector::Values*>(task.solved.data() + row * K + j) = factors;
-#pragma unroll
-    for (const float factor : factors.values) {
-      finite = finite && is_finite(factor);
+    __syncwarp();  // nobody reads this chunk any more
+  }
+  const HeldBlocks blocks{shared + Shape::tile_offset(Groups)};
+  blocks.prepare();
+  const float inverse = SplitScale::of(task.split.largest[0]).inverse;
+  const float trace = warp_sum(negate_with_ridge<Groups>(
+      pieces, inverse * inverse, row.count, task.ridges[row.row].factors, 0.0F, padding_pivot));
+  HeldSides<Groups> sides{{vectors.products, vectors.sums}};
+  __syncwarp();
+  bool regular = factor_held<Groups>(pieces, blocks, sides, least_pivot_of(trace, 0));
+  solve_held_transposed<Groups>(pieces, blocks, vectors.products);
+  if (task.biases) {
+    solve_held_transposed<Groups>(pieces, blocks, vectors.sums);
+  }
+  float bias = 0;
+  regular = take_bias_out(task, vectors, row, order, bias) && regular;
+  __syncwarp();
+  if (threadIdx.x == 0) {
+    failed[blockIdx.x] = regular ? 0 : 1;
+    if (regular) {
+      task.solved_biases[row.row] = bias;
     }
   }
-  if (!finite) {
+  __syncwarp();
+  if (regular && !put_row<K, 32>(task, row, memory.columns(), vectors.products)) {
     failed[blockIdx.x] = 1;
   }
 }

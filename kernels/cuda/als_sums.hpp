@@ -99,6 +99,10 @@ struct FactorFragment {
     const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
     return of<K, halves>(ratings, lane % 8 + lane / 8 % 2 * 8, 8 * group + lane / 16 * 4);
   }
+  /// The same columns as B where they are there as A: the registers are the same in another order.
+  __device__ __forceinline__ FactorFragment as_right() const {
+    return {{high[0], high[2], high[1], high[3]}, {low[0], low[2], low[1], low[3]}};
+  }
 
  private:
   template <int K, Halves halves>
@@ -120,10 +124,10 @@ template <Halves halves>
 __device__ __forceinline__ void add_product(Accumulator& first, Accumulator& second,
                                             const FactorFragment& left,
                                             const FactorFragment& right) {
-  const auto add = [&](Accumulator& sums, int half) {
-    const std::uint32_t high[2] = {right.high[2 * half], right.high[2 * half + 1]};
+  const auto add = [&](Accumulator& sums, int eight) {
+    const std::uint32_t high[2] = {right.high[2 * eight], right.high[2 * eight + 1]};
     if constexpr (halves == Halves::two) {
-      const std::uint32_t low[2] = {right.low[2 * half], right.low[2 * half + 1]};
+      const std::uint32_t low[2] = {right.low[2 * eight], right.low[2 * eight + 1]};
       device::multiply_add_16x8x16(sums.values, left.low, high);
       device::multiply_add_16x8x16(sums.values, left.high, low);
     }
@@ -192,7 +196,7 @@ __device__ __forceinline__ void start_tile(const AlsTask& task, const RowMemory<
   const std::uint32_t* const source = task.split.words.data() + place;
   const int count = tile_count<K>(first, end);
   const std::int32_t* columns = memory.columns(slot) + team * Copy::passes;
-  std::uint32_t* target = memory.tile(slot) + team * Copy::passes * stride + place;
+  std::uint32_t* target = memory.template tile<halves>(slot) + team * Copy::passes * stride + place;
   int left = count - team * Copy::passes;
 #pragma unroll
   for (int step = 0; step < Shape::tile_ratings / step_ratings; ++step) {
@@ -245,6 +249,11 @@ struct RowSums {
   float total = 0;  // warp 0: Σ (r − c) of the lane's ratings
 };
 
+/// Whether a warp takes its right operands from its left ones, which costs moves of registers, and
+/// does not read them again, which costs what shared memory can bring.
+template <int K, Halves halves>
+inline constexpr bool reuses_left = RowShape<K>::held&& halves == Halves::one;
+
 /// Adds a tile of `count` ratings to what warp `Warp` owns.
 template <int K, Halves halves, int Warp>
 __device__ __forceinline__ void add_tile(const RowMemory<K>& memory, int slot, int count,
@@ -253,7 +262,8 @@ __device__ __forceinline__ void add_tile(const RowMemory<K>& memory, int slot, i
   using Share = WarpShare<K, Warp>;
 #pragma unroll 1
   for (int first = 0; first < count; first += step_ratings) {
-    const std::uint32_t* const ratings = memory.tile(slot) + first * Shape::tile_stride(halves);
+    const std::uint32_t* const ratings =
+        memory.template tile<halves>(slot) + first * Shape::tile_stride(halves);
     FactorFragment left[Shape::groups];  // those that are not read take no register
     unrolled<Shape::groups>([&]<int Group>() {
       if constexpr (Share::reads_rows(Group)) {
@@ -262,7 +272,13 @@ __device__ __forceinline__ void add_tile(const RowMemory<K>& memory, int slot, i
     });
     unrolled<Shape::groups>([&]<int Columns>() {
       if constexpr (Share::reads_columns(Columns)) {
-        const auto right = FactorFragment::right<K, halves>(ratings, Columns);
+        const FactorFragment right = [&] {
+          if constexpr (reuses_left<K, halves>) {
+            return left[Columns].as_right();
+          } else {
+            return FactorFragment::right<K, halves>(ratings, Columns);
+          }
+        }();
         unrolled<Shape::groups>([&]<int Group>() {
           if constexpr (Share::owns(Group, Columns)) {
             constexpr int place = Share::place(Group, Columns);
@@ -355,6 +371,25 @@ __device__ inline float warp_sum(float value) {
   return value;
 }
 
+/// Puts the right-hand sides of the group of rows whose border `tile` holds into two vectors.
+/// `inverse`: SplitScale's.
+__device__ __forceinline__ void put_border(const Accumulator& tile, int group, float inverse,
+                                           float* products, float* border_sums) {
+  constexpr float rest = 1 / RatingWeights::part;
+#pragma unroll
+  for (int i = 0; i < 4; i += 2) {
+    // The lane beside holds the columns of the second and third part.
+    const float second = __shfl_down_sync(device::all_lanes, tile.values[i], 1);
+    const float third = __shfl_down_sync(device::all_lanes, tile.values[i + 1], 1);
+    if (threadIdx.x % 4 == 0) {
+      const int row = 16 * group + Accumulator::row() + 4 * i;
+      products[row] =
+          inverse / RatingWeights::scale * (tile.values[i] + rest * (second + rest * third));
+      border_sums[row] = inverse * tile.values[i + 1];
+    }
+  }
+}
+
 /// Puts the sums that the calling warp holds, in the units of the table, into a matrix and two
 /// vectors, in shared or global memory. Above the diagonal its pieces have values too.
 template <int K>
@@ -365,22 +400,7 @@ __device__ __forceinline__ void put_sums(const RowSums<K>& sums, float inverse, 
     tile.scale(inverse * inverse);
     tile.store(matrix.rows(group) + column, LowerMatrix::stride(group));
   };
-  const auto put_border = [&](int group, const Accumulator& tile) {
-    constexpr float rest = 1 / RatingWeights::part;
-#pragma unroll
-    for (int i = 0; i < 4; i += 2) {
-      // The lane beside holds the columns of the second and third part.
-      const float second = __shfl_down_sync(device::all_lanes, tile.values[i], 1);
-      const float third = __shfl_down_sync(device::all_lanes, tile.values[i + 1], 1);
-      if (threadIdx.x % 4 == 0) {
-        const int row = 16 * group + Accumulator::row() + 4 * i;
-        products[row] =
-            inverse / RatingWeights::scale * (tile.values[i] + rest * (second + rest * third));
-        border_sums[row] = inverse * tile.values[i + 1];
-      }
-    }
-  };
-  with_warp<Shape::warps>(Shape::warps == 1 ? 0 : device::warp_index(), [&]<int Warp>() {
+  with_warp<Shape::warps>(device::warp_index(), [&]<int Warp>() {
     using Share = WarpShare<K, Warp>;
     unrolled<Shape::groups>([&]<int Group>() {
       unrolled<Group + 1>([&]<int Columns>() {
@@ -391,9 +411,19 @@ __device__ __forceinline__ void put_sums(const RowSums<K>& sums, float inverse, 
         }
       });
       if constexpr (Share::owns_border(Group)) {
-        put_border(Group, sums.tiles[Share::border_place(Group)]);
+        put_border(sums.tiles[Share::border_place(Group)], Group, inverse, products, border_sums);
       }
     });
+  });
+}
+
+/// Puts the sums that one warp holds into global memory as they are.
+template <int K>
+__device__ __forceinline__ void put_held_sums(const RowSums<K>& sums, float* target) {
+  auto* const own = reinterpret_cast<float4*>(target) + threadIdx.x;
+  unrolled<RowShape<K>::summed_floats / 128>([&]<int Place>() {
+    const float(&values)[4] = sums.tiles[Place].values;
+    own[32 * Place] = make_float4(values[0], values[1], values[2], values[3]);
   });
 }
 
@@ -408,7 +438,7 @@ __device__ __forceinline__ void store_sums(const AlsTask& task, const RowMemory<
   if (Rows::is_first_warp()) {
     const float total = warp_sum(sums.total);
     if (threadIdx.x == 0) {
-      *memory.shared_word(0) = total;
+      memory.facts().total = total;
     }
   }
   Rows::synchronize();

@@ -81,17 +81,6 @@ __device__ __forceinline__ void wait_for_copies() {
 #endif
 }
 
-/// `value` rounded to TF32 (10 bits of fraction, ties away from zero), as its 32 bits.
-__device__ __forceinline__ std::uint32_t to_tf32(float value) {
-#if defined(ALSATIAN_SIMT)
-  return simt::to_tf32(value);
-#else
-  std::uint32_t bits;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(value));
-  return bits;
-#endif
-}
-
 /// `value` in IEEE binary16, to nearest with ties to even.
 __device__ __forceinline__ std::uint16_t to_half(float value) {
 #if defined(ALSATIAN_SIMT)
@@ -135,9 +124,9 @@ __device__ __forceinline__ int warp_index() {
 #endif
 }
 
-/// D += A·B by one warp: D [16, 8] in float, A [16, 8] and B [8, 8] in TF32. Element held by lane
-/// l, with g = l / 4 and t = l % 4 (PTX ISA, mma.m16n8k8, .tf32):
-/// a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4)   b: (t, g), (t + 4, g)
+/// D += A·B by one warp: D [16, 8] in float, A [16, 8] and B [8, 8] in TF32, floats of which the
+/// first 19 bits are read. Element held by lane l, with g = l / 4 and t = l % 4 (PTX ISA,
+/// mma.m16n8k8, .tf32): a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4)   b: (t, g), (t + 4, g)
 /// d: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1)
 __device__ __forceinline__ void multiply_add_16x8x8(float (&d)[4], const std::uint32_t (&a)[4],
                                                     const std::uint32_t (&b)[2] ALSATIAN_PLACE) {

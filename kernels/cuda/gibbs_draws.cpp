@@ -24,11 +24,13 @@ std::vector<std::int64_t> rows_without_ratings(View<const std::int64_t> offsets)
   return rows;
 }
 
-/// Floats of Λ/α as the sums of a part: of rank 0, its corner.
-std::int64_t prior_floats(std::int32_t rank) { return rank == 0 ? 1 : part_floats(rank); }
+/// Floats of Λ/α as DrawTask has it, a multiple of 16 bytes; of rank 0 its corner.
+std::int64_t prior_floats(std::int32_t rank) {
+  const int padded = padded_rank(rank);
+  return rank == 0 ? 1 : LowerMatrix::size(padded / LowerMatrix::group) + 2 * padded + 4;
+}
 
-/// The lower half as LowerMatrix has it, what it has between factors and bias as sums, the bias'
-/// own as the total.
+/// The lower half as LowerMatrix has it, what it has between factors and bias, the bias' own.
 void pack(View<const double> precision, std::int32_t rank, int order, double scale,
           std::span<float> part) {
   std::fill(part.begin(), part.end(), 0.0F);
@@ -131,7 +133,7 @@ void GibbsRows::draw(const AlsTask& unsplit, const RowsDraw& draw, EntrySums& en
     constexpr int K = padded;
     using Shape = RowShape<K>;
     const auto shape = [](std::int64_t blocks) {
-      return LaunchShape{blocks, Shape::threads, Shape::shared_bytes};
+      return LaunchShape{blocks, Shape::threads, Shape::shared_bytes(Halves::two)};
     };
     for (const SplitBatch& batch : lists.split_batches) {
       solver_->sum_parts_of(task.rows, batch);

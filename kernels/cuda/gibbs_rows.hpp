@@ -12,87 +12,106 @@ namespace alsatian::cuda {
 /// the padding.
 struct DrawTask {
   AlsTask rows;  // its ridges are not read
-  /// Λ/α as the sums of a part of ratings would be: [RowShape::part_floats], but rank 0:
-  /// Λ_bb/α alone.
+  /// Λ/α: its lower half as a LowerMatrix, padded-rank zeros, what it has between factors and bias
+  /// [padded rank], and Λ_bb/α; of rank 0 the last alone.
   DeviceSpan<const float> precision;
   DeviceSpan<const float> right_sides;       // Λ/α·m [rows, padded rank], zeros in the padding
   DeviceSpan<const float> bias_right_sides;  // [rows]
 };
 
-/// What lies where a row will be.
+/// What makes a draw of the row solve of als: Λ/α beside the sums, Λ/α·m beside the right-hand
+/// sides, and the noise that lies where the row will be.
 template <int K>
-struct RowNoise {
-  const AlsTask& task;
-
-  static constexpr bool is_there = true;
-  __device__ float factor(std::int64_t row, int column) const {
-    return task.solved[row * K + column];
-  }
-  __device__ float bias(std::int64_t row) const { return task.solved_biases[row]; }
-};
-
-/// Adds Λ/α and Λ/α·m to the sums of a row in shared memory. All threads of the block call it.
-template <int K>
-__device__ __forceinline__ void add_row_prior(const DrawTask& task, const RowMemory<K>& memory,
-                                              std::int64_t row) {
+struct RowDraw {
   using Shape = RowShape<K>;
-  const auto add_four = [](float* to, const float* from) {
-    const float4 more = *reinterpret_cast<const float4*>(from);
-    float4& sum = *reinterpret_cast<float4*>(to);
-    sum = make_float4(sum.x + more.x, sum.y + more.y, sum.z + more.z, sum.w + more.w);
-  };
-  const SolveVectors vectors = memory.vectors();
-  const int first = 4 * static_cast<int>(threadIdx.x);
-  for (int i = first; i < Shape::matrix_floats; i += 4 * Shape::threads) {
-    add_four(memory.pool + i, task.precision.data() + i);
-  }
-  for (int j = first; j < K; j += 4 * Shape::threads) {
-    add_four(vectors.products + j, task.right_sides.data() + row * K + j);
-    add_four(vectors.sums + j, task.precision.data() + Shape::matrix_floats + K + j);
-  }
-  if (threadIdx.x == 0 && task.rows.biases) {
-    *memory.shared_word(0) += task.bias_right_sides[row];
-  }
-  Team<Shape::warps>::synchronize();
-}
+  static constexpr bool is_there = true;
 
-/// Draws a row whose sums over its ratings `put_sums` brings to shared memory.
-template <int K, typename PutSums>
-__device__ __forceinline__ void draw_row(const DrawTask& task, const RowMemory<K>& memory,
-                                         std::int64_t row, std::int64_t count, PutSums put_sums) {
-  const float corner = task.precision[RowShape<K>::matrix_floats + 2 * K];
-  solve_with_tries(task.rows, memory, row, count, RowRidge{0, corner}, RowNoise<K>{task.rows}, [&] {
-    put_sums();
-    add_row_prior(task, memory, row);
-  });
-}
+  const DrawTask& task;
+
+  /// What is on the diagonal beside the ratings is all in Λ/α.
+  __device__ RowRidge ridge() const { return {0, task.precision[Shape::matrix_floats + 2 * K]}; }
+  __device__ float factor_noise(std::int64_t row, int column) const {
+    return task.rows.solved[row * K + column];
+  }
+  __device__ float bias_noise(std::int64_t row) const { return task.rows.solved_biases[row]; }
+  __device__ float bias_right_side(std::int64_t row) const {
+    return task.rows.biases ? task.bias_right_sides[row] : 0.0F;
+  }
+
+  /// To the matrix that one warp holds, in the units of the split table: powers of two.
+  __device__ __forceinline__ void add_to(RowSums<K>& sums) const {
+    const float scale = SplitScale::of(task.rows.split.largest[0]).scale;
+    unrolled<Shape::groups>([&]<int Group>() {
+      const float* const rows = task.precision.data() + LowerMatrix::group_offset(Group);
+      unrolled<2 * (Group + 1)>([&]<int Half>() {
+        Accumulator prior;
+        prior.load(rows + 8 * Half, LowerMatrix::stride(Group));
+        float(&values)[4] = sums.tiles[held_place(Group, 0) + Half].values;
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          values[i] += scale * scale * prior.values[i];
+        }
+      });
+    });
+  }
+  /// To the right-hand sides of the calling warp's row.
+  __device__ __forceinline__ void add_to_sides(const SolveVectors& vectors,
+                                               std::int64_t row) const {
+#pragma unroll
+    for (int j = static_cast<int>(threadIdx.x); j < K; j += 32) {
+      vectors.products[j] += task.right_sides[row * K + j];
+      vectors.sums[j] += task.precision[Shape::matrix_floats + K + j];
+    }
+  }
+  /// To all of them in shared memory; a barrier.
+  __device__ __forceinline__ void add_to(const RowMemory<K>& memory) const {
+    const auto add_four = [](float* to, const float* from) {
+      const float4 more = *reinterpret_cast<const float4*>(from);
+      float4& sum = *reinterpret_cast<float4*>(to);
+      sum = make_float4(sum.x + more.x, sum.y + more.y, sum.z + more.z, sum.w + more.w);
+    };
+    const SolveVectors vectors = memory.vectors();
+    const std::int64_t row = memory.facts().row;
+    const int first = 4 * static_cast<int>(threadIdx.x);
+    for (int i = first; i < Shape::matrix_floats; i += 4 * Shape::threads) {
+      add_four(memory.matrix().data + i, task.precision.data() + i);
+    }
+    for (int j = first; j < K; j += 4 * Shape::threads) {
+      add_four(vectors.products + j, task.right_sides.data() + row * K + j);
+      add_four(vectors.sums + j, task.precision.data() + Shape::matrix_floats + K + j);
+    }
+    if (threadIdx.x == 0) {
+      memory.facts().total += bias_right_side(row);
+    }
+    Team<Shape::warps>::synchronize();
+  }
+};
 
 /// A block per row of `rows` that is not split; rows without ratings are draws of their prior.
 template <int K>
 __global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
     draw_rows(DrawTask task, DeviceSpan<const std::int64_t> rows) {
-  ALSATIAN_SHARED_MEMORY(float, pool);
-  const RowMemory<K> memory{pool};
-  const std::int64_t row = rows[blockIdx.x];
-  const std::int64_t first = task.rows.offsets[row];
-  const std::int64_t end = task.rows.offsets[row + 1];
-  draw_row(task, memory, row, end - first, [&] {
-    RowSums<K> sums;
-    sum_ratings<Halves::two>(task.rows, memory, first, end, sums);
-    store_sums(task.rows, memory, sums);
-  });
+  ALSATIAN_SHARED_MEMORY(float, shared);
+  const RowMemory<K> memory{shared};
+  const RowDraw<K> draw{task};
+  put_facts(task.rows, memory, rows[blockIdx.x], draw);
+  solve_with_tries(task.rows, memory,
+                   WholeRow<K, Halves::two, RowDraw<K>>{task.rows, memory, draw});
 }
 
 /// A block per long row, of which sum_parts has left the parts.
 template <int K>
-__global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
+__global__ void __launch_bounds__(RowShape<K>::threads)
     draw_split_rows(DrawTask task, DeviceSpan<const SplitRow> rows,
                     DeviceSpan<const float> workspace) {
-  ALSATIAN_SHARED_MEMORY(float, pool);
-  const RowMemory<K> memory{pool};
+  ALSATIAN_SHARED_MEMORY(float, shared);
+  const RowMemory<K> memory{shared};
   const SplitRow split = rows[blockIdx.x];
-  const std::int64_t count = task.rows.offsets[split.row + 1] - task.rows.offsets[split.row];
-  draw_row(task, memory, split.row, count, [&] { add_parts_of_row(memory, split, workspace); });
+  const RowDraw<K> draw{task};
+  put_facts(task.rows, memory, split.row, draw);
+  const float* const source = workspace.data() + split.first_part * RowShape<K>::part_floats;
+  solve_with_tries(task.rows, memory,
+                   LongRow<K, RowDraw<K>>{task.rows, memory, {source, split.parts}, draw});
 }
 
 inline constexpr int bias_draw_threads = 256;

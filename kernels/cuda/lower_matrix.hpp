@@ -3,6 +3,7 @@
 // cores. Nothing branches on a pivot: a matrix that has none of use is factored to its end.
 #pragma once
 
+#include "kernels/cuda/panel_row.hpp"
 #include "kernels/cuda/tensor.hpp"
 
 namespace alsatian::cuda {
@@ -10,7 +11,7 @@ namespace alsatian::cuda {
 /// Rows in groups of 16; a row of group g has 16·(g + 1) columns and a stride of 4 more, so that
 /// the fragments of tensor-core instructions are read without bank conflicts.
 struct LowerMatrix {
-  static constexpr int group = 16;
+  static constexpr int group = PanelRow::width;
 
   float* data;
 
@@ -67,41 +68,11 @@ struct Team {
   /// What the first warp, whose lanes are all of one mind, says, in all threads; a barrier. `word`
   /// is shared memory.
   __device__ static bool agree_with_first(bool answer, int* word) {
-    if constexpr (Warps == 1) {
-      return __all_sync(device::all_lanes, static_cast<int>(answer)) != 0;
-    } else {
-      if (threadIdx.x == 0) {
-        *word = static_cast<int>(answer);
-      }
-      __syncthreads();
-      return *word != 0;
+    if (threadIdx.x == 0) {
+      *word = static_cast<int>(answer);
     }
-  }
-};
-
-/// 16 floats of shared memory, aligned to 16 bytes, in registers.
-struct PanelRow {
-  static constexpr int width = LowerMatrix::group;
-  float values[width] = {};
-
-  __device__ __forceinline__ void load(const float* source) {
-    const auto* const vectors = reinterpret_cast<const float4*>(source);
-#pragma unroll
-    for (int i = 0; i < width / 4; ++i) {
-      const float4 four = vectors[i];
-      values[4 * i] = four.x;
-      values[4 * i + 1] = four.y;
-      values[4 * i + 2] = four.z;
-      values[4 * i + 3] = four.w;
-    }
-  }
-  __device__ __forceinline__ void store(float* target) const {
-    auto* const vectors = reinterpret_cast<float4*>(target);
-#pragma unroll
-    for (int i = 0; i < width / 4; ++i) {
-      vectors[i] =
-          make_float4(values[4 * i], values[4 * i + 1], values[4 * i + 2], values[4 * i + 3]);
-    }
+    __syncthreads();
+    return *word != 0;
   }
 };
 
@@ -190,7 +161,7 @@ __device__ __forceinline__ DiagonalBlock factor_panel(LowerMatrix matrix, LowPar
       vectors.sums[row] -= sums[set];
 #pragma unroll
       for (float& value : below[set].values) {
-        value = SplitFloat::low(value);
+        value = __uint_as_float(SplitFloat::low(value));
       }
       below[set].store(low.row(row));
     }
@@ -218,8 +189,7 @@ __device__ __forceinline__ void update_trailing(LowerMatrix matrix, LowParts low
   constexpr int width = LowerMatrix::group;
   constexpr int sharers = Warps > 8 ? 2 : 1;
   constexpr int teams = Warps / sharers;
-  constexpr std::uint32_t negative = 0x80000000U;
-  const int warp = Warps == 1 ? 0 : device::warp_index();
+  const int warp = device::warp_index();
   const int team = warp / sharers;
   for (int round = 0;; ++round) {
     const int group = groups - 1 - round * teams - (round % 2 == 0 ? team : teams - 1 - team);
@@ -228,19 +198,19 @@ __device__ __forceinline__ void update_trailing(LowerMatrix matrix, LowParts low
     }
     const int stride = LowerMatrix::stride(group);
     float* const rows = matrix.rows(group);
-    SplitFragment left;
-    left.load(rows + SplitFragment::left_place(stride) + panel * width,
-              low.row(group * width) + SplitFragment::left_place(LowParts::stride), negative);
+    SplitRows left;
+    left.load_negative(rows + SplitRows::place(stride) + panel * width,
+                       low.row(group * width) + SplitRows::place(LowParts::stride));
     for (int columns = panel + 1 + warp % sharers; columns <= group; columns += sharers) {
       float* const corner = rows + columns * width;
       Accumulator first;
       Accumulator second;
       first.load(corner, stride);
       second.load(corner + 8, stride);
-      SplitFragment right;
-      right.load(matrix.rows(columns) + SplitFragment::right_place(LowerMatrix::stride(columns)) +
-                     panel * width,
-                 low.row(columns * width) + SplitFragment::right_place(LowParts::stride), 0);
+      SplitColumns right;
+      right.load(
+          matrix.rows(columns) + SplitColumns::place(LowerMatrix::stride(columns)) + panel * width,
+          low.row(columns * width) + SplitColumns::place(LowParts::stride));
       multiply_add(first, left, right, 0);
       multiply_add(second, left, right, 1);
       first.store(corner, stride);
@@ -258,7 +228,7 @@ __device__ __forceinline__ bool factor_lower(LowerMatrix matrix, LowParts low, S
                                              int groups, float least_pivot) {
   constexpr int width = LowerMatrix::group;
   const int order = width * groups;
-  const int warp = Warps == 1 ? 0 : device::warp_index();
+  const int warp = device::warp_index();
   bool regular = true;
   for (int panel = 0; panel < groups; ++panel) {
     const int first_row = width * (panel + 1) + 32 * Sets * warp;
@@ -279,16 +249,6 @@ __device__ __forceinline__ bool factor_lower(LowerMatrix matrix, LowParts low, S
     Team<Warps>::synchronize();
   }
   return regular;
-}
-
-/// Calls body.operator()<0>() to <Count − 1>(): a loop whose index is a constant, so that arrays
-/// which it indexes stay in registers.
-template <int Count, int First = 0, typename Body>
-__device__ __forceinline__ void unrolled(Body&& body) {
-  if constexpr (First < Count) {
-    body.template operator()<First>();
-    unrolled<Count, First + 1>(body);
-  }
 }
 
 /// Replaces `values` [16·groups] by L⁻ᵀ times them; 16·groups ≤ Most. The calling warp does it, a

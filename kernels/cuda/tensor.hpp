@@ -3,17 +3,20 @@
 #pragma once
 
 #include "kernels/cuda/device.hpp"
+#include "kernels/cuda/unrolled.hpp"
 
 namespace alsatian::cuda {
 
 /// value = high + low up to 2⁻²² of it: high is the first 10 bits of its fraction, low the next,
-/// rounded.
+/// rounded. Both as the unit takes them, which reads the first 19 bits of an operand alone.
 struct SplitFloat {
-  static constexpr std::uint32_t high_bits = 0xFFFFE000U;
+  static constexpr std::uint32_t read_bits = 0xFFFFE000U;
+  static constexpr std::uint32_t half_a_unit = 0x1000U;  // in the last place that is read
 
-  __device__ static float low(float value) {
-    const float high = __uint_as_float(__float_as_uint(value) & high_bits);
-    return __uint_as_float(device::to_tf32(value - high));
+  __device__ static std::uint32_t high(float value) { return __float_as_uint(value); }
+  __device__ static std::uint32_t low(float value) {
+    const float read = __uint_as_float(__float_as_uint(value) & read_bits);
+    return __float_as_uint(value - read) + half_a_unit;
   }
 };
 
@@ -51,55 +54,110 @@ struct Accumulator {
   }
 };
 
-/// 16 rows of 16 columns as an operand: high and low parts, columns in two steps of eight.
-struct SplitFragment {
+/// 16 rows of 16 columns as the left operand of products: high and low parts, columns in two steps
+/// of eight.
+struct SplitRows {
   std::uint32_t high[2][4];
   std::uint32_t low[2][4];
 
-  /// `values` and `parts` are the calling lane's addresses of load_matrices, `sign` is 0 or the
-  /// sign bit, which negates the operand.
-  __device__ __forceinline__ void load(const float* values, const float* parts,
-                                       std::uint32_t sign) {
+  /// Out of shared memory, and negated. `values` and `parts`, which has what SplitFloat leaves
+  /// over, are the calling lane's addresses of load_matrices.
+  __device__ __forceinline__ void load_negative(const float* values, const float* parts) {
+    constexpr std::uint32_t sign = 0x80000000U;
 #pragma unroll
     for (int step = 0; step < 2; ++step) {
       device::load_matrices(high[step], values + 8 * step);
       device::load_matrices(low[step], parts + 8 * step);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        high[step][i] = (high[step][i] & SplitFloat::high_bits) ^ sign;
+        high[step][i] ^= sign;
         low[step][i] ^= sign;
       }
     }
   }
-  /// Where the calling lane's row of A begins, in words: rows l % 8 of the quarters.
-  __device__ static int left_place(int stride) {
+  /// Where the calling lane's row begins, in words: rows l % 8 of the quarters.
+  __device__ static int place(int stride) {
     const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
     return (lane % 8 + lane / 8 % 2 * 8) * stride + lane / 16 * 4;
   }
-  /// The same of B, whose registers are those of eight columns of D after the other.
-  __device__ static int right_place(int stride) {
+};
+
+/// The same as the right operand, whose columns the 16 rows are: the first eight have the first two
+/// registers of a step.
+struct SplitColumns {
+  std::uint32_t high[2][4];
+  std::uint32_t low[2][4];
+
+  __device__ __forceinline__ void load(const float* values, const float* parts) {
+#pragma unroll
+    for (int step = 0; step < 2; ++step) {
+      device::load_matrices(high[step], values + 8 * step);
+      device::load_matrices(low[step], parts + 8 * step);
+    }
+  }
+  __device__ static int place(int stride) {
     const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
     return (lane % 8 + lane / 16 * 8) * stride + lane / 8 % 2 * 4;
   }
+
+  /// Of what products left in accumulators, columns 0 to 7 and 8 to 15. A lane holds columns 2t and
+  /// 2t + 1 of them where an operand has t and t + 4: they go with as_rows of such fragments alone.
+  __device__ __forceinline__ static SplitColumns held(const Accumulator& left,
+                                                      const Accumulator& right) {
+    SplitColumns columns;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      columns.high[0][i] = SplitFloat::high(left.values[i]);
+      columns.high[1][i] = SplitFloat::high(right.values[i]);
+      columns.low[0][i] = SplitFloat::low(left.values[i]);
+      columns.low[1][i] = SplitFloat::low(right.values[i]);
+    }
+    return columns;
+  }
+  /// The same 16 rows as the left operand: the registers are the same in another order.
+  __device__ __forceinline__ SplitRows as_rows() const {
+    SplitRows rows;
+#pragma unroll
+    for (int step = 0; step < 2; ++step) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        rows.high[step][i] = high[step][i % 2 * 2 + i / 2];
+        rows.low[step][i] = low[step][i % 2 * 2 + i / 2];
+      }
+    }
+    return rows;
+  }
 };
 
-/// result += left · rightᵀ by the calling warp for eight of the right operand's rows, the first or
-/// the second: errors as in float.
-__device__ __forceinline__ void multiply_add(Accumulator& result, const SplitFragment& left,
-                                             const SplitFragment& right, int eight) {
+/// Products of parts that make one of two operands: all but those of two low parts.
+inline constexpr int split_terms = 6;
+
+/// Adds a term of left · rightᵀ for eight of the right operand's rows, the first or the second; the
+/// small terms come first.
+template <int Term>
+__device__ __forceinline__ void add_term(Accumulator& result, const SplitRows& left,
+                                         const SplitColumns& right, int eight) {
+  static_assert(Term >= 0 && Term < split_terms);
+  constexpr bool both_high = Term >= 4;
+  constexpr int step = both_high ? Term - 4 : Term / 2;
   const auto add = [&](const std::uint32_t(&a)[4], const std::uint32_t(&b)[4]) {
     const std::uint32_t pair[2] = {b[2 * eight], b[2 * eight + 1]};
     device::multiply_add_16x8x8(result.values, a, pair);
   };
-#pragma unroll
-  for (int step = 0; step < 2; ++step) {
+  if constexpr (both_high) {
+    add(left.high[step], right.high[step]);
+  } else if constexpr (Term % 2 == 0) {
     add(left.low[step], right.high[step]);
+  } else {
     add(left.high[step], right.low[step]);
   }
-#pragma unroll
-  for (int step = 0; step < 2; ++step) {
-    add(left.high[step], right.high[step]);
-  }
+}
+
+/// result += left · rightᵀ by the calling warp for eight of the right operand's rows: errors as in
+/// float.
+__device__ __forceinline__ void multiply_add(Accumulator& result, const SplitRows& left,
+                                             const SplitColumns& right, int eight) {
+  unrolled<split_terms>([&]<int Term>() { add_term<Term>(result, left, right, eight); });
 }
 
 }  // namespace alsatian::cuda

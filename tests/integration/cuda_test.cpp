@@ -130,6 +130,27 @@ TEST(Cuda, MeasuresInATrialWhatTrainingThereMeasures) {
   }
 }
 
+TEST(Cuda, ChoosesPenaltiesByWhatTrainingThereMeasures) {
+  const TemporaryFolder folder;
+  const std::string log = folder.file("log");
+  const auto last_figure = [&](const std::string& key, const std::vector<std::string>& arguments) {
+    const RunResult result =
+        run_with_module(with({"train", "--data", ProblemFolder::shared().ratings(), "--epochs", "2",
+                              "--k", "3", "--device", "cuda", "--log", log},
+                             arguments));
+    EXPECT_EQ(result.code, 0) << result.error;
+    double found = 0;
+    for (const std::string& line : lines_of(read_bytes(log))) {
+      const std::size_t figure = line.find("\"" + key + "\":");
+      if (figure != std::string::npos) found = std::stod(line.substr(figure + key.size() + 3));
+    }
+    return found;
+  };
+  const double trained = last_figure("validation_rmse", {"--validation", "0.1"});
+  // Pooled over one part: a square and its root.
+  EXPECT_NEAR(last_figure("default_rmse", {"--reg", "auto"}), trained, 1e-15);
+}
+
 TEST(Cuda, TrainsAsFastAsAskedAndRecordsItInTheModel) {
   const TemporaryFolder folder;
   const std::string model = (folder.path() / "model.safetensors").string();

@@ -64,6 +64,13 @@ TEST(Plot, IsDrawnOnceAtTheEndWhereThereIsNoTerminal) {
   EXPECT_THAT(plain.error, Not(HasSubstr("  RMSE\n")));
 }
 
+TEST(Plot, OfOneEpochEndsThere) {
+  const RunResult result =
+      run(train_arguments({"--epochs", "1", "--plot"}), with_environment({"LC_ALL=C"}, false));
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(lines_of(result.error), ::testing::Contains(::testing::MatchesRegex(" +1 +epoch")));
+}
+
 TEST(Plot, EndsInTheErrorsThatTheLastEpochPrints) {
   const RunResult result =
       run(train_arguments({"--epochs", "6", "--plot"}), with_environment({"LC_ALL=C"}, false));

@@ -126,6 +126,19 @@ TEST(TrainReport, CostsNoModelWhereTheDiskIsFull) {
   EXPECT_EQ(run({"inspect", model}).code, 0);
 }
 
+TEST(TrainReport, NamesNoFolderInWhichAGpuWasLookedFor) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.environment = {"ALSATIAN_CUDA_MODULE=" + folder.file("secret/module.so")};
+  const RunResult result =
+      run(train_arguments({"--device", "auto", "--report", folder.file("train.html")}), options);
+  ASSERT_EQ(result.code, 0) << result.error;
+  const std::string html = read_bytes(folder.file("train.html"));
+  EXPECT_THAT(result.error, HasSubstr("secret/module.so"));
+  EXPECT_EQ(html.find("secret"), std::string::npos);
+  EXPECT_NE(html.find("<dt>device</dt><dd>cpu ("), std::string::npos);
+}
+
 TEST(TrainReport, ReplacesThatOfAnEarlierRunInTheFolderOfTheData) {
   const TemporaryFolder folder;
   std::filesystem::copy(ProblemFolder::shared().ratings(), folder.file("ratings.csv"));

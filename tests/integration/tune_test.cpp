@@ -2,6 +2,7 @@
 // goes on to the same bytes, and what makes no sense is refused before anything is read.
 #include "tests/integration/problem_folder.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -288,10 +289,19 @@ TEST(TuneOptions, ThatMakeNoSenseAreRefusedBeforeAnythingIsRead) {
       {{"--grid", "x=1"}, "must be NAME=VALUES with a NAME of k, reg, reg-bias, reg-scaling"},
       {{"--grid", "k=1.5"}, "must be k=A,B,..."},
       {{"--grid", "k=16,2000"}, "every value a whole number between 0 and 1024"},
-      {{"--grid", "reg=1,,2"}, "must be a list without empty parts"},
+      {{"--grid", "reg=1,,2"},
+       "--grid \"reg=1,,2\": must be of values without an empty one between commas"},
+      {{"--grid", "reg=,"}, "--grid \"reg=,\": must be reg=A,B,..."},
+      {{"--grid", "reg=1,2,1.0"}, "must be of different values, 1 is there twice"},
+      {{"--grid", "k=8,8"}, "--grid \"k=8,8\": must be of different values, 8 is there twice"},
+      {{"--grid", "reg=1e-400,1"}, "must be of values each of which is 0 or a number that is not"},
+      {{"--grid", "reg=1e-999:1:log3"}, "must be of values each of which is 0 or a number that"},
+      {{"--reg", "0.1e400"}, "--reg 0.1e400: must be a number between 0 and 1e+12"},
+      {{"--reg-bias", "1e-400"}, "--reg-bias 1e-400: must be 0 or a number that is not rounded"},
       {{"--grid", "reg=-1,2"}, "every value a number between 0 and 1e+12"},
       {{"--grid", "reg=1:2"}, "must be reg=A,B,..."},
-      {{"--grid", "reg=2:1:log3"}, "must be reg=A,B,..."},
+      {{"--grid", "reg=2:1:log3"}, "\"reg=2:1:log3\" must be a range whose LOW is below its HIGH"},
+      {{"--grid", "k=4:4:lin2"}, "must be a range whose LOW is below its HIGH"},
       {{"--grid", "reg=1:2:cube3"}, "must be reg=A,B,..."},
       {{"--grid", "reg=1:2:log1"}, "N from 2 to 1000"},
       {{"--grid", "reg=1:2:logx"}, "N from 2 to 1000"},
@@ -317,6 +327,113 @@ TEST(TuneOptions, ThatMakeNoSenseAreRefusedBeforeAnythingIsRead) {
   }
 }
 
+TEST(TuneOptions, OfAGridAreRefusedWithOnesThatCanBeGiven) {
+  const std::vector<std::pair<std::string, std::string>> remedies{
+      {"reg=1,,2", "try --grid reg=1,2"},
+      {"k= ,16,32", "try --grid k=16,32"},
+      {"reg=2:1:log3", "try --grid reg=1:2:log3"},
+      {"k=4:4:lin2", "try --grid k=4"},
+      {"reg=1,1", "leave out one of the two: a value is tried once"},
+      {"reg=1e-400,1", "write 0 or a larger number in place of \"1e-400\""}};
+  for (const auto& [grid, help] : remedies) {
+    const RunResult result = run({"tune", "--data", "/nonexistent.csv", "--grid", grid});
+    EXPECT_EQ(result.code, 64) << grid;
+    EXPECT_THAT(result.error, HasSubstr("  help: " + help + "\n"));
+  }
+}
+
+TEST(TuneOptions, SayWhereFewerAreTriedThanAskedFor) {
+  const RunResult range = run(tune_arguments({"--grid", "k=2:4:lin9", "--dry-run"}));
+  ASSERT_EQ(range.code, 0) << range.error;
+  EXPECT_EQ(Tsv(range.output).rows(), 3U);
+  EXPECT_THAT(range.error, HasSubstr("6 of the 9 values of --grid k are the same whole number as "
+                                     "another: 3 are tried"));
+  const RunResult drawn =
+      run(tune_arguments({"--grid", "k=2:4:lin", "--trials", "20", "--dry-run"}));
+  EXPECT_EQ(Tsv(drawn.output).rows(), 3U);
+  EXPECT_THAT(drawn.error, HasSubstr("--trials asks for 20, there are 3 different ones"));
+  // As many as asked for, and 0 however it is written.
+  for (const std::string grid : {"k=2:9:lin8", "reg=0.0e-400,1"}) {
+    const RunResult all = run(tune_arguments({"--grid", grid, "--dry-run"}));
+    EXPECT_EQ(all.code, 0) << grid;
+    EXPECT_EQ(all.error, "") << grid;
+  }
+}
+
+TEST(TuneData, OfOneRatingIsRefusedWithWhatIsMissing) {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("one.csv");
+  write_bytes(data, "userId,movieId,rating\n1,1,3\n");
+  for (const std::vector<std::string>& how :
+       {std::vector<std::string>{"--folds", "2"}, {"--folds", "9"}, {"--validation", "0.5"}}) {
+    expect_refusal(run(with({"tune", "--data", data, "--quiet"}, how)), 65,
+                   data + ": has 1 rating, which cannot be both trained on and measured by",
+                   "give more ratings: a search is by the error on those that are held out");
+  }
+  write_bytes(data, "userId,movieId,rating\n1,1,3\n1,2,4\n");
+  const RunResult two = run({"tune", "--data", data, "--folds", "9", "--quiet"});
+  EXPECT_EQ(two.code, 65);
+  EXPECT_THAT(two.error, HasSubstr(" of 9: has no ratings to measure trials by\n  help: pass fewer "
+                                   "--folds"));
+}
+
+TEST(TuneTies, AreSaidWhereNoTrialIsBetterThanAnother) {
+  const TemporaryFolder folder;
+  std::string ratings = "userId,movieId,rating\n";
+  for (int user = 1; user <= 30; ++user) {
+    for (int item = 1; item <= 20; item += 1 + user % 3) {
+      ratings += std::to_string(user) + "," + std::to_string(item) + ",4\n";
+    }
+  }
+  write_bytes(folder.file("equal.csv"), ratings);
+  for (const std::string model : {"als", "ls"}) {
+    const RunResult result = run({"tune", "--data", folder.file("equal.csv"), "--model", model,
+                                  "--k", "3", "--grid", "reg=0.3,1,3"});
+    ASSERT_EQ(result.code, 0) << result.error;
+    EXPECT_THAT(result.error, HasSubstr("validation RMSE 0.0000): all 3 trials are equally good, "
+                                        "of which this is one"));
+    EXPECT_THAT(result.error, Not(HasSubstr("best ")));
+  }
+  const RunResult other = run(grid_arguments("als", {}));
+  EXPECT_THAT(other.error, HasSubstr("\nbest "));
+  EXPECT_THAT(other.error, Not(HasSubstr("equally good")));
+}
+
+TEST(TuneLog, WithAlteredLinesIsRefusedAtThem) {
+  const TemporaryFolder folder;
+  const std::string log = folder.file("log");
+  const auto search = [&] {
+    return run(tune_arguments(
+        {"--k", "3", "--grid", "reg=0.3,1,3", "--epochs", "4", "--log", log, "--quiet"}));
+  };
+  ASSERT_EQ(search().code, 0);
+  const std::string whole = read_bytes(log);
+  const auto changed = [](std::string text, const std::string& from, const std::string& to) {
+    return text.replace(text.find(from), from.size(), to);
+  };
+  write_bytes(log, changed(whole, "\"k\":3,\"reg\":0.3,", "\"k\":3,\"reg\":0.4,"));
+  expect_refusal(search(), 65, log + ":2: reg is \"0.4\", trial 1 of this search has 0.3",
+                 "it is damaged or of another command: choose another --log, or remove the file");
+  // The last trial is made again from the one before, whose figures were altered.
+  const std::string two = whole.substr(0, whole.rfind('\n', whole.size() - 2) + 1);
+  const std::size_t last = two.rfind("\"validation_rmse\":") + 18;
+  write_bytes(log, two.substr(0, last) + "9" + two.substr(two.find(',', last)));
+  const RunResult figures = search();
+  EXPECT_EQ(figures.code, 65);
+  EXPECT_THAT(figures.error, HasSubstr(log + ":3: trial 2 gives other figures than are written"));
+}
+
+TEST(TuneLog, IsNotOverwrittenByATraining) {
+  const TemporaryFolder folder;
+  const std::string log = folder.file("log");
+  ASSERT_EQ(run(grid_arguments("als", {"--epochs", "2", "--log", log})).code, 0);
+  const std::string before = read_bytes(log);
+  expect_refusal(run(train_arguments({"--epochs", "2", "--log", log, "--quiet"})), 64,
+                 log + ": is the log of a search by alsatian tune, which training would overwrite",
+                 "choose another --log, or remove the file");
+  EXPECT_EQ(read_bytes(log), before);
+}
+
 TEST(TuneOutputs, ThatCannotBeWrittenEndTheSearchBeforeItBegins) {
   const TemporaryFolder folder;
   for (const char* option : {"--out", "--log"}) {
@@ -324,6 +441,20 @@ TEST(TuneOutputs, ThatCannotBeWrittenEndTheSearchBeforeItBegins) {
         run(grid_arguments("als", {option, folder.file("missing/file"), "--quiet"}));
     EXPECT_EQ(result.code, 73) << option << result.error;
   }
+}
+
+TEST(TuneMemory, CountsTheRatingsThatRanksShare) {
+  const auto needed_kib = [](const std::string& ranks) {
+    const RunResult result =
+        run(tune_arguments({"--grid", "k=" + ranks, "--grid", "reg=1,2", "--max-memory", "1K"}));
+    EXPECT_EQ(result.code, 71) << result.error;
+    const std::string needs = "training needs ";
+    const std::string text = result.error.substr(result.error.find(needs) + needs.size());
+    EXPECT_EQ(text.substr(text.find(' '), 4), " KiB") << text;
+    return std::stod(text);
+  };
+  // Some 8,100 training ratings of 16 bytes: by user, and by item.
+  EXPECT_NEAR(needed_kib("8,9") - needed_kib("9"), 8100 * 16 / 1024.0, 2);
 }
 
 TEST(TuneMemory, CountsTheTrialsThatHalvingKeeps) {
@@ -373,7 +504,22 @@ TEST(TuneReport, HasThePictureOfTheResponseSurface) {
   ASSERT_EQ(result.code, 0) << result.error;
   const std::string html = read_bytes(folder.file("tune.html"));
   EXPECT_THAT(html, HasSubstr("Response surface: reg by k"));
-  EXPECT_THAT(html, HasSubstr("<svg class=\"heat\""));
+  EXPECT_THAT(html, HasSubstr("<svg class=\"cells\""));
+  const Tsv trials(result.output);
+  // Every error is in the picture as people read it.
+  for (std::size_t row = 0; row < trials.rows(); ++row) {
+    const std::string rmse = fmt::format(">{:.4f}</text>", trials.number(row, "validation_rmse"));
+    EXPECT_THAT(html, HasSubstr(rmse));
+  }
+}
+
+TEST(TuneReport, DrawsManySettingsWithoutTheirNumbers) {
+  const TemporaryFolder folder;
+  const RunResult result =
+      run(tune_arguments({"--grid", "k=0:12:lin13", "--grid", "reg=0.3:3:log13", "--epochs", "1",
+                          "--report", folder.file("tune.html"), "--quiet"}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(read_bytes(folder.file("tune.html")), HasSubstr("<svg class=\"heat\""));
 }
 #endif
 

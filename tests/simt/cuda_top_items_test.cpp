@@ -2,6 +2,7 @@
 // answers of the CPU to the last bit, whatever is asked.
 #include "host/error.hpp"
 #include "host/evaluate/top_items_backend.hpp"
+#include "tests/simt/failed_calls.hpp"
 #include "tests/simt/runtime.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/models.hpp"
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -210,27 +212,16 @@ void expect_every_failure_told(cudaError_t failure, ExitCode code) {
   const CompressedMatrix seen = some_seen(users.size(), model.items.size());
   const TopItemsRequest request{model, candidates, users, 2, &seen};
   const Answers expected = all_answers(*make_cpu_top_items(request));
-  std::int64_t number = 0;
-  for (bool failed = true; failed; ++number) {
-    simt::reset_device();
-    simt::fail_call(number + 1, failure);
-    const auto error =
-        error_of([&] { EXPECT_EQ(all_answers(*make_cuda_top_items(request, table())), expected); });
-    failed = !simt::failed_call().empty();
-    EXPECT_EQ(simt::leaks(), "") << "call " << number << ", " << simt::failed_call();
-    if (!failed) continue;
-    if (!error) {
-      // Releasing memory cannot fail anybody: what was computed is there.
-      EXPECT_THAT(simt::failed_call(), MatchesRegex("cuda(Free|FreeHost|StreamDestroy|"
-                                                    "EventDestroy|StreamSynchronize)"));
-      continue;
-    }
-    EXPECT_THAT(error->what(), MatchesRegex(".*at .*kernels/cuda/.*[0-9]+.*"))
-        << simt::failed_call();
-    EXPECT_TRUE(error->code() == code || error->code() == ExitCode::device_unavailable)
-        << error->what();
-  }
-  EXPECT_GT(number, 100);
+  testing::expect_failed_calls_are_told(
+      [&]() -> std::optional<std::string> {
+        const auto error = error_of(
+            [&] { EXPECT_EQ(all_answers(*make_cuda_top_items(request, table())), expected); });
+        if (!error) return std::nullopt;
+        EXPECT_TRUE(error->code() == code || error->code() == ExitCode::device_unavailable)
+            << error->what();
+        return error->what();
+      },
+      failure, 100);
 }
 
 TEST_F(CudaTopItems, TellEveryFailedCallWithItsPlace) {

@@ -1,5 +1,5 @@
 // Every call of the runtime failed once: what is said of it, and what is left behind.
-// For everything on the stand-in device that throws where a call fails.
+// For everything on the stand-in device, whether it throws or returns what failed.
 #pragma once
 
 #include "kernels/cuda/runtime.hpp"
@@ -8,36 +8,50 @@
 #include <gmock/gmock.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace alsatian::testing {
 
-/// Calls run() with its first, second, … call failed, until none is left to fail. Each failure is
-/// told with its place, but those of releases, which destructors cannot tell; nothing leaks. There
-/// are more than `least` calls.
+/// Calls run() with its first, second, … call failed in this way, until none is left to fail. It
+/// returns what is told of the failure, or nothing. Each is told with its place, which is in the
+/// folder, but those of releases, which destructors cannot tell and which cost nobody anything;
+/// nothing leaks. There are more than `least` calls.
+template <typename Run>
+void expect_failed_calls_are_told(const Run& run, cudaError_t failure, std::int64_t least,
+                                  const std::string& folder = "kernels/cuda/") {
+  std::int64_t number = 0;
+  for (bool failed = true; failed; ++number) {
+    simt::reset_device();
+    simt::fail_call(number + 1, failure);
+    const std::optional<std::string> told = run();
+    const std::string call = simt::failed_call();
+    failed = !call.empty();
+    EXPECT_EQ(simt::leaks(), "") << "call " << number << ", " << call;
+    if (!failed) continue;
+    if (told) {
+      EXPECT_THAT(*told, ::testing::MatchesRegex(".* at .*" + folder + ".*[0-9]+.*")) << call;
+    } else {
+      EXPECT_THAT(call, ::testing::MatchesRegex("cu.*(Free|Destroy|StreamSynchronize).*"));
+    }
+  }
+  EXPECT_GT(number, least);
+}
+
+/// The same of what throws where a call fails, whatever the failure.
 template <typename Run>
 void expect_every_failed_call_is_told(const Run& run, std::int64_t least) {
   for (const cudaError_t failure : {cudaErrorIllegalAddress, cudaErrorMemoryAllocation}) {
-    std::int64_t number = 0;
-    for (bool failed = true; failed; ++number) {
-      simt::reset_device();
-      simt::fail_call(number + 1, failure);
-      std::string told;
-      try {
-        run();
-      } catch (const cuda::DeviceError& error) {
-        told = error.what();
-      }
-      const std::string call = simt::failed_call();
-      failed = !call.empty();
-      EXPECT_EQ(simt::leaks(), "") << "call " << number << ", " << call;
-      const bool releases = call.find("Destroy") != std::string::npos ||
-                            call.find("Free") != std::string::npos ||
-                            call == "cudaStreamSynchronize";
-      if (!failed || (releases && told.empty())) continue;
-      EXPECT_THAT(told, ::testing::HasSubstr(" at ")) << call;
-    }
-    EXPECT_GT(number, least);
+    expect_failed_calls_are_told(
+        [&]() -> std::optional<std::string> {
+          try {
+            run();
+          } catch (const cuda::DeviceError& error) {
+            return error.what();
+          }
+          return std::nullopt;
+        },
+        failure, least, "");
   }
 }
 

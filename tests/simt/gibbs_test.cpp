@@ -387,7 +387,7 @@ TEST_F(DeviceGibbsAnyhow, ReachesElementsBeyond32BitOffsets) {
 
   // Its draw, from ratings and noise that lie there: Σ z (r − c) is 10, Λ/α is 1 and the rest 0.
   using Shape = RowShape<stride>;
-  std::vector<float> precision(static_cast<std::size_t>(Shape::part_floats));
+  std::vector<float> precision(static_cast<std::size_t>(Shape::matrix_floats + 2 * stride + 4));
   const LowerMatrix packed{precision.data()};
   for (int j = 0; j < stride; ++j) packed.row(j)[j] = 1;
   SparseMemory<std::uint32_t> words(rows * stride);
@@ -413,7 +413,8 @@ TEST_F(DeviceGibbsAnyhow, ReachesElementsBeyond32BitOffsets) {
                      .repaired = repaired.span(),
                      .rank = 128,
                      .biases = false};
-  launch(context.compute(), &draw_rows<stride>, {1, Shape::threads, Shape::shared_bytes},
+  launch(context.compute(), &draw_rows<stride>,
+         {1, Shape::threads, Shape::shared_bytes(Halves::two)},
          DrawTask{task, precision_on_device.span(), right_sides.span(), other_biases.span()},
          list.span());
   context.compute().synchronize();

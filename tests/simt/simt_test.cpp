@@ -313,11 +313,9 @@ TEST_P(EverySchedule, HalvesOfAWarpMeetApart) {
 void multiply(const float* left, const float* right, float* product) {
   const unsigned g = threadIdx.x / 4;
   const unsigned t = threadIdx.x % 4;
-  const std::uint32_t a[4] = {
-      device::to_tf32(left[g * 8 + t]), device::to_tf32(left[(g + 8) * 8 + t]),
-      device::to_tf32(left[g * 8 + t + 4]), device::to_tf32(left[(g + 8) * 8 + t + 4])};
-  const std::uint32_t b[2] = {device::to_tf32(right[t * 8 + g]),
-                              device::to_tf32(right[(t + 4) * 8 + g])};
+  const std::uint32_t a[4] = {to_tf32(left[g * 8 + t]), to_tf32(left[(g + 8) * 8 + t]),
+                              to_tf32(left[g * 8 + t + 4]), to_tf32(left[(g + 8) * 8 + t + 4])};
+  const std::uint32_t b[2] = {to_tf32(right[t * 8 + g]), to_tf32(right[(t + 4) * 8 + g])};
   float d[4] = {};
   device::multiply_add_16x8x8(d, a, b);
   product[g * 8 + 2 * t] = d[0];

@@ -2,12 +2,14 @@
 // failures of every call of the runtime.
 #include "kernels/cuda/table.h"
 #include "kernels/cuda/top_n.hpp"
+#include "tests/simt/failed_calls.hpp"
 #include "tests/simt/top_n_problems.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +17,6 @@ namespace alsatian::cuda {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::MatchesRegex;
 
 const AlsatianCudaTable& table() { return *alsatian_cuda_table(ALSATIAN_CUDA_TABLE_VERSION); }
 
@@ -277,28 +278,15 @@ TEST_F(TopItemsTable, RefusesWhatItWasNotMadeForAndStaysUsable) {
 void expect_every_failure_told(cudaError_t failure, AlsatianCudaCode code) {
   const Problem problem = make_problem({.users = 3, .items = 9, .rank = 4, .count = 2});
   const Answers expected = best_of_all(problem);
-  std::int64_t number = 0;
-  for (bool failed = true; failed; ++number) {
-    simt::reset_device();
-    simt::fail_call(number + 1, failure);
-    const AlsatianCudaStatus status =
-        status_of([&] { EXPECT_EQ(all_answers(problem, 1), expected); });
-    failed = !simt::failed_call().empty();
-    EXPECT_EQ(simt::leaks(), "") << "call " << number << ", " << simt::failed_call();
-    if (!failed) {
-      continue;
-    }
-    if (status.code == ALSATIAN_CUDA_OK) {
-      // Releasing memory cannot fail anybody: what was computed is there.
-      EXPECT_THAT(simt::failed_call(), MatchesRegex("cuda(Free|FreeHost|StreamDestroy|"
-                                                    "EventDestroy|StreamSynchronize)"));
-      continue;
-    }
-    EXPECT_EQ(status.code, code);
-    EXPECT_THAT(status.message, MatchesRegex(".*at .*kernels/cuda/.*[0-9]+.*"))
-        << simt::failed_call();
-  }
-  EXPECT_GT(number, 100);
+  testing::expect_failed_calls_are_told(
+      [&]() -> std::optional<std::string> {
+        const AlsatianCudaStatus status =
+            status_of([&] { EXPECT_EQ(all_answers(problem, 1), expected); });
+        if (status.code == ALSATIAN_CUDA_OK) return std::nullopt;
+        EXPECT_EQ(status.code, code);
+        return status.message;
+      },
+      failure, 100);
 }
 
 TEST_F(TopItemsTable, TellsEveryFailedCallWithItsPlace) {

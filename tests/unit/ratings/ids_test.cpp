@@ -26,6 +26,17 @@ StringTable table(const std::vector<std::string>& texts) {
   return result;
 }
 
+TEST(IdColumn, KeepsItsIdsWhenOneNeeds64Bits) {
+  IdColumn ids{2147483647, -2147483648};
+  EXPECT_FALSE(ids.is_wide());
+  ids.push_back(2147483648);
+  ASSERT_TRUE(ids.is_wide());
+  ASSERT_EQ(ids.size(), 3U);
+  EXPECT_EQ(ids[0], 2147483647);
+  EXPECT_EQ(ids[1], -2147483648);
+  EXPECT_EQ(ids[2], 2147483648);
+}
+
 TEST(IntegerId, IsAnOptionalMinusAndDigits) {
   EXPECT_EQ(parse_integer_id("0"), 0);
   EXPECT_EQ(parse_integer_id("-17"), -17);
@@ -97,7 +108,7 @@ TEST(IdIndex, SubsetKeepsTheOrder) {
 /// Every row's index must lead back to the row's id, and the ids be the distinct ones in order.
 void expect_indexed(const std::vector<std::int64_t>& values) {
   RawIds raw;
-  raw.values = values;
+  raw.values = IdColumn(values);
   const IndexedIds indexed = index_ids(std::move(raw), "ratings.csv");
   const std::set<std::int64_t> distinct(values.begin(), values.end());
   EXPECT_EQ(indexed.index.integers(), std::vector<std::int64_t>(distinct.begin(), distinct.end()));

@@ -271,6 +271,46 @@ TEST_P(ChunkedParser, GivesTheSameNamesInTheSameOrderForAnyChunks) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ChunkedParser, ::testing::Range(0, 24));
 
+TEST(ReadRatingsText, FindsIdsBeyond32BitsOnEitherSideWhereverTheyAre) {
+  constexpr int rows = 40;
+  const std::string wide_user = "-2147483649";
+  const std::string wide_item = "2147483648";
+  for (const int user_row : {-1, 0, 17, rows - 1}) {
+    for (const int item_row : {-1, 0, 17, rows - 1}) {
+      std::string text;
+      std::vector<ReadRow> truth;
+      for (int row = 0; row < rows; ++row) {
+        // The first and last id that fit are on every other line.
+        const std::string user = row == user_row ? wide_user : row % 2 == 0 ? "-2147483648" : "3";
+        const std::string item = row == item_row ? wide_item : row % 2 == 0 ? "2147483647" : "4";
+        text += user + "," + item + ",2.5,7\n";
+        truth.push_back({user, item, 2.5F, 7, row + 1});
+      }
+      for (const std::int64_t chunk_bytes : chunk_sizes) {
+        ReadOptions reading;
+        reading.chunk_bytes = chunk_bytes;
+        const RawRatings ratings = read_ratings_text(text, "t", reading);
+        EXPECT_EQ(rows_of(ratings), truth);
+        EXPECT_EQ(ratings.users.values.is_wide(), user_row >= 0);
+        EXPECT_EQ(ratings.items.values.is_wide(), item_row >= 0);
+        EXPECT_TRUE(ratings.account.balanced());
+        EXPECT_EQ(ratings.account.used, rows);
+      }
+    }
+  }
+}
+
+TEST(ReadRatingsText, NamesTheFirstBadLineOfAFileWithIdsBeyond32Bits) {
+  for (const std::int64_t chunk_bytes : chunk_sizes) {
+    ReadOptions reading;
+    reading.chunk_bytes = chunk_bytes;
+    const auto error = error_of(
+        [&] { read_ratings_text("1,2,3\n1,99999999999,3\n1,4,bad\n1,5,worse\n", "t", reading); });
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->place(), "t:3:5") << "chunks of " << chunk_bytes;
+  }
+}
+
 /// What reading a text came to, in one comparable string.
 std::string outcome_of(std::string_view text, const ReadOptions& options) {
   try {

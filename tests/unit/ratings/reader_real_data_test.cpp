@@ -16,7 +16,8 @@ namespace alsatian {
 namespace {
 
 std::size_t distinct(const RawIds& ids) {
-  return std::set<std::int64_t>(ids.values.begin(), ids.values.end()).size();
+  return ids.values.visit(
+      [](const auto& values) { return std::set(values.begin(), values.end()).size(); });
 }
 
 double sum(const RawRatings& ratings) {

@@ -59,7 +59,8 @@ RawIds named_ids(const RawIds& integers, Name&& name) {
   RawIds ids;
   ids.kind = IdKind::string;
   std::map<std::int64_t, std::int64_t> positions;
-  for (const std::int64_t value : integers.values) {
+  for (std::size_t row = 0; row < integers.values.size(); ++row) {
+    const std::int64_t value = integers.values[row];
     const auto [place, is_new] = positions.try_emplace(value, ids.names.size());
     if (is_new) ids.names.push_back(name(value));
     ids.values.push_back(place->second);

@@ -16,6 +16,7 @@
 namespace alsatian::testing {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -105,6 +106,31 @@ TEST(HeatMap, DrawsOneRectangleForNeighborsOfOneShadeAndNoneForNothing) {
   EXPECT_THAT(svg, HasSubstr("x=\"1\" y=\"0\" width=\"2\" height=\"1\" fill-opacity=\"1\""));
   EXPECT_THAT(svg, HasSubstr("x=\"2\" y=\"1\" width=\"1\" height=\"1\" fill-opacity=\"0.05\""));
   EXPECT_THAT(svg, Not(HasSubstr("<img")));
+}
+
+TEST(HeatTable, HasEveryCellWithItsTextOnAShadeThatItIsSeenOn) {
+  const HeatTable table{.row_names = {"3", "0.3"},
+                        .column_names = {"8", markup},
+                        .row_title = "reg",
+                        .column_title = "k",
+                        .cells = {{{1, "0.8451"}, {0.5, "0.86"}}, {{0, ""}, {0.25, "0.87"}}}};
+  const std::string svg = heat_table_svg(table, "surface");
+  EXPECT_EQ(occurrences(svg, "<rect"), 4U);
+  EXPECT_THAT(svg, ContainsRegex("<text class=\"on\"[^>]*>0.8451</text>"));
+  EXPECT_THAT(svg, ContainsRegex("<text class=\"\"[^>]*>0.86</text>"));
+  EXPECT_THAT(svg, HasSubstr(">reg</text>"));
+  EXPECT_THAT(svg, Not(HasSubstr("<img")));
+}
+
+TEST(Tables, GiveSentencesInTheLastColumnRoomAndNamesNone) {
+  Page page = page_of("plain", 1);
+  page.sections[0].figures[0].plot = {};
+  Grid& grid = page.sections[0].figures[0].data;
+  grid.columns = {"figure", "verdict"};
+  grid.rows = {{std::string("rmse"), std::string("better")}};
+  EXPECT_THAT(render_page(page), Not(HasSubstr("class=\"text prose\"")));
+  grid.rows[0][1] = std::string("the mean of all that was measured");
+  EXPECT_THAT(render_page(page), HasSubstr("<th class=\"text prose\">verdict</th>"));
 }
 
 }  // namespace

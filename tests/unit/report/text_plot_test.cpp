@@ -183,8 +183,36 @@ TEST(TextPlot, OfOnePointOrEqualValuesIsDrawnInTheMiddle) {
   const auto lines = draw_text_plot(curves, ascii);
   ASSERT_THAT(lines, SizeIs(9));
   EXPECT_THAT(lines[4], HasSubstr("3|****"));
-  const std::vector<TextCurve> point{{"a", {{1, 0}}}};
-  EXPECT_THAT(draw_text_plot(point, ascii)[4], ::testing::MatchesRegex(" *0[|][*] +[*] a 0"));
+  const std::vector<TextCurve> point{{"a", {{1, 0.25}}}};
+  EXPECT_THAT(draw_text_plot(point, ascii)[4], ::testing::MatchesRegex(" *0.25[|][*] +[*] a 0.25"));
+}
+
+TEST(TextPlot, OfNothingButZeroHasNoValuesBelowIt) {
+  const std::vector<TextCurve> curves{{"a", {{1, 0}, {9, 0}}}};
+  const auto lines = draw_text_plot(curves, ascii);
+  EXPECT_THAT(lines[7], ::testing::MatchesRegex(" *0[|][*]+ [*] a 0"));
+  EXPECT_THAT(lines, Each(Not(HasSubstr("-"))));
+}
+
+TEST(TextPlot, OfOneEpochNamesItOnce) {
+  TextPlotOptions options = ascii;
+  options.last_x = 1;
+  const std::vector<TextCurve> curves{{"a", {{1, 3}}}};
+  EXPECT_THAT(draw_text_plot(curves, options).back(), ::testing::MatchesRegex(" +1 +epoch"));
+}
+
+TEST(TextPlot, WritesLargeNumbersOut) {
+  TextPlotOptions options = ascii;
+  options.first_x = 1;
+  options.last_x = 30000;
+  const std::vector<TextCurve> curves{{"a", {{1, 123456.7}, {30000, 20000}}}};
+  const auto lines = draw_text_plot(curves, options);
+  EXPECT_THAT(lines[1], HasSubstr("123457|"));
+  EXPECT_THAT(lines[7], EndsWith("* a 20000"));
+  EXPECT_THAT(lines[8], EndsWith(" 30000"));
+  const std::vector<TextCurve> beyond{{"a", {{1, 5e9}, {30000, 2.5}}}};
+  EXPECT_THAT(draw_text_plot(beyond, options)[1], HasSubstr("5e+09|"));
+  EXPECT_THAT(draw_text_plot(beyond, options)[7], EndsWith("* a 2.5"));
 }
 
 TEST(TextPlot, IsNothingWithoutPointsOrRoom) {

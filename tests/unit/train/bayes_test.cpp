@@ -2,6 +2,7 @@
 // Whether draws are right is the kernels' tests'; here is what the trainer makes of them.
 #include "host/error.hpp"
 #include "host/evaluate/metrics.hpp"
+#include "host/evaluate/predictive.hpp"
 #include "host/train/trainer.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "tests/support/expect_error.hpp"
@@ -75,6 +76,34 @@ TEST(BayesTraining, KeepsAsManyDrawsAsAskedAndCountsAllAfterBurnIn) {
   EXPECT_EQ(result.model.draws, 3);
   EXPECT_EQ(result.model.factors.users.rank, 9);
   EXPECT_EQ(result.last.draws, 7);
+}
+
+TEST(BayesTraining, GivesTheErrorsOfItsModelOnTheTrainingPart) {
+  const Dataset dataset = planted_dataset();
+  // The last draw, and all draws, have others than the three that are kept.
+  const TrainingResult result = train_on_cpu(dataset, sampled(11, {.burn_in = 2, .keep = 3}));
+  const Scorer scorer(result.model, {});
+  const RatingErrors found = evaluate_ratings(scorer, result.model, dataset.train).all;
+  // Factors and biases were rounded to floats when they went to the rating's units.
+  EXPECT_NEAR(*result.last.train_rmse, found.rmse, 1e-6 * found.rmse);
+  EXPECT_NEAR(*result.last.train_nll, found.mean_nll, 1e-6);
+  EXPECT_EQ(result.model.statistics.train_rmse, *result.last.train_rmse);
+}
+
+TEST(BayesTraining, PredictsTheMeanOfWhatTheDrawsOfItsModelPredict) {
+  const Dataset dataset = planted_dataset();
+  const Model model = train_on_cpu(dataset, sampled(11, {.burn_in = 2, .keep = 3})).model;
+  const Scorer scorer(model, {});
+  for (const std::int32_t user : {-1, 0, 5, 17}) {
+    for (const std::int32_t item : {-1, 0, 3, 11}) {
+      double mean = 0;
+      for (std::int32_t draw = 0; draw < model.draws; ++draw) {
+        mean += draw_prediction(model, user, item, draw) / model.draws;
+      }
+      // Two biases and a constant of a few units, in float.
+      EXPECT_NEAR(scorer.predict(user, item), mean, 3 * 4 * 0x1p-24);
+    }
+  }
 }
 
 TEST(BayesTraining, StoppedBeforeItsFirstDrawGivesTheLastSweepAlone) {

@@ -136,16 +136,13 @@ TEST(Posterior, KeepsDrawsEvenlyApartWhoseProductsAverage) {
   constexpr int sweeps = 7;
   Posterior posterior(spec_that_keeps(3), {}, {}, sweeps);
   std::vector<CenteredDraw> kept;
-  double constant = 0;
   for (std::uint64_t seed = 0; seed < sweeps; ++seed) {
     const CenteredDraw draw = center(sample_draw(seed), user_counts, item_counts);
     posterior.add(draw, 1);
-    constant += draw.constant / sweeps;
     if (seed == 2 || seed == 4 || seed == 6) kept.push_back(draw);
   }
   ASSERT_EQ(posterior.kept(), 3);
   const CenteredDraw model = posterior.model_factors();
-  EXPECT_NEAR(model.constant, constant, 1e-12);
   ASSERT_EQ(model.factors.users.rank, 3 * rank);
   for (const std::int32_t user : {0, 2, 3, 4}) {
     for (const std::int32_t item : {0, 1, 3}) {
@@ -159,6 +156,60 @@ TEST(Posterior, KeepsDrawsEvenlyApartWhoseProductsAverage) {
       EXPECT_NEAR(product, mean, 0x1p-10 * 3 * 9);
     }
   }
+}
+
+TEST(Posterior, PredictsTheMeanOfTheDrawsThatItKeepsAndOfNoOthers) {
+  constexpr int sweeps = 7;
+  Posterior posterior(spec_that_keeps(3), {}, {}, sweeps);
+  std::vector<CenteredDraw> kept;
+  for (std::uint64_t seed = 0; seed < sweeps; ++seed) {
+    const CenteredDraw draw = center(sample_draw(seed), user_counts, item_counts);
+    if (posterior.add(draw, 1)) kept.push_back(draw);
+  }
+  ASSERT_EQ(kept.size(), 3U);
+  const CenteredDraw model = posterior.model_factors();
+  const DrawBiases biases = posterior.draw_biases();
+  for (const std::int32_t user : {-1, 0, 1, 4}) {
+    for (const std::int32_t item : {-1, 0, 2, 3}) {
+      double mean = 0;
+      double mean_of_biases = 0;
+      for (std::size_t draw = 0; draw < 3; ++draw) {
+        mean += centered_score(kept[draw], user, item) / 3;
+        mean_of_biases += biases.constants[draw] / 3;
+        const auto place = [&](std::int32_t row) {
+          return static_cast<std::size_t>(3 * row) + draw;
+        };
+        if (user >= 0) mean_of_biases += biases.users[place(user)] / 3.0;
+        if (item >= 0) mean_of_biases += biases.items[place(item)] / 3.0;
+      }
+      // Halves have 11 bits: three products of numbers below 3, and two biases below 16.
+      EXPECT_NEAR(centered_score(model, user, item), mean, 0x1p-10 * 3 * 9 + 2 * 0x1p-11 * 16);
+      if (user >= 0 && item >= 0) continue;
+      // Without a product to the last digit but for floats.
+      EXPECT_NEAR(centered_score(model, user, item), mean_of_biases, 0x1p-23 * 16);
+    }
+  }
+}
+
+TEST(Posterior, MeasuresErrorsOfADrawRatingByRating) {
+  Triples ratings;
+  ratings.users = {0, 2, -1};
+  ratings.items = {1, 3, 0};
+  ratings.ratings = {4, 1, 3};
+  const CenteredDraw draw = center(sample_draw(5), user_counts, item_counts);
+  double squares = 0;
+  double absolutes = 0;
+  for (std::size_t o = 0; o < 3; ++o) {
+    const double error =
+        centered_score(draw, ratings.users[o], ratings.items[o]) - (ratings.ratings[o] - 3.0) / 2;
+    squares += error * error;
+    absolutes += std::abs(error);
+  }
+  const ErrorSums sums = errors_of(draw, ratings, {.mean = 3, .deviation = 2});
+  EXPECT_EQ(sums.count, 3);
+  EXPECT_NEAR(sums.squared_error, squares, 1e-12 * squares);
+  EXPECT_NEAR(sums.absolute_error, absolutes, 1e-12 * absolutes);
+  EXPECT_NEAR(sums.loss, squares / 2, 1e-12 * squares);
 }
 
 TEST(Posterior, SharesTheDrawsToKeepAmongChainsEvenlyApartInEach) {

@@ -2,6 +2,7 @@
 // another search or damaged is refused with the line.
 #include "host/train/trial_log.hpp"
 
+#include "host/train/log_observer.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -155,6 +156,73 @@ TEST_F(TrialLogFile, RefusesADamagedLineWithItsNumber) {
     EXPECT_TRUE(error->place().ends_with(place)) << error->place();
     EXPECT_EQ(read_bytes(path_), text);
   }
+}
+
+TEST_F(TrialLogFile, RefusesALineWithOtherSettingsThanItsTrial) {
+  const std::string whole = written();
+  const auto refused = [&](const std::string& from, const std::string& to,
+                           const std::string& text) {
+    // Of the line of the second trial.
+    std::string changed = whole;
+    changed.replace(changed.find(from, changed.find("\n{\"trial\":2,")), from.size(), to);
+    write_bytes(path_, changed);
+    const auto error = testing::error_of([&] { open(); });
+    if (!error) return ::testing::AssertionFailure() << "is taken";
+    if (error->code() != ExitCode::bad_data || error->place() != path_ + ":3" ||
+        std::string(error->what()) != text) {
+      return ::testing::AssertionFailure() << error->place() << ": " << error->what();
+    }
+    return ::testing::AssertionSuccess();
+  };
+  EXPECT_TRUE(refused("\"k\":64", "\"k\":32", "k is \"32\", trial 2 of this search has 64"));
+  EXPECT_TRUE(refused("\"reg\":0.3333333333333333", "\"reg\":0.3333333333333334",
+                      "reg is \"0.3333333333333334\", trial 2 of this search has "
+                      "0.3333333333333333"));
+  EXPECT_TRUE(
+      refused("\"decay\":", "\"decoy\":", "decay is not there, trial 2 of this search has 0.95"));
+}
+
+TEST_F(TrialLogFile, RefusesMoreEpochsThanATrialHas) {
+  const std::string whole = written();
+  const auto refused = [&](const std::string& from, const std::string& to) {
+    std::string changed = whole;
+    changed.replace(changed.find(from), from.size(), to);
+    write_bytes(path_, changed);
+    return fails_with(ExitCode::bad_data, path_ + ":2: ", [&] { open(); });
+  };
+  EXPECT_TRUE(refused("\"epochs\":2,\"seconds\"", "\"epochs\":3,\"seconds\""));
+  EXPECT_TRUE(refused("\"best_epoch\":2", "\"best_epoch\":3"));
+}
+
+TEST_F(TrialLogFile, IsReadWhereAnEditorHasChangedTheEndsOfItsLines) {
+  std::string whole = written();
+  std::string changed;
+  for (const char letter : whole)
+    changed += letter == '\n' ? std::string("\r\n") : std::string(1, letter);
+  write_bytes(path_, changed);
+  TrialLog log = open();
+  EXPECT_EQ(log.known(), runs_);
+  const TrialRun more{0, 1, 0};
+  log.add(more, runs_.begin()->second);
+  log.finish("");
+  EXPECT_EQ(open().known().count(more), 1U);
+}
+
+TEST_F(TrialLogFile, KnowsTheLineOfARun) {
+  written();
+  const TrialLog log = open();
+  EXPECT_EQ(log.place_of({0, 1, 1}), path_ + ":3");
+  EXPECT_EQ(log.place_of({1, 0, 2}), path_ + ":4");
+}
+
+TEST_F(TrialLogFile, IsNotOverwrittenByATraining) {
+  const std::string whole = written();
+  EXPECT_TRUE(fails_with(ExitCode::usage, "is the log of a search by alsatian tune",
+                         [&] { LogObserver observer(path_, {}); }));
+  EXPECT_EQ(read_bytes(path_), whole);
+  write_bytes(path_, "{\"epoch\":1}\n");
+  LogObserver observer(path_, {});
+  EXPECT_EQ(read_bytes(path_), "");
 }
 
 TEST_F(TrialLogFile, IsOfOneRunAtATime) {

@@ -73,6 +73,26 @@ class TunerOf : public ::testing::TestWithParam<Algorithm> {};
 INSTANTIATE_TEST_SUITE_P(Searches, TunerOf, ::testing::Values(Als{}, Mle{}, LeastSquares{}),
                          printed_algorithm);
 
+TEST_P(TunerOf, SharesAProblemAmongRanksThatIsTheOneOfEach) {
+  const Dataset dataset = validation_dataset(0);
+  const std::vector<ModelSpec> specs = path(GetParam(), 7);
+  const TrainingProblem problem = make_problem(dataset, specs.front(), nullptr);
+  const TrainingProblem expected = make_problem(dataset, specs.back(), nullptr);
+  const TrainingProblem shared = with_spec(problem, specs.back());
+  EXPECT_EQ(shared.spec.rank, 5);
+  EXPECT_EQ(shared.spec.regularization.factors, 2.9);
+  EXPECT_EQ(shared.scale.deviation, expected.scale.deviation);
+  EXPECT_EQ(shared.by_user.columns, expected.by_user.columns);
+  EXPECT_EQ(shared.by_user.values, expected.by_user.values);
+  EXPECT_EQ(shared.by_item.offsets, expected.by_item.offsets);
+  EXPECT_EQ(shared.by_item.values, expected.by_item.values);
+  EXPECT_EQ(shared.schedule.users, expected.schedule.users);
+  EXPECT_EQ(shared.schedule.ratings, expected.schedule.ratings);
+  EXPECT_EQ(shared.held_out.at(0).ratings, expected.held_out.at(0).ratings);
+  EXPECT_EQ(shared.start.users.factors, expected.start.users.factors);
+  EXPECT_EQ(shared.start.items.factors, expected.start.items.factors);
+}
+
 TEST_P(TunerOf, MeasuresInAColdTrialWhatTrainingMeasures) {
   const std::vector<ModelSpec> specs = path(GetParam(), 7);
   const Told told = tune(specs, grid_options(specs, TrialStart::cold));
@@ -170,8 +190,13 @@ TEST(Tuner, RefusesKnownFiguresThatTheSameTrialDoesNotGive) {
   const Told whole = tune(specs, options);
   TrialRuns known{whole.runs.front()};
   known.begin()->second.rmse += 1e-9;
-  EXPECT_TRUE(fails_with(ExitCode::bad_data, "other figures than those logged",
+  EXPECT_TRUE(fails_with(ExitCode::bad_data,
+                         "trial 1: trial 1 gives other figures than are written",
                          [&] { tune(specs, options, known); }));
+  Tuner placed(specs, options, validation_dataset, [](const TrialRun&, const TrialFigures&) {});
+  const auto place = [](const TrialRun& run) { return "log:" + std::to_string(run.trial + 2); };
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, "log:2: trial 1 gives other figures",
+                         [&] { placed.run(known, place); }));
 }
 
 TEST(Tuner, WeighsFoldsByTheirRatings) {

@@ -1,0 +1,121 @@
+// Implements reg_auto.hpp.
+// The search trains the model's own algorithm, since the best λ of another one is another.
+#include "cli/reg_auto.hpp"
+
+#include "cli/memory_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <utility>
+
+namespace alsatian {
+namespace {
+
+constexpr double validation_share = 0.1;
+/// Of fewer, too few are left to measure on for any choice to be sure.
+constexpr std::int64_t fewest_ratings = 100;
+
+TrainingSizes sizes_of(const Dataset& dataset) {
+  TrainingSizes sizes = training_sizes(dataset);
+  sizes.kept_trials = kept_by_reg_auto;
+  return sizes;
+}
+
+}  // namespace
+
+std::string penalties_text(const Regularization& regularization, const ModelSpec& spec) {
+  if (!spec.biases) return fmt::format("reg {:.6g}", regularization.factors);
+  if (spec.rank == 0) return fmt::format("reg-bias {:.6g}", regularization.biases);
+  return fmt::format("reg {:.6g}, reg-bias {:.6g}", regularization.factors, regularization.biases);
+}
+
+std::string choice_text(const PenaltyChoice& choice, const ModelSpec& spec) {
+  const std::string given = penalties_text(choice.given, spec);
+  const std::string best = penalties_text(choice.best, spec);
+  if (given == best) return fmt::format("the default, {}: nothing better was found", given);
+  const std::string errors =
+      fmt::format("validation RMSE {:.4f} for {:.4f}, {:.1f} standard errors of the difference",
+                  choice.best_rmse, choice.given_rmse, choice.gain_in_errors);
+  if (choice.chose_best)
+    return fmt::format("{} in place of the default, {}: {}", best, given, errors);
+  return fmt::format("the default, {}: {} is not surely better ({}, and {:g} count)", given, best,
+                     errors, least_gain_in_errors);
+}
+
+std::optional<PenaltyChoice> RegAuto::choose(const RegAutoTask& task) {
+  trials_.clear();
+  if (task.dataset.validation.size() > 0) return search(task, task.dataset);
+  if (task.dataset.train.size() >= fewest_ratings) {
+    SplitRule split = task.dataset.split;
+    split.validation_share = validation_share;
+    Dataset dataset = task.ratings.split(split);
+    dataset.tests.clear();
+    if (dataset.validation.size() > 0) return search(task, dataset);
+  }
+  log_.warning(fmt::format("--reg auto: {} are too few to choose by: the default is taken, {}",
+                           counted(task.dataset.train.size(), "training rating"),
+                           penalties_text(task.spec.regularization, task.spec)));
+  return std::nullopt;
+}
+
+std::optional<PenaltyChoice> RegAuto::search(const RegAutoTask& task, const Dataset& dataset) {
+  const bool in_double = task.device.kind == DeviceOptions::Kind::reference;
+  check_memory(sizes_of(dataset), task.spec,
+               in_double ? WorkingPrecision::in_double : WorkingPrecision::in_float,
+               memory_limit(options_.max_memory));
+  say_what_is_searched(task, dataset);
+  const auto begin = std::chrono::steady_clock::now();
+  PenaltySearch search(
+      dataset, task.spec,
+      {.device = task.device,
+       .searched = searched(task.spec),
+       .stops_early = options_.split.validation > 0,
+       .stop_requested = task.stop_requested,
+       .on_trial = [&](const PenaltyTrial& trial) { on_trial(trial, task.log_file); }});
+  const std::optional<PenaltyChoice> choice = search.run();
+  if (!choice) return std::nullopt;
+  if (task.log_file != nullptr) task.log_file->on_penalty_choice(*choice);
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+  say_what_is_chosen(*choice, task.spec, spent.count());
+  return choice;
+}
+
+SearchedPenalties RegAuto::searched(const ModelSpec& spec) const {
+  if (spec.rank == 0) return SearchedPenalties::biases;
+  const bool fixed = options_.model.reg_bias.has_value() || !spec.biases;
+  return fixed ? SearchedPenalties::factors : SearchedPenalties::both;
+}
+
+void RegAuto::say_what_is_searched(const RegAutoTask& task, const Dataset& dataset) const {
+  const char* names[] = {"reg and reg-bias", "reg", "reg-bias"};
+  const bool own = &dataset != &task.dataset;
+  log_.field("search",
+             fmt::format("{} by the error on {} {}", names[static_cast<int>(searched(task.spec))],
+                         counted(dataset.validation.size(), "rating"),
+                         own ? fmt::format("of the {} to train on", task.dataset.train.size())
+                             : "for validation"));
+}
+
+void RegAuto::on_trial(const PenaltyTrial& trial, LogObserver* log_file) {
+  trials_.push_back(trial);
+  const TrialFigures& figures = trial.figures;
+  if (log_file != nullptr) log_file->on_penalty_trial(static_cast<int>(trials_.size()), trial);
+  const std::string text = fmt::format("{}, reg {:.6g}, reg-bias {:.6g}", trials_.size(),
+                                       trial.regularization.factors, trial.regularization.biases);
+  log_.field("trial",
+             figures.diverged
+                 ? fmt::format("{}: diverged in epoch {}", text, figures.epochs)
+                 : fmt::format("{}: validation RMSE {:.4f} in epoch {} of {}, {:.2f} s{}", text,
+                               figures.rmse, figures.best_epoch, figures.epochs, figures.seconds,
+                               trial.kind == PenaltyTrialKind::whole ? ", trained in full" : ""));
+}
+
+void RegAuto::say_what_is_chosen(const PenaltyChoice& choice, const ModelSpec& spec,
+                                 double seconds) const {
+  log_.field("chosen", fmt::format("{}; {}, {}, {:.2f} s", choice_text(choice, spec),
+                                   counted(choice.trials, "trial"), counted(choice.epochs, "epoch"),
+                                   seconds));
+}
+
+}  // namespace alsatian
