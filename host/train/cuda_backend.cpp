@@ -3,6 +3,7 @@
 #include "host/train/cuda_backend.hpp"
 
 #include "host/ratings/row_offsets.hpp"
+#include "host/train/cuda_gibbs.hpp"
 #include "kernels/cpu/als.hpp"
 
 #include <fmt/format.h>
@@ -46,6 +47,7 @@ std::int32_t to_side(Side side) {
 std::int32_t to_algorithm(const Algorithm& algorithm) {
   if (std::holds_alternative<Als>(algorithm)) return ALSATIAN_CUDA_ALS;
   if (std::holds_alternative<Mle>(algorithm)) return ALSATIAN_CUDA_MLE;
+  if (std::holds_alternative<Bayes>(algorithm)) return ALSATIAN_CUDA_BAYES;
   return ALSATIAN_CUDA_LS;
 }
 
@@ -62,7 +64,8 @@ AlsatianCudaSpec to_spec(const ModelSpec& spec, double mean) {
                           .hogwild = is_hogwild(spec.algorithm) ? 1 : 0,
                           .halves = keeps_halves(spec.algorithm) ? 1 : 0,
                           .seed = spec.seed,
-                          .inner_steps = 0};
+                          .inner_steps = 0,
+                          .implicit_features = 0};
   if (const auto* mle = std::get_if<Mle>(&spec.algorithm)) {
     result.adagrad = mle->optimizer == Optimizer::adagrad ? 1 : 0;
   }
@@ -72,6 +75,9 @@ AlsatianCudaSpec to_spec(const ModelSpec& spec, double mean) {
   }
   if (const auto* choice = std::get_if<LeastSquares>(&spec.algorithm)) {
     result.inner_steps = choice->inner_steps;
+  }
+  if (const auto* bayes = std::get_if<Bayes>(&spec.algorithm)) {
+    result.implicit_features = bayes->features == Features::implicit ? 1 : 0;
   }
   return result;
 }
@@ -172,7 +178,11 @@ class CudaBackend final : public Backend {
         users_(problem.by_user.rows()),
         items_(problem.by_item.rows()),
         grid_(problem.schedule.grid),
-        engine_(create_engine(table_, problem)) {}
+        engine_(create_engine(table_, problem)) {
+    if (!is_bayes(spec_)) return;
+    gibbs_.emplace(table_, engine_.get(), spec_, users_, items_,
+                   static_cast<std::int64_t>(problem.by_user.columns.size()));
+  }
 
   std::string description() const override { return fmt::format("cuda ({})", device_); }
 
@@ -188,10 +198,20 @@ class CudaBackend final : public Backend {
          static_cast<std::int32_t>(epoch));
   }
 
-  void start_gibbs() override { refuse_gibbs(); }
-  GibbsReport gibbs_sweep(int, int) override { refuse_gibbs(); }
-  GibbsDraw gibbs_draw() const override { refuse_gibbs(); }
-  GibbsUserPrior gibbs_user_prior() const override { refuse_gibbs(); }
+  void start_gibbs() override { gibbs_.value().start(); }
+
+  GibbsReport gibbs_sweep(int sweep, int chain) override {
+    return gibbs_.value().sweep(gibbs_key(spec_.seed, sweep, chain));
+  }
+
+  GibbsDraw gibbs_draw() const override {
+    return {factors(), gibbs_.value().users().mean, gibbs_.value().items().mean};
+  }
+
+  GibbsUserPrior gibbs_user_prior() const override {
+    const std::span<const double> precision = gibbs_.value().users().precision.entries();
+    return {{precision.begin(), precision.end()}, download_user_weights()};
+  }
 
   LeastSquaresReport least_squares_step() override {
     AlsatianCudaStep step{};
@@ -256,49 +276,28 @@ class CudaBackend final : public Backend {
   }
 
   BackendState state() override {
-    BackendState state = empty_state();
-    for (std::size_t index = 0; index < state.arrays.size(); ++index) {
-      std::visit(
-          [&](auto& values) {
-            call(table_.state, static_cast<std::int32_t>(index), static_cast<void*>(values.data()));
-          },
-          state.arrays[index].values);
+    BackendState device = empty_state();
+    for (std::size_t index = 0; index < device.arrays.size(); ++index) {
+      download_array(index, device.arrays[index]);
     }
-    return state;
+    return copy_state(state_places(device));
   }
 
   void restore(const BackendState& state) override {
     // Into memory of the host first, which checks all arrays before the first of them is sent.
-    BackendState checked = empty_state();
-    std::vector<StatePlace> places;
-    for (BackendState::Array& array : checked.arrays) {
-      StatePlace place{.name = array.name};
-      std::visit(
-          [&](auto& values) {
-            place.first = values.data();
-            place.rows = static_cast<std::int64_t>(values.size());
-          },
-          array.values);
-      places.push_back(place);
-    }
-    restore_state(state, places);
-    for (std::size_t index = 0; index < checked.arrays.size(); ++index) {
+    BackendState device = empty_state();
+    restore_state(state, state_places(device));
+    for (std::size_t index = 0; index < device.arrays.size(); ++index) {
       std::visit(
           [&](const auto& values) {
             call(table_.set_state, static_cast<std::int32_t>(index),
                  static_cast<const void*>(values.data()));
           },
-          checked.arrays[index].values);
+          device.arrays[index].values);
     }
   }
 
  private:
-  /// cuda_refusal() keeps such a spec from here.
-  [[noreturn]] static void refuse_gibbs() {
-    throw Error(ExitCode::internal, "--device cuda", "has no kernels for --model bayes",
-                "report this as a bug, with the command");
-  }
-
   template <typename Function, typename... Arguments>
   void call(Function* function, Arguments... arguments) const {
     call_cuda(table_, function, engine_.get(), arguments...);
@@ -311,6 +310,67 @@ class CudaBackend final : public Backend {
     const AlsatianCudaRowsOut target = to_rows_out(result);
     call(table_.factors, to_side(side), &target);
     return result;
+  }
+
+  /// Where all arrays lie on the host, in the order of the CPU's backend: those of the device in
+  /// `device`, each side's weights behind their precision.
+  std::vector<StatePlace> state_places(BackendState& device) {
+    std::vector<StatePlace> places;
+    const auto add = [&](BackendState::Array& array) {
+      StatePlace place{.name = array.name};
+      std::visit(
+          [&](auto& values) {
+            place.first = values.data();
+            place.rows = static_cast<std::int64_t>(values.size());
+          },
+          array.values);
+      places.push_back(place);
+    };
+    const auto is_of_weights = [](const BackendState::Array& array) {
+      return array.name.find("_weight") != std::string::npos;
+    };
+    for (BackendState::Array& array : device.arrays) {
+      if (!is_of_weights(array)) add(array);
+    }
+    if (!gibbs_) return places;
+    for (const StatePlace& place : gibbs_->places()) {
+      places.push_back(place);
+      if (!place.name.ends_with("_weight_precision")) continue;
+      for (BackendState::Array& array : device.arrays) {
+        if (is_of_weights(array) && array.name.substr(0, 4) == place.name.substr(0, 4)) add(array);
+      }
+    }
+    return places;
+  }
+
+  void download_array(std::size_t index, BackendState::Array& array) const {
+    std::visit(
+        [&](auto& values) {
+          call(table_.state, static_cast<std::int32_t>(index), static_cast<void*>(values.data()));
+        },
+        array.values);
+  }
+
+  /// B of users [items, order], the bias as the last column; nothing without features.
+  std::vector<float> download_user_weights() const {
+    std::vector<float> factors;
+    std::vector<float> biases;
+    BackendState state = empty_state();
+    for (std::size_t index = 0; index < state.arrays.size(); ++index) {
+      BackendState::Array& array = state.arrays[index];
+      if (array.name != "user_weights" && array.name != "user_weight_biases") continue;
+      download_array(index, array);
+      auto& values = std::get<std::vector<float>>(array.values);
+      (array.name == "user_weights" ? factors : biases) = std::move(values);
+    }
+    if (biases.empty()) return factors;
+    std::vector<float> weights;
+    for (std::size_t row = 0; row < biases.size(); ++row) {
+      const auto first = factors.begin() + static_cast<std::ptrdiff_t>(row) * spec_.rank;
+      weights.insert(weights.end(), first, first + spec_.rank);
+      weights.push_back(biases[row]);
+    }
+    return weights;
   }
 
   AlsatianCudaRows checked_rows(const SideFactors& side, std::int64_t rows) const {
@@ -373,6 +433,7 @@ class CudaBackend final : public Backend {
   std::int64_t items_;
   std::int32_t grid_;
   EnginePointer engine_;
+  std::optional<CudaGibbs> gibbs_;  // bayes
 };
 
 /// Exact solves of als beyond our own kernels need libraries that the driver does not bring.
@@ -396,9 +457,8 @@ std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpe
   }
   const auto* als = std::get_if<Als>(&spec.algorithm);
   const bool iterative = als != nullptr && als->solver == Solver::conjugate_gradient;
-  const std::int32_t most = is_bayes(spec) ? -1
-                            : iterative    ? table.largest_iterative_rank
-                                           : table.largest_rank[to_algorithm(spec.algorithm)];
+  const std::int32_t most =
+      iterative ? table.largest_iterative_rank : table.largest_rank[to_algorithm(spec.algorithm)];
   if (most < 0) {
     return Error(
         ExitCode::usage, "--device cuda",

@@ -2,6 +2,7 @@
 // Other ranks are rounded up to one of them: a kernel for each would take hours to compile.
 #include "kernels/cuda/als.hpp"
 
+#include "kernels/cuda/padded_ranks.hpp"
 #include "kernels/cuda/require.hpp"
 #include "kernels/cuda/upload_all.hpp"
 
@@ -14,31 +15,6 @@
 
 namespace alsatian::cuda {
 namespace {
-
-/// Calls body(std::integral_constant<int, K>) with K the padded rank.
-template <typename Body>
-decltype(auto) with_rank(int rank, Body&& body) {
-  switch (padded_rank(rank)) {
-    case 16:
-      return body(std::integral_constant<int, 16>());
-    case 32:
-      return body(std::integral_constant<int, 32>());
-    case 48:
-      return body(std::integral_constant<int, 48>());
-    case 64:
-      return body(std::integral_constant<int, 64>());
-    case 96:
-      return body(std::integral_constant<int, 96>());
-    case 128:
-      return body(std::integral_constant<int, 128>());
-    case 192:
-      return body(std::integral_constant<int, 192>());
-    case 256:
-      return body(std::integral_constant<int, 256>());
-    default:
-      throw std::invalid_argument("no fused kernel for rank " + std::to_string(rank));
-  }
-}
 
 /// Calls body(std::integral_constant<int, groups>), which is 1 to `Most`.
 template <int Most, typename Body>
@@ -123,10 +99,15 @@ struct AlsSide::State {
   }
 
   template <int K, Halves halves>
+  void sum_batch(const AlsTask& task, const SplitBatch& batch) {
+    launch(context.compute(), &sum_parts<K, halves>, rows_shape<K, halves>(batch.parts), task,
+           std::as_const(parts).span().subspan(batch.first_part, batch.parts), workspace.span());
+  }
+
+  template <int K, Halves halves>
   void solve_split(const AlsTask& task) {
     for (const SplitBatch& batch : bins.split_batches) {
-      launch(context.compute(), &sum_parts<K, halves>, rows_shape<K, halves>(batch.parts), task,
-             std::as_const(parts).span().subspan(batch.first_part, batch.parts), workspace.span());
+      sum_batch<K, halves>(task, batch);
       launch(context.compute(), &solve_split_rows<K>, rows_shape<K, halves>(batch.rows), task,
              std::as_const(split_rows).span().subspan(batch.first_row, batch.rows),
              std::as_const(workspace).span());
@@ -194,6 +175,23 @@ void AlsSide::half_sweep(const AlsTask& unsplit) {
       state_->solve_short<K, halves>(task);
     });
   });
+}
+
+AlsTask AlsSide::with_split(const AlsTask& task) { return state_->with_split(task); }
+
+void AlsSide::sum_parts_of(const AlsTask& split, const SplitBatch& batch) {
+  with_rank(state_->rank, [&](auto padded) {
+    with_halves(state_->table, [&](auto halves) {
+      constexpr int K = padded;
+      state_->sum_batch<K, halves>(split, batch);
+    });
+  });
+}
+
+AlsSide::Lists AlsSide::lists() const {
+  const State& state = *state_;
+  return {state.whole_rows.span(), state.bins.split_batches, state.split_rows.span(),
+          state.workspace.span()};
 }
 
 std::int64_t AlsSide::bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank,

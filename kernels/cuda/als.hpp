@@ -24,6 +24,20 @@ class AlsSide : public RowSolver {
   /// the constructor, task.opposite has its opposite rows, task.split is made here.
   void half_sweep(const AlsTask& task) override;
 
+  /// The task with its opposite table split anew, which is enqueued: what the next takes.
+  AlsTask with_split(const AlsTask& task);
+  /// Enqueues the sums of a batch's parts, into its workspace.
+  void sum_parts_of(const AlsTask& split, const SplitBatch& batch);
+  /// How its rows are cut. Rows without ratings are in none of the lists, and short rows in theirs
+  /// where the limits have any.
+  struct Lists {
+    DeviceSpan<const std::int64_t> whole_rows;
+    const std::vector<SplitBatch>& split_batches;
+    DeviceSpan<const SplitRow> split_rows;
+    DeviceSpan<const float> workspace;
+  };
+  Lists lists() const;
+
   /// Bytes of device memory that the constructor allocates, beside what `context` has.
   static std::int64_t bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank,
                             Halves halves);

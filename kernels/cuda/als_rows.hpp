@@ -22,14 +22,24 @@ __device__ __forceinline__ float least_pivot_of(float trace, float jitter) {
   return jitter > 2 * zero ? jitter / 2 : zero;
 }
 
+/// Of rows that are the solution itself, not drawn around it: see RowDraw.
+struct NoDraw {
+  static constexpr bool is_there = false;
+};
+
 /// Writes what is known of a row before its ratings are; a barrier.
-template <int K>
+template <int K, typename Draw = NoDraw>
 __device__ __forceinline__ void put_facts(const AlsTask& task, const RowMemory<K>& memory,
-                                          std::int64_t row) {
+                                          std::int64_t row, const Draw& draw = {}) {
   if (threadIdx.x == 0) {
     const std::int64_t first = task.offsets[row];
     const std::int64_t end = task.offsets[row + 1];
-    const RowRidge ridge = task.ridges[row];
+    RowRidge ridge;
+    if constexpr (Draw::is_there) {
+      ridge = draw.ridge();
+    } else {
+      ridge = task.ridges[row];
+    }
     memory.facts() = {
         .row = row,
         .first = first,
@@ -49,10 +59,12 @@ __device__ __forceinline__ void put_facts(const AlsTask& task, const RowMemory<K
 /// From L⁻¹ times products and sums, which lie in shared memory, to the row. It is written where no
 /// pivot counts as zero, which is returned. One warp calls it; solve_transposed() multiplies the
 /// products by L⁻ᵀ.
-///   l = L⁻¹ sums, y = L⁻¹ products, b = (total − l·y) / (corner − l·l), p = L⁻ᵀ (y − b l)
-template <int K, typename SolveTransposed>
+///   l = L⁻¹ sums, y = L⁻¹ products, d = corner − l·l,
+///   b = (total − l·y) / d + ε_b / √d, p = L⁻ᵀ (y + ε − b l)
+/// with the noise ε of a draw, which then has the matrix as its precision, or none.
+template <int K, typename Draw, typename SolveTransposed>
 __device__ __forceinline__ bool finish_row(const AlsTask& task, const RowMemory<K>& memory,
-                                           float least_pivot, bool regular,
+                                           const Draw& draw, float least_pivot, bool regular,
                                            SolveTransposed&& solve_transposed) {
   const SolveVectors vectors = memory.vectors();
   const int lane = static_cast<int>(threadIdx.x);
@@ -68,9 +80,18 @@ __device__ __forceinline__ bool finish_row(const AlsTask& task, const RowMemory<
     const float pivot = memory.facts().corner + memory.facts().jitter - warp_sum(square);
     bias = (memory.facts().total - warp_sum(product)) / pivot;
     regular = regular && pivot > least_pivot;
+    if constexpr (Draw::is_there) {
+      bias += draw.bias_noise(memory.facts().row) * device::inverse_root(pivot);
+    }
 #pragma unroll
     for (int j = lane; j < K; j += 32) {
       vectors.products[j] -= bias * vectors.sums[j];
+    }
+  }
+  if constexpr (Draw::is_there) {
+#pragma unroll
+    for (int j = lane; j < K; j += 32) {
+      vectors.products[j] += draw.factor_noise(memory.facts().row, j);
     }
   }
   solve_transposed();
@@ -91,8 +112,9 @@ __device__ __forceinline__ bool finish_row(const AlsTask& task, const RowMemory<
 /// the row where no pivot counts as zero, which is returned. The trace that is left behind is that
 /// of the matrix without jitter. All threads of the block call it. Up to the bias' pivot one path
 /// is taken whatever the pivots are; what comes of bad ones is not written.
-template <int K>
-__device__ __forceinline__ bool solve_row(const AlsTask& task, const RowMemory<K>& memory) {
+template <int K, typename Draw>
+__device__ __forceinline__ bool solve_row(const AlsTask& task, const RowMemory<K>& memory,
+                                          const Draw& draw) {
   using Rows = Team<RowShape<K>::warps>;
   const bool first_warp = Rows::is_first_warp();
   const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
@@ -119,7 +141,7 @@ __device__ __forceinline__ bool solve_row(const AlsTask& task, const RowMemory<K
   bool regular = factor_lower<RowShape<K>::warps, RowShape<K>::rows_per_lane>(
       matrix, memory.low_parts(), vectors, RowShape<K>::groups, least_pivot);
   if (first_warp) {
-    regular = finish_row(task, memory, least_pivot, regular, [&] {
+    regular = finish_row(task, memory, draw, least_pivot, regular, [&] {
       solve_transposed<K>(matrix, vectors.inverse_diagonal, vectors.products, RowShape<K>::groups);
     });
   }
@@ -127,9 +149,9 @@ __device__ __forceinline__ bool solve_row(const AlsTask& task, const RowMemory<K
 }
 
 /// The same with sums that one warp holds, which are used up.
-template <int K>
+template <int K, typename Draw>
 __device__ __forceinline__ bool solve_held_row(const AlsTask& task, const RowMemory<K>& memory,
-                                               RowSums<K>& sums) {
+                                               RowSums<K>& sums, const Draw& draw) {
   constexpr int groups = RowShape<K>::groups;
   const SolveVectors vectors = memory.vectors();
   const float inverse = SplitScale::of(task.split.largest[0]).inverse;
@@ -138,7 +160,12 @@ __device__ __forceinline__ bool solve_held_row(const AlsTask& task, const RowMem
     put_border(sums.tiles[held_accumulators(groups) + Group], Group, inverse, vectors.products,
                vectors.sums);
   });
-  const float total = warp_sum(sums.total);
+  float total = warp_sum(sums.total);
+  if constexpr (Draw::is_there) {
+    __syncwarp();  // the right-hand sides are there
+    draw.add_to_sides(memory.vectors(), memory.facts().row);
+    total += draw.bias_right_side(memory.facts().row);
+  }
   const float trace = warp_sum(negate_with_ridge<groups>(sums.tiles, inverse * inverse, task.rank,
                                                          memory.facts().ridge,
                                                          memory.facts().jitter, padding_pivot)) +
@@ -151,7 +178,7 @@ __device__ __forceinline__ bool solve_held_row(const AlsTask& task, const RowMem
   HeldSides<groups> sides{{vectors.products, vectors.sums}};
   __syncwarp();
   const bool regular = factor_held<groups>(sums.tiles, memory.blocks(), sides, least_pivot);
-  return finish_row(task, memory, least_pivot, regular, [&] {
+  return finish_row(task, memory, draw, least_pivot, regular, [&] {
     __syncwarp();
     solve_held_transposed<groups>(sums.tiles, memory.blocks(), vectors.products);
   });
@@ -197,19 +224,26 @@ __device__ __forceinline__ void solve_with_tries(const AlsTask& task, const RowM
 }
 
 /// A try at a row that one block sums.
-template <int K, Halves halves>
+template <int K, Halves halves, typename Draw = NoDraw>
 struct WholeRow {
   const AlsTask& task;
   const RowMemory<K>& memory;
+  Draw draw = {};
 
   __device__ __forceinline__ bool operator()() const {
     RowSums<K> sums;
     sum_ratings<halves>(task, memory, memory.facts().first, memory.facts().end, sums);
     if constexpr (RowShape<K>::held) {
-      return solve_held_row(task, memory, sums);
+      if constexpr (Draw::is_there) {
+        draw.add_to(sums);
+      }
+      return solve_held_row(task, memory, sums, draw);
     } else {
       store_sums(task, memory, sums);
-      return solve_row(task, memory);
+      if constexpr (Draw::is_there) {
+        draw.add_to(memory);
+      }
+      return solve_row(task, memory, draw);
     }
   }
 };
@@ -257,7 +291,7 @@ __global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
 
 /// The sums of a long row's parts, added in their order. source [parts, part_floats].
 template <int K>
-struct PartSums {
+struct LongRowParts {
   using Shape = RowShape<K>;
   const float* source;
   int parts;
@@ -312,20 +346,27 @@ struct PartSums {
 };
 
 /// A try at a long row.
-template <int K>
+template <int K, typename Draw = NoDraw>
 struct LongRow {
   const AlsTask& task;
   const RowMemory<K>& memory;
-  PartSums<K> parts;
+  LongRowParts<K> parts;
+  Draw draw = {};
 
   __device__ __forceinline__ bool operator()() const {
     if constexpr (RowShape<K>::held) {
       RowSums<K> sums;
       parts.load(sums);
-      return solve_held_row(task, memory, sums);
+      if constexpr (Draw::is_there) {
+        draw.add_to(sums);
+      }
+      return solve_held_row(task, memory, sums, draw);
     } else {
       parts.load(memory);
-      return solve_row(task, memory);
+      if constexpr (Draw::is_there) {
+        draw.add_to(memory);
+      }
+      return solve_row(task, memory, draw);
     }
   }
 };

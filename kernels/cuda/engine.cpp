@@ -3,6 +3,7 @@
 #include "kernels/cuda/engine.hpp"
 
 #include "kernels/cuda/als.hpp"
+#include "kernels/cuda/engine_gibbs.hpp"
 #include "kernels/cuda/engine_rows.hpp"
 
 #include <algorithm>
@@ -95,6 +96,7 @@ void check_item_offsets(const CsrView<float>& by_user, View<const std::int64_t> 
 std::int32_t Engine::largest_rank(Algorithm algorithm) {
   switch (algorithm) {
     case Algorithm::als:
+    case Algorithm::bayes:
       return largest_fused_rank;
     case Algorithm::mle:
     case Algorithm::ls:
@@ -131,12 +133,16 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
     held_out_ = std::make_unique<Lists>(problem.held_out);
     errors_ = std::make_unique<Errors>(context_);
     upload(problem);
-    if (spec_.algorithm == Algorithm::als) {
+    if (solves_rows(spec_)) {
       repaired_ = DeviceBuffer<unsigned long long>(1);
       fetched_repaired_ = PinnedBuffer<unsigned long long>(1);
       users_->prepare_solving(context_, *staging_, items_->rows(), spec_, limits_);
       items_->prepare_solving(context_, *staging_, users_->rows(), spec_, limits_);
       staging_->finish();
+    }
+    if (spec_.algorithm == Algorithm::bayes) {
+      gibbs_ = std::make_unique<Gibbs>(context_, *users_, *items_, problem.by_user, spec_, limits_);
+      context_.compute().synchronize();  // what it clears may be asked for on the other stream
     }
     if (spec_.algorithm == Algorithm::mle) {
       sgd_ = std::make_unique<SgdEpochs>(
@@ -207,7 +213,7 @@ EnginePlan Engine::plan_with(const Context& context, const EngineShape& shape,
       {"sums", Errors::bytes()},
   };
   const auto first_parts = static_cast<std::ptrdiff_t>(parts.size());
-  if (spec.algorithm == Algorithm::als) {
+  if (solves_rows(spec)) {
     if (is_fused(spec)) {
       require_shared_memory(context, spec.rank);
     }
@@ -217,6 +223,9 @@ EnginePlan Engine::plan_with(const Context& context, const EngineShape& shape,
              row_solve_bytes(context, shape.item_offsets, shape.user_offsets.size() - 1, spec,
                              limits) +
              std::int64_t{sizeof(unsigned long long)}});
+  }
+  if (spec.algorithm == Algorithm::bayes) {
+    parts.push_back({"draws", Gibbs::bytes(shape.user_offsets, shape.item_offsets, spec, limits)});
   }
   if (spec.algorithm == Algorithm::mle) {
     parts.push_back({"visiting_order", SgdEpochs::bytes(users, items, on_device, shape.grid,
@@ -241,7 +250,7 @@ const Engine::Rows& Engine::opposite_of(Side side) const {
 }
 
 std::int64_t Engine::als_half_sweep(Side side) {
-  require(spec_.algorithm == Algorithm::als, "the problem was made for another algorithm");
+  require(solves_rows(spec_), "the problem was made for another algorithm");
   clear(context_.compute(), repaired_.span());
   rows_of(side).half_sweep(context_, spec_, opposite_of(side).table(), repaired_.span());
   download(context_.compute(), std::as_const(repaired_).span(), fetched_repaired_.span());
@@ -333,9 +342,9 @@ void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView
 }
 
 void Engine::set_regularization(const Regularization& regularization) {
-  const bool same_bins = bins_of(limits_.bins, regularization).most_short_ratings ==
-                         bins_of(limits_.bins, spec_.regularization).most_short_ratings;
+  const std::int32_t before = bins_of(limits_.bins, spec_).most_short_ratings;
   spec_.regularization = regularization;
+  const bool same_bins = bins_of(limits_.bins, spec_).most_short_ratings == before;
   if (sgd_) {
     sgd_->set_scaling(regularization.scaling);
   }
@@ -343,7 +352,7 @@ void Engine::set_regularization(const Regularization& regularization) {
     least_squares_->set_regularization(regularization);
     context_.compute().synchronize();
   }
-  if (spec_.algorithm != Algorithm::als) {
+  if (!solves_rows(spec_)) {
     return;
   }
   for (const Side side : {Side::users, Side::items}) {

@@ -11,6 +11,7 @@
 #include "kernels/cuda/sgd.hpp"
 #include "kernels/cuda/staging.hpp"
 #include "kernels/cuda/transposition.hpp"
+#include "kernels/math/gibbs.hpp"
 #include "kernels/math/likelihood.hpp"
 #include "kernels/math/regularization.hpp"
 #include "kernels/math/views.hpp"
@@ -26,7 +27,7 @@
 namespace alsatian::cuda {
 
 enum class Side { users, items };
-enum class Algorithm { als, mle, ls };
+enum class Algorithm { als, mle, ls, bayes };
 
 struct EngineSpec {
   Algorithm algorithm = Algorithm::als;
@@ -40,8 +41,9 @@ struct EngineSpec {
   bool adagrad = true;          // mle, as the next three
   bool hogwild = false;
   SgdStorage storage = SgdStorage::floats;
-  std::uint64_t seed = 0;  // of Hogwild's order and of the rounding to halves
-  int inner_steps = 50;    // ls
+  std::uint64_t seed = 0;         // of Hogwild's order and of the rounding to halves
+  int inner_steps = 50;           // ls
+  bool implicit_features = true;  // bayes
 };
 
 /// Ratings one by one; −1 is an unknown row.
@@ -106,6 +108,14 @@ struct StateArray {
   bool is_double() const { return std::holds_alternative<double*>(place); }
 };
 
+/// What one side's rows and weights are drawn around, drawn on the host from moments of them; order
+/// = rank, and one more with biases. See kernels/math/gibbs.hpp.
+struct GibbsPriorView {
+  View<const double> mean;    // μ [order]
+  View<const double> matrix;  // rows: Λ; weights: L⁻¹ with Λ = LLᵀ; [order, order] row-major
+  double precision = 1;       // rows: α, by the power of the likelihood; weights: λ_B
+};
+
 /// Trains on the first device. Verbs wait for the device; none but solve_rows,
 /// set_regularization and those of AdaGrad's state allocates. Methods throw DeviceError, and
 /// std::invalid_argument for what the caller got wrong.
@@ -131,6 +141,8 @@ class Engine {
                          const EngineLimits& limits = {});
 
   std::int32_t rank() const { return spec_.rank; }
+  /// Of a row [p; b].
+  std::int32_t order() const { return spec_.rank + (spec_.biases ? 1 : 0); }
 
   /// Replaces every row of one side by the minimiser of F with the other fixed, or takes it there
   /// by solver_steps steps; returns how many pivots were repaired.
@@ -140,6 +152,16 @@ class Engine {
   void sgd_epoch(double learning_rate, View<const std::int32_t> stages, std::int32_t epoch);
   /// One Levenberg-Marquardt step that lowers F, or none.
   LeastSquaresStep least_squares_step();
+
+  /// bayes: B = 0, which Gibbs sampling starts from.
+  void start_gibbs();
+  /// Σ [r; 1][r; 1]ᵀ over the rows r of a side less F·B, or over those of B: the lower half
+  /// [order + 1, order + 1] row-major, on which fixed parts and their order alone decide.
+  void gibbs_moments(Side side, bool of_weights, std::span<double> moments);
+  /// Draws B of a side; returns the steps of conjugate gradients.
+  int draw_gibbs_weights(Side side, const GibbsKey& key, const GibbsPriorView& prior);
+  /// Draws a side's rows with the other fixed, rows without ratings too.
+  void draw_gibbs_rows(Side side, const GibbsKey& key, const GibbsPriorView& prior);
 
   Objective objective();
   ErrorSums held_out_errors(std::int64_t index);
@@ -162,6 +184,7 @@ class Engine {
  private:
   struct Rows;
   struct Lists;
+  struct Gibbs;
 
   Rows& rows_of(Side side);
   const Rows& opposite_of(Side side) const;
@@ -187,7 +210,8 @@ class Engine {
   std::unique_ptr<Errors> errors_;
   std::unique_ptr<SgdEpochs> sgd_;               // mle
   std::unique_ptr<LeastSquares> least_squares_;  // ls
-  DeviceBuffer<unsigned long long> repaired_;    // als
+  std::unique_ptr<Gibbs> gibbs_;                 // bayes
+  DeviceBuffer<unsigned long long> repaired_;    // als and bayes
   PinnedBuffer<unsigned long long> fetched_repaired_;
 };
 

@@ -40,8 +40,9 @@ auto with_solver(const EngineSpec& spec, const Fused& fused, const Iterative& it
 
 }  // namespace
 
-BinLimits bins_of(BinLimits limits, const Regularization& regularization) {
-  const bool divides = static_cast<float>(regularization.factors) > 0;
+BinLimits bins_of(BinLimits limits, const EngineSpec& spec) {
+  const bool divides =
+      static_cast<float>(spec.regularization.factors) > 0 && spec.algorithm != Algorithm::bayes;
   limits.most_short_ratings = divides ? std::numeric_limits<std::int32_t>::max() : 0;
   return limits;
 }
@@ -66,8 +67,7 @@ std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> of
          with_solver(
              spec,
              [&] {
-               const BinLimits cuts =
-                   limits_at(context, spec.rank, bins_of(limits.bins, spec.regularization));
+               const BinLimits cuts = limits_at(context, spec.rank, bins_of(limits.bins, spec));
                return AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts),
                                      opposite_rows, spec.rank, spec.halves);
              },
@@ -93,7 +93,7 @@ void Engine::Rows::prepare_solving(const Context& context, Staging& staging,
       spec,
       [&]() -> Solver {
         return std::make_unique<AlsSide>(context, host(), opposite_rows, spec.rank, spec.halves,
-                                         bins_of(limits.bins, spec.regularization));
+                                         bins_of(limits.bins, spec));
       },
       [&]() -> Solver {
         return std::make_unique<AlsIterativeSide>(context, host(), spec.rank,
@@ -104,25 +104,29 @@ void Engine::Rows::prepare_solving(const Context& context, Staging& staging,
       });
 }
 
+AlsTask Engine::Rows::task(const EngineSpec& spec, const DeviceTable<const float>& opposite,
+                           DeviceSpan<unsigned long long> repaired) {
+  const DeviceTable<float> own = parameters.table();
+  return {.offsets = std::as_const(offsets).span(),
+          .columns = std::as_const(columns).span(),
+          .ratings = std::as_const(values).span(),
+          .opposite = opposite.factors,
+          .opposite_biases = opposite.biases,
+          .ridges = std::as_const(ridges).span(),
+          .solved = own.factors,
+          .solved_biases = own.biases,
+          .repaired = repaired,
+          .rank = spec.rank,
+          .biases = spec.biases};
+}
+
 void Engine::Rows::half_sweep(const Context& context, const EngineSpec& spec,
                               const DeviceTable<const float>& opposite,
                               DeviceSpan<unsigned long long> repaired) {
-  const DeviceTable<float> own = parameters.table();
-  const AlsTask task{.offsets = std::as_const(offsets).span(),
-                     .columns = std::as_const(columns).span(),
-                     .ratings = std::as_const(values).span(),
-                     .opposite = opposite.factors,
-                     .opposite_biases = opposite.biases,
-                     .ridges = std::as_const(ridges).span(),
-                     .solved = own.factors,
-                     .solved_biases = own.biases,
-                     .repaired = repaired,
-                     .rank = spec.rank,
-                     .biases = spec.biases};
   if (solve) {
-    solve->half_sweep(task);
+    solve->half_sweep(task(spec, opposite, repaired));
   } else if (spec.biases) {
-    solve_biases(context, task);
+    solve_biases(context, task(spec, opposite, repaired));
   }
 }
 

@@ -15,8 +15,13 @@
 
 namespace alsatian::cuda {
 
-/// Rows are solved by the dual where that is the cheaper way; it divides by λ.
-BinLimits bins_of(BinLimits limits, const Regularization& regularization);
+/// Rows are solved by the dual where that is the cheaper way; it divides by λ, and gives no draw.
+BinLimits bins_of(BinLimits limits, const EngineSpec& spec);
+
+/// Whether its rows are solved, by als or to start bayes.
+inline bool solves_rows(const EngineSpec& spec) {
+  return spec.algorithm == Algorithm::als || spec.algorithm == Algorithm::bayes;
+}
 
 /// Bytes of device memory of ratings and offsets, of parameters, and of what solves the rows.
 std::int64_t ratings_bytes(std::int64_t rows, std::int64_t observations);
@@ -64,6 +69,9 @@ struct Engine::Rows {
   /// Enqueues sending the ridges; what solves the rows is made where there is none.
   void prepare_solving(const Context& context, Staging& staging, std::int64_t opposite_rows,
                        const EngineSpec& spec, const EngineLimits& limits);
+  /// Of a half-sweep with `opposite` fixed.
+  AlsTask task(const EngineSpec& spec, const DeviceTable<const float>& opposite,
+               DeviceSpan<unsigned long long> repaired);
   /// Enqueues replacing every row by the minimiser of F with `opposite` fixed, or going there.
   void half_sweep(const Context& context, const EngineSpec& spec,
                   const DeviceTable<const float>& opposite,

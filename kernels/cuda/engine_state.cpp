@@ -1,5 +1,6 @@
 // The engine's parameters, and all that training goes on from, between host and device.
 // Padding is made and taken away on the way.
+#include "kernels/cuda/engine_gibbs.hpp"
 #include "kernels/cuda/engine_rows.hpp"
 
 #include <algorithm>
@@ -54,6 +55,17 @@ std::vector<StateArray> Engine::state_arrays() {
     add_sums("user_bias_sums", Side::users, &SgdSums::biases);
     add_sums("item_factor_sums", Side::items, &SgdSums::factors);
     add_sums("item_bias_sums", Side::items, &SgdSums::biases);
+  }
+  if (gibbs_ && gibbs_->user_features) {
+    const auto add_weights = [&](const char* factors, const char* biases, GibbsFeatures& features) {
+      const DeviceTable<float> weights = features.weights();
+      arrays.push_back({factors, weights.rows(), weights.rank, weights.stride, weights.factors});
+      if (spec_.biases) {
+        arrays.push_back({biases, weights.rows(), 1, 1, weights.biases});
+      }
+    };
+    add_weights("user_weights", "user_weight_biases", *gibbs_->user_features);
+    add_weights("item_weights", "item_weight_biases", *gibbs_->item_features);
   }
   if (least_squares_) {
     DampingState& damping = least_squares_->state();

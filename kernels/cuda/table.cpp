@@ -124,6 +124,8 @@ Algorithm to_algorithm(std::int32_t algorithm) {
       return Algorithm::mle;
     case ALSATIAN_CUDA_LS:
       return Algorithm::ls;
+    case ALSATIAN_CUDA_BAYES:
+      return Algorithm::bayes;
     default:
       throw std::invalid_argument("there is no such algorithm");
   }
@@ -149,7 +151,16 @@ EngineSpec to_spec(const AlsatianCudaSpec& spec) {
           .hogwild = spec.hogwild != 0,
           .storage = spec.halves != 0 ? SgdStorage::halves : SgdStorage::floats,
           .seed = spec.seed,
-          .inner_steps = spec.inner_steps};
+          .inner_steps = spec.inner_steps,
+          .implicit_features = spec.implicit_features != 0};
+}
+
+GibbsKey to_key(const AlsatianCudaDrawKey& key) { return {key.seed, key.sweep, key.chain}; }
+
+GibbsPriorView to_prior(const AlsatianCudaPrior& prior) {
+  return {.mean = {prior.mean.data, prior.mean.size},
+          .matrix = {prior.matrix.data, prior.matrix.size},
+          .precision = prior.precision};
 }
 
 AlsatianCudaErrorSums to_sums(const ErrorSums& sums) {
@@ -276,6 +287,34 @@ std::int32_t least_squares_step(AlsatianCudaEngine* engine, AlsatianCudaStep* st
   });
 }
 
+std::int32_t gibbs_start(AlsatianCudaEngine* engine, Status* status) {
+  return guarded(status, [&] { engine->engine.start_gibbs(); });
+}
+
+std::int32_t gibbs_moments(AlsatianCudaEngine* engine, std::int32_t side, std::int32_t of_weights,
+                           double* moments, Status* status) {
+  return guarded(status, [&] {
+    const std::size_t order = static_cast<std::size_t>(engine->engine.order()) + 1;
+    engine->engine.gibbs_moments(to_side(side), of_weights != 0, {moments, order * order});
+  });
+}
+
+std::int32_t gibbs_draw_weights(AlsatianCudaEngine* engine, std::int32_t side,
+                                const AlsatianCudaDrawKey* key, const AlsatianCudaPrior* prior,
+                                std::int32_t* steps, Status* status) {
+  return guarded(status, [&] {
+    *steps = engine->engine.draw_gibbs_weights(to_side(side), to_key(*key), to_prior(*prior));
+  });
+}
+
+std::int32_t gibbs_draw_rows(AlsatianCudaEngine* engine, std::int32_t side,
+                             const AlsatianCudaDrawKey* key, const AlsatianCudaPrior* prior,
+                             Status* status) {
+  return guarded(status, [&] {
+    engine->engine.draw_gibbs_rows(to_side(side), to_key(*key), to_prior(*prior));
+  });
+}
+
 std::int32_t objective(AlsatianCudaEngine* engine, AlsatianCudaObjective* objective,
                        Status* status) {
   return guarded(status, [&] {
@@ -398,7 +437,8 @@ const AlsatianCudaTable* alsatian_cuda_table(std::int32_t version) {
       .runtime_version = CUDART_VERSION,
       .largest_rank = {cuda::Engine::largest_rank(cuda::Algorithm::als),
                        cuda::Engine::largest_rank(cuda::Algorithm::mle),
-                       cuda::Engine::largest_rank(cuda::Algorithm::ls)},
+                       cuda::Engine::largest_rank(cuda::Algorithm::ls),
+                       cuda::Engine::largest_rank(cuda::Algorithm::bayes)},
       .largest_iterative_rank = cuda::Engine::largest_iterative_rank,
       .largest_vendor_rank = cuda::Engine::largest_vendor_rank,
       .top_items_largest_rank = cuda::TopItemsEngine::largest_rank,
@@ -411,6 +451,10 @@ const AlsatianCudaTable* alsatian_cuda_table(std::int32_t version) {
       .als_half_sweep = cuda::entries::als_half_sweep,
       .sgd_epoch = cuda::entries::sgd_epoch,
       .least_squares_step = cuda::entries::least_squares_step,
+      .gibbs_start = cuda::entries::gibbs_start,
+      .gibbs_moments = cuda::entries::gibbs_moments,
+      .gibbs_draw_weights = cuda::entries::gibbs_draw_weights,
+      .gibbs_draw_rows = cuda::entries::gibbs_draw_rows,
       .objective = cuda::entries::objective,
       .held_out_errors = cuda::entries::held_out_errors,
       .first_non_finite_row = cuda::entries::first_non_finite_row,

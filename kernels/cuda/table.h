@@ -8,7 +8,7 @@
 // NOLINTBEGIN: C has neither namespaces nor enum classes
 
 /* Raised whenever anything below changes; a module and a program of two versions do not mix. */
-#define ALSATIAN_CUDA_TABLE_VERSION 4
+#define ALSATIAN_CUDA_TABLE_VERSION 5
 
 typedef enum AlsatianCudaCode {
   ALSATIAN_CUDA_OK = 0,
@@ -79,7 +79,8 @@ typedef enum AlsatianCudaSide {
 typedef enum AlsatianCudaAlgorithm {
   ALSATIAN_CUDA_ALS = 0,
   ALSATIAN_CUDA_MLE = 1,
-  ALSATIAN_CUDA_LS = 2
+  ALSATIAN_CUDA_LS = 2,
+  ALSATIAN_CUDA_BAYES = 3
 } AlsatianCudaAlgorithm;
 
 typedef struct AlsatianCudaRegularization {
@@ -102,6 +103,7 @@ typedef struct AlsatianCudaSpec {
   int32_t halves;      /* mle: factors in halves while an epoch runs */
   uint64_t seed;       /* mle: of Hogwild's order and of the rounding to halves */
   int32_t inner_steps; /* ls: most steps of conjugate gradients in a step */
+  int32_t implicit_features; /* bayes */
 } AlsatianCudaSpec;
 
 /* What decides how much memory a problem takes. */
@@ -171,6 +173,21 @@ typedef struct AlsatianCudaStep {
   double damping;
 } AlsatianCudaStep;
 
+/* Whose random numbers a draw takes: GibbsKey of kernels/math/gibbs.hpp. */
+typedef struct AlsatianCudaDrawKey {
+  uint64_t seed;
+  uint32_t sweep;
+  uint32_t chain;
+} AlsatianCudaDrawKey;
+
+/* What a side's rows, or the weights of its features, are drawn around; order = rank, and one more
+   with biases. See GibbsPriorView. */
+typedef struct AlsatianCudaPrior {
+  AlsatianDoubles mean;   /* [order] */
+  AlsatianDoubles matrix; /* [order, order] row-major. Rows: their precision L*L'; weights: L^-1 */
+  double precision;       /* rows: of the noise of ratings; weights: their own */
+} AlsatianCudaPrior;
+
 /* What training goes on from: `size` floats, or doubles where is_double. */
 #define ALSATIAN_CUDA_MOST_ARRAYS 16
 typedef struct AlsatianCudaArray {
@@ -220,7 +237,7 @@ typedef struct AlsatianCudaEngine AlsatianCudaEngine;
 typedef struct AlsatianCudaTable {
   int32_t version;         /* ALSATIAN_CUDA_TABLE_VERSION */
   int32_t runtime_version; /* of CUDA, as driver_version: the oldest driver that will do */
-  int32_t largest_rank[3]; /* by AlsatianCudaAlgorithm; -1 where there are no kernels for it */
+  int32_t largest_rank[4]; /* by AlsatianCudaAlgorithm; -1 where there are no kernels for it */
   int32_t largest_iterative_rank; /* als with solver_steps */
   int32_t largest_vendor_rank;    /* als, exact, where vendor_libraries finds them */
   int32_t top_items_largest_rank;
@@ -250,6 +267,22 @@ typedef struct AlsatianCudaTable {
                        int32_t epoch, AlsatianCudaStatus* status);
   int32_t (*least_squares_step)(AlsatianCudaEngine* engine, AlsatianCudaStep* step,
                                 AlsatianCudaStatus* status);
+
+  /* bayes. A sweep is, for users and then for items: weights (with features), what the caller draws
+     from moments of them, moments of rows, what the caller draws from those, rows. */
+  /* The weights of features become 0. */
+  int32_t (*gibbs_start)(AlsatianCudaEngine* engine, AlsatianCudaStatus* status);
+  /* moments [order + 1, order + 1] row-major, of which the lower half is written: the sum of
+     [r; 1][r; 1]' over a side's rows less what is expected of them by their features, or over the
+     rows of the weights. */
+  int32_t (*gibbs_moments)(AlsatianCudaEngine* engine, int32_t side, int32_t of_weights,
+                           double* moments, AlsatianCudaStatus* status);
+  int32_t (*gibbs_draw_weights)(AlsatianCudaEngine* engine, int32_t side,
+                                const AlsatianCudaDrawKey* key, const AlsatianCudaPrior* prior,
+                                int32_t* steps, AlsatianCudaStatus* status);
+  int32_t (*gibbs_draw_rows)(AlsatianCudaEngine* engine, int32_t side,
+                             const AlsatianCudaDrawKey* key, const AlsatianCudaPrior* prior,
+                             AlsatianCudaStatus* status);
 
   int32_t (*objective)(AlsatianCudaEngine* engine, AlsatianCudaObjective* objective,
                        AlsatianCudaStatus* status);

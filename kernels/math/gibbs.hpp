@@ -57,8 +57,20 @@ struct GibbsKey {
   std::uint32_t chain = 0;
 
   ALSATIAN_HD RandomWords words(RandomStream stream, std::int64_t row) const {
-    return {seed, of_chain(stream, chain),
-            (std::uint64_t{sweep} << 32) | static_cast<std::uint64_t>(row)};
+    return {seed, of_chain(stream, chain), counter(row)};
+  }
+
+  /// Draws 2·pair and 2·pair + 1 of those that NormalDraws makes of words(stream, row), without
+  /// those before them: for threads that share a row.
+  ALSATIAN_HD Normal2 normal_pair(RandomStream stream, std::int64_t row, std::uint32_t pair) const {
+    const Random4 drawn = philox(seed, of_chain(stream, chain), counter(row), pair / 2);
+    return pair % 2 == 0 ? normal(drawn.word[0], drawn.word[1])
+                         : normal(drawn.word[2], drawn.word[3]);
+  }
+
+ private:
+  ALSATIAN_HD std::uint64_t counter(std::int64_t row) const {
+    return (std::uint64_t{sweep} << 32) | static_cast<std::uint64_t>(row);
   }
 };
 

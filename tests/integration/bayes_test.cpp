@@ -311,8 +311,9 @@ TEST(Bayes, OptionsThatDoNotApplyAreRefused) {
   refused({"--model", "bayes", "--solver", "cg"}, "--solver: applies to --model als alone");
 }
 
-TEST(Bayes, OnAGpuIsRefusedRatherThanReplaced) {
-  const RunResult result = run(sampling_arguments(6, {"--device", "cuda"}));
+TEST(Bayes, BeyondTheKernelsOfAGpuIsRefusedRatherThanReplaced) {
+  const RunResult result = run({"train", "--data", ProblemFolder::shared().ratings(), "--model",
+                                "bayes", "--k", "257", "--epochs", "6", "--device", "cuda"});
   // 69 where there is no GPU to ask, 64 where there is one without kernels for it.
   EXPECT_TRUE(result.code == 69 || result.code == 64) << result.code;
   EXPECT_EQ(result.output, "");

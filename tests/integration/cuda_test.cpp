@@ -37,19 +37,6 @@ TEST(Cuda, IsListedByVersion) {
   EXPECT_THAT(result.output, HasSubstr("cuda               stand-in, 1 GB\n"));
 }
 
-TEST(Cuda, HasNoKernelsForBayesWhichAutoTrainsOnTheCpu) {
-  const std::vector<std::string> arguments = {
-      "train", "--data", ProblemFolder::shared().ratings(), "--model", "bayes", "--epochs", "2",
-      "--k",   "3"};
-  const RunResult refused = run_with_module(with(arguments, {"--device", "cuda"}));
-  EXPECT_EQ(refused.code, 64);
-  EXPECT_THAT(refused.error, HasSubstr("there are no kernels for --model bayes yet"));
-  EXPECT_THAT(refused.error, HasSubstr("  help: use --device cpu"));
-  const RunResult trained = run_with_module(with(arguments, {"--device", "auto"}));
-  EXPECT_EQ(trained.code, 0) << trained.error;
-  EXPECT_THAT(trained.error, HasSubstr("device   cpu ("));
-}
-
 TEST(Cuda, TrainsToTheErrorOfTheCpu) {
   const std::vector<std::string> arguments = {
       "train", "--data", ProblemFolder::shared().ratings(), "--holdout", "0.1", "--epochs", "2",
@@ -71,6 +58,46 @@ TEST(Cuda, TrainsToTheErrorOfTheCpu) {
     EXPECT_NEAR(rmse("cuda"), expected, 2e-4);
     EXPECT_NEAR(rmse("auto"), expected, 2e-4);
   }
+}
+
+TEST(Cuda, SamplesToTheErrorOfTheCpu) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> arguments = {
+      "train",     "--data",    ProblemFolder::shared().ratings(),
+      "--model",   "bayes",     "--epochs",
+      "4",         "--holdout", "0.1",
+      "--burn-in", "1",         "--k",
+      "3"};
+  for (const char* features : {"none", "implicit"}) {
+    SCOPED_TRACE(features);
+    const auto rmse = [&](const char* device) {
+      const RunResult result =
+          run_with_module(with(arguments, {"--features", features, "--device", device}));
+      EXPECT_EQ(result.code, 0) << result.error;
+      const bool is_cpu = std::string(device) == "cpu";
+      EXPECT_THAT(result.error, HasSubstr(is_cpu ? "device   cpu (" : "cuda (stand-in, 1 GB)"));
+      return Tsv(result.output).number(0, "rmse");
+    };
+    const double expected = rmse("cpu");
+    // The same random numbers; B is exact to 2e-3 of the deviations of its draw on either.
+    EXPECT_NEAR(rmse("cuda"), expected, 2e-3);
+    EXPECT_NEAR(rmse("auto"), expected, 2e-3);
+  }
+}
+
+TEST(Cuda, SamplesUpToTheRankOfItsKernelsAndNamesIt) {
+  const std::vector<std::string> arguments = {
+      "train",   "--data",    ProblemFolder::shared().ratings(),
+      "--model", "bayes",     "--epochs",
+      "1",       "--burn-in", "0",
+      "--keep",  "1",         "--dry-run"};
+  const RunResult refused = run_with_module(with(arguments, {"--device", "cuda", "--k", "257"}));
+  EXPECT_EQ(refused.code, 64);
+  EXPECT_THAT(refused.error, HasSubstr("--k 257: --model bayes takes a k from 0 to 256 on a GPU"));
+  EXPECT_THAT(refused.error, HasSubstr("  help: try --k 256, or --device cpu"));
+  const RunResult plan = run_with_module(with(arguments, {"--device", "cuda", "--k", "256"}));
+  ASSERT_EQ(plan.code, 0) << plan.error;
+  EXPECT_THAT(plan.output, HasSubstr("device_draws_bytes"));
 }
 
 TEST(Cuda, MeasuresInATrialWhatTrainingThereMeasures) {

@@ -45,7 +45,7 @@ using ::testing::MatchesRegex;
 
 const AlsatianCudaTable& table() { return *alsatian_cuda_table(ALSATIAN_CUDA_TABLE_VERSION); }
 
-std::vector<Algorithm> algorithms() { return {Als{}, Mle{}, LeastSquares{}}; }
+std::vector<Algorithm> algorithms() { return {Als{}, Mle{}, LeastSquares{}, Bayes{}}; }
 
 /// Everything that training does with a backend once.
 void train_once(Backend& backend, const Algorithm& algorithm) {
@@ -54,6 +54,12 @@ void train_once(Backend& backend, const Algorithm& algorithm) {
     backend.als_half_sweep(Side::items);
   } else if (std::holds_alternative<Mle>(algorithm)) {
     backend.sgd_epoch(0.05, 0);
+  } else if (std::holds_alternative<Bayes>(algorithm)) {
+    backend.als_half_sweep(Side::users);
+    backend.start_gibbs();
+    backend.gibbs_sweep(0, 0);
+    backend.gibbs_draw();
+    backend.gibbs_user_prior();
   } else {
     backend.least_squares_step();
   }
@@ -150,6 +156,7 @@ TEST(CudaTable, PlansExactlyWhatItAllocates) {
   every_choice.emplace_back(Als{.solver = Solver::conjugate_gradient});
   every_choice.emplace_back(Mle{.updates = Updates::hogwild});
   every_choice.emplace_back(Mle{.storage = FactorStorage::halves});
+  every_choice.emplace_back(Bayes{.features = Features::none});
   for (const Algorithm& algorithm : every_choice) {
     for (const int rank : {0, 7, 64}) expect_exact_plan(spec_of(algorithm, rank));
   }
@@ -258,7 +265,9 @@ void expect_every_failure_told(const Algorithm& algorithm, cudaError_t failure, 
 }
 
 /// All calls are made once or twice in a step: more of them would be the same over again.
-std::vector<Algorithm> short_trainings() { return {Als{}, Mle{}, LeastSquares{.inner_steps = 2}}; }
+std::vector<Algorithm> short_trainings() {
+  return {Als{}, Mle{}, LeastSquares{.inner_steps = 2}, Bayes{}};
+}
 
 TEST(CudaTable, TellsEveryFailedCallWithItsPlace) {
   for (const Algorithm& algorithm : short_trainings()) {
