@@ -87,9 +87,13 @@ struct RowDraw {
   }
 };
 
+/// Blocks that a processor is to hold at once: of rank 128 one less, with which less is spilled.
+template <int K>
+inline constexpr int draw_blocks = K == 128 ? 3 : RowShape<K>::blocks;
+
 /// A block per row of `rows` that is not split; rows without ratings are draws of their prior.
 template <int K>
-__global__ void __launch_bounds__(RowShape<K>::threads, RowShape<K>::blocks)
+__global__ void __launch_bounds__(RowShape<K>::threads, draw_blocks<K>)
     draw_rows(DrawTask task, DeviceSpan<const std::int64_t> rows) {
   ALSATIAN_SHARED_MEMORY(float, shared);
   const RowMemory<K> memory{shared};

@@ -165,6 +165,22 @@ class CudaBackend : public ::testing::Test {
   void SetUp() override { ALSATIAN_NEED_GPU(); }
 };
 
+TEST_F(CudaBackend, SweepsRowsOfMoreRatingsThanItsTilesHoldLikeTheReference) {
+  constexpr std::int32_t raters = 97;
+  for (const std::int32_t rank : {33, 90}) {
+    const auto planted = testing::planted_problem(
+        {.users = raters, .items = 5, .density = 0.1, .signal = 0.4, .heavy_items = 1});
+    TrainingProblem problem;
+    problem.spec = spec_of(Als{}, rank);
+    problem.by_user = testing::to_matrix(planted.by_user_float);
+    problem.by_item = testing::to_matrix(planted.by_item_float);
+    problem.start = start_factors(raters, 5, rank, 0.1, problem.spec.seed);
+    BackendPair pair{problem, cuda_backend};
+    ASSERT_EQ(problem.by_item.offsets[1], raters);
+    expect_equal_half_sweeps(pair, Side::items, 1, raters);
+  }
+}
+
 TEST_F(CudaBackend, SweepsWithoutBiasesLikeTheReference) {
   for (const Als& algorithm : {Als{}, by_conjugate_gradients}) {
     ModelSpec spec = spec_of(algorithm, 3);
