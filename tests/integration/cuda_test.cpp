@@ -81,7 +81,9 @@ TEST(Cuda, SamplesToTheErrorOfTheCpu) {
     const double expected = rmse("cpu");
     // The same random numbers; B is exact to 2e-3 of the deviations of its draw on either.
     EXPECT_NEAR(rmse("cuda"), expected, 2e-3);
-    if (features == "none") EXPECT_NEAR(rmse("auto"), expected, 2e-3);
+    if (features == "none") {
+      EXPECT_NEAR(rmse("auto"), expected, 2e-3);
+    }
   }
 }
 
