@@ -84,9 +84,11 @@ struct FeatureSource {
   bool any() const { return !columns.empty(); }
 };
 
-/// Features of one side's rows, by index. [rows, names]; a row that the file lacks is empty.
+/// Features of one side's rows, by index. [rows, names]; a row that the file lacks is empty, as one
+/// may be that it has.
 struct SideFeatures {
   CompressedMatrix rows;
+  std::vector<std::uint8_t> described;  // [rows] 1 where the file has the row
   std::vector<std::string> names;
   FeatureSource source;
 

@@ -306,9 +306,12 @@ SideFeatures features_by_index(const FeatureFile& file, const IdIndex& ids) {
   for (std::int64_t row = 0; row < file.ids.size(); ++row) {
     if (const auto index = ids.find(file.ids[row])) row_of[static_cast<std::size_t>(*index)] = row;
   }
-  SideFeatures features{
-      .rows = {{0}, {}, {}}, .names = file.names, .source = {file.source, file.columns}};
+  SideFeatures features{.rows = {{0}, {}, {}},
+                        .described = {},
+                        .names = file.names,
+                        .source = {file.source, file.columns}};
   for (const std::int64_t row : row_of) {
+    features.described.push_back(row >= 0 ? 1 : 0);
     if (row >= 0) {
       const auto first = file.rows.offsets[static_cast<std::size_t>(row)];
       const auto last = file.rows.offsets[static_cast<std::size_t>(row) + 1];

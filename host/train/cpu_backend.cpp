@@ -262,7 +262,7 @@ class CpuBackend final : public Backend {
   }
 
   static cpu::GivenFeatures given_view(const SideFeatures& features) {
-    return {view_of(features.rows), features.count()};
+    return {view_of(features.rows), features.count(), features.described};
   }
 
   cpu::GibbsSampler& sampler() {

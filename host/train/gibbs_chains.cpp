@@ -29,14 +29,12 @@ std::optional<double> mean_over(const std::vector<ChainStats>& chains, const Fig
   return sum / static_cast<double>(chains.size());
 }
 
-/// Rows whose draws say something: those with ratings, and those with features from a file. A row
+/// Rows whose draws say something: those with ratings, and those that a file describes. A row
 /// with neither is one of zeros, the mean of its draws.
 std::vector<std::int32_t> known_rows(std::vector<std::int32_t> counts,
                                      const SideFeatures& features) {
   for (std::size_t row = 0; features.count() > 0 && row < counts.size(); ++row) {
-    if (features.rows.offsets[row + 1] > features.rows.offsets[row]) {
-      counts[row] = std::max(counts[row], 1);
-    }
+    if (features.described[row] != 0) counts[row] = std::max(counts[row], 1);
   }
   return counts;
 }

@@ -236,7 +236,8 @@ class ReferenceBackend final : public Backend {
                             reference::GibbsSide& side) {
     if (features.count() == 0) return;
     const DoubleRatings rows(features.rows);
-    side.given = reference::give_features(rows.view(), features.count(), ratings, side.order());
+    side.given = reference::give_features({rows.view(), features.count(), features.described},
+                                          ratings, side.order());
   }
 
   std::vector<StatePlace> state_places() {

@@ -49,6 +49,7 @@ std::int64_t given_bytes(std::int64_t rows, std::int64_t features, std::int64_t 
 GivenWeights::GivenWeights(GivenFeatures features, CsrView<float> ratings, std::int32_t rank,
                            bool biases)
     : features_(features.rows),
+      in_file_(features.described),
       count_(features.count),
       order_(std::int64_t{rank} + (biases ? 1 : 0)),
       biases_(biases),
@@ -63,26 +64,35 @@ GivenWeights::GivenWeights(GivenFeatures features, CsrView<float> ratings, std::
     rated_[at(row)] = ratings.row_size(row) > 0;
   }
   center();
+  index_rows();
   gram_ = gram();
   SquareMatrix equations = gram_;
   for (std::int64_t j = 0; j < count_; ++j) equations(j, j) += GibbsPrior::expected_ridge;
   expected_root_ = cholesky_of(equations);
 }
 
-/// The features' means, and the rated rows of each.
+/// The features' means. A row of zeros counts as well: they say as much as a 1 would.
 void GivenWeights::center() {
   for (std::int64_t row = 0; row < features_.rows(); ++row) {
-    if (!rated_[at(row)] || features_.row_size(row) == 0) continue;
+    if (!rated_[at(row)] || in_file_[at(row)] == 0) continue;
     described_[at(row)] = true;
     ++described_count_;
     for (std::int64_t o = 0; o < features_.row_size(row); ++o) {
-      const std::int32_t feature = features_.row_columns(row)[o];
-      centers_[at(feature)] += features_.row_values(row)[o];
-      ++offsets_[at(feature) + 1];
+      centers_[at(features_.row_columns(row)[o])] += features_.row_values(row)[o];
     }
   }
   for (double& center : centers_) {
     center /= static_cast<double>(std::max<std::int64_t>(described_count_, 1));
+  }
+}
+
+/// The rated rows of each feature.
+void GivenWeights::index_rows() {
+  for (std::int64_t row = 0; row < features_.rows(); ++row) {
+    if (!rated_[at(row)]) continue;
+    for (std::int64_t o = 0; o < features_.row_size(row); ++o) {
+      ++offsets_[at(features_.row_columns(row)[o]) + 1];
+    }
   }
   for (std::int64_t feature = 0; feature < count_; ++feature) {
     offsets_[at(feature) + 1] += offsets_[at(feature)];
@@ -100,7 +110,7 @@ void GivenWeights::center() {
   }
 }
 
-/// Σ f fᵀ − n c cᵀ over the n rated rows with features, c their mean.
+/// Σ f fᵀ − n c cᵀ over the n described rows, c their mean.
 SquareMatrix GivenWeights::gram() const {
   SquareMatrix sums(count_);
   parallel_for(count_, [&](std::int64_t feature) {
@@ -182,7 +192,7 @@ void GivenWeights::expect(const RowsView& known,
   for (std::int64_t row = 0; row < features_.rows(); ++row) {
     if (rated_[at(row)]) continue;
     values = mean;
-    if (features_.row_size(row) > 0) add_product(row, slopes, shift, values.data());
+    if (in_file_[at(row)] != 0) add_product(row, slopes, shift, values.data());
     set(row, values.data());
   }
 }
@@ -216,7 +226,7 @@ void GivenWeights::refresh_means() {
   parallel_for(
       means.rows,
       [&](std::int64_t row) {
-        if (features_.row_size(row) == 0) return;  // 0 from the start
+        if (in_file_[at(row)] == 0) return;  // 0 from the start
         std::vector<double> sum(at(order_));
         add_product(row, weights_, shift, sum.data());
         for (std::int32_t j = 0; j < means.rank; ++j) {

@@ -17,17 +17,18 @@ namespace alsatian::cpu {
 struct GivenFeatures {
   CsrView<float> rows;
   std::int32_t count = 0;
+  std::span<const std::uint8_t> described;  // [rows] 1 where the file has the row
 };
 
 /// Bytes that GivenWeights takes beside the features: G, its equations, their factor and inverse.
 std::int64_t given_bytes(std::int64_t rows, std::int64_t features, std::int64_t entries,
                          std::int32_t order);
 
-/// Of one side: T [rows, features] has the features less their means over the rows that have both
-/// features and ratings, and 0 where a row has none; G [features, order].
+/// Of one side: T [rows, features] has the features less their means over the rows that are both
+/// described and rated, and 0 where a row is not described; G [features, order].
 class GivenWeights {
  public:
-  /// Both views have the side's rows and outlive this.
+  /// What the views show has the side's rows and outlives this.
   GivenWeights(GivenFeatures features, CsrView<float> ratings, std::int32_t rank, bool biases);
 
   /// G [features, order] row-major. For whoever replaces it: refresh_means() then.
@@ -61,6 +62,7 @@ class GivenWeights {
 
  private:
   void center();
+  void index_rows();
   SquareMatrix gram() const;
   /// Tᵀ·targets over rated rows, [features, order].
   std::vector<double> products(const RowsView& targets) const;
@@ -71,11 +73,12 @@ class GivenWeights {
   std::vector<double> shift_of(const std::vector<double>& from) const;
 
   CsrView<float> features_;
+  std::span<const std::uint8_t> in_file_;
   std::int64_t count_;
   std::int64_t order_;
   bool biases_;
   std::vector<bool> rated_;
-  std::vector<bool> described_;  // rated rows with features, which T is centred over
+  std::vector<bool> described_;  // rated rows that the file has, which T is centred over
   std::int64_t described_count_ = 0;
   std::vector<double> centers_;        // [features]
   SquareMatrix expected_root_;         // of the equations of expect()

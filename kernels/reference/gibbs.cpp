@@ -117,23 +117,26 @@ Matrix draw_weights(const Matrix& rows, const Features& features, const GibbsSid
   return equations.llt().solve(right_side);
 }
 
-GivenFeatures give_features(const Features& features, std::int64_t count,
-                            const CsrView<double>& ratings, Eigen::Index order) {
+GivenFeatures give_features(const FileFeatures& features, const CsrView<double>& ratings,
+                            Eigen::Index order) {
   GivenFeatures given;
-  given.table = dense(features, count);
-  Vector sum = Vector::Zero(count);
+  given.table = dense(features.rows, features.count);
+  const auto is_described = [&](Eigen::Index row) {
+    return features.described[static_cast<std::size_t>(row)] != 0;
+  };
+  Vector sum = Vector::Zero(features.count);
   for (Eigen::Index row = 0; row < given.table.rows(); ++row) {
     if (ratings.row_size(row) == 0) continue;
     given.rated.push_back(row);
-    if (features.row_size(row) == 0) continue;
+    if (!is_described(row)) continue;
     sum += given.table.row(row).transpose();
     given.described.push_back(row);
   }
   const Vector mean = sum / static_cast<double>(std::max<std::size_t>(given.described.size(), 1));
   for (Eigen::Index row = 0; row < given.table.rows(); ++row) {
-    if (features.row_size(row) > 0) given.table.row(row) -= mean.transpose();
+    if (is_described(row)) given.table.row(row) -= mean.transpose();
   }
-  given.weights = Matrix::Zero(count, order);
+  given.weights = Matrix::Zero(features.count, order);
   return given;
 }
 

@@ -7,15 +7,26 @@
 #include "kernels/reference/parameters.hpp"
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace alsatian::reference {
+
+/// f of each row: features [rows, features]; no columns of weights: none.
+using Features = CsrView<double>;
+
+/// Features of one side as a file has them; a row that it lacks is empty.
+struct FileFeatures {
+  Features rows;  // [rows, count]
+  std::int64_t count = 0;
+  std::span<const std::uint8_t> described;  // [rows] 1 where the file has the row
+};
 
 /// Features from a file: g of each row, G and λ_G. No rows: none.
 struct GivenFeatures {
   Matrix table;                         // g [rows, features]
   std::vector<Eigen::Index> rated;      // rows with ratings, whose mean in the table is 0
-  std::vector<Eigen::Index> described;  // of these, rows with features
+  std::vector<Eigen::Index> described;  // of these, rows that the file has
   Matrix weights;                       // G [features, order]
   double weight_precision = 10;         // λ_G
 
@@ -43,13 +54,10 @@ struct GibbsState {
   double likelihood_power = 1;  // κ, which stays as it is
 };
 
-/// f of each row: features [rows, features]; no columns of weights: none.
-using Features = CsrView<double>;
-
-/// Given features [rows, features] less their means over the rows that have both features and
-/// ratings; rows without features stay 0. weights = 0.
-GivenFeatures give_features(const Features& features, std::int64_t count,
-                            const CsrView<double>& ratings, Eigen::Index order);
+/// The features less their means over the rows that are both described and rated; rows that are
+/// not described stay 0. weights = 0.
+GivenFeatures give_features(const FileFeatures& features, const CsrView<double>& ratings,
+                            Eigen::Index order);
 
 /// G given rows, μ, Λ, B and λ_G, of rated rows alone: with TᵀT + λ_G I = LLᵀ, T the table,
 ///   G = (LLᵀ)⁻¹ Tᵀ(W − μ − F·B) + L⁻ᵀ Z L_Λ⁻¹, Z standard normal and Λ = L_Λ L_Λᵀ

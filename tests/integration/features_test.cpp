@@ -103,6 +103,30 @@ TEST(FeatureFiles, GiveNewItemsPredictionsThatFollowFromTheirGenres) {
   EXPECT_GT(predicted.number(0, "prediction"), predicted.number(1, "prediction") + 1);
 }
 
+TEST(FeatureFiles, SayTheSameByAFlagAsByTwoCategories) {
+  const FeatureFolder folder;
+  const auto error_with = [&](const char* even, const char* odd) {
+    std::string text = "movieId,kind\n";
+    for (int item = 1; item <= items + new_items; ++item) {
+      text += std::to_string(item) + "," + (item % 2 == 0 ? even : odd) + "\n";
+    }
+    write_bytes(folder.item_features(), text);
+    const RunResult trained = folder.train({"--test", folder.test_file()});
+    EXPECT_EQ(trained.code, 0) << trained.error;
+    const Tsv summary(trained.output);
+    double last = 0;  // of the three predictors, bayes'
+    for (std::size_t row = 0; row < summary.rows(); ++row) {
+      if (summary.at(row, "part") == "test.csv, without ratings")
+        last = summary.number(row, "rmse");
+    }
+    return last;
+  };
+  const double by_categories = error_with("a", "b");
+  EXPECT_LT(by_categories, 0.6);
+  EXPECT_LT(error_with("1", "0"), 0.6);
+  EXPECT_LT(error_with("0", "1"), 0.6);
+}
+
 TEST(FeatureFiles, LetNewItemsBeRecommended) {
   const FeatureFolder folder;
   const std::string out = folder.file("model");

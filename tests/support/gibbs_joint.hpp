@@ -28,6 +28,15 @@ using reference::Parameters;
 using reference::Problem;
 using reference::SideParameters;
 
+/// Features of rows as a file has them.
+struct DescribedRows {
+  Compressed<double> rows;  // [rows, count]
+  std::int32_t count = 0;
+  std::vector<std::uint8_t> described;  // [rows] 1 where the file has the row
+
+  reference::FileFeatures view() const { return {rows.view(), count, described}; }
+};
+
 /// A joint draw of everything: parameters, what they are drawn around, and the ratings.
 class Joint {
  public:
@@ -48,18 +57,19 @@ class Joint {
     by_item_ = transposed(by_user_, items);
   }
 
-  /// Features from files as well, [rows, features] by the reference's own centring.
-  void give_features(const Compressed<double>& of_users, std::int64_t user_features,
-                     const Compressed<double>& of_items, std::int64_t item_features) {
-    given_user_features_ = of_users;
-    given_item_features_ = of_items;
+  /// Features from files as well, by the reference's own centring: of all users, one of whom has
+  /// zeros, and of all items but one.
+  void give_features() {
+    given_user_features_ = {
+        {{0, 1, 3, 3, 4}, {0, 0, 1, 1}, {0.8, -0.5, 1.2, 0.7}}, 2, {1, 1, 1, 1}};
+    given_item_features_ = {{{0, 2, 2, 3}, {0, 2, 1}, {1.5, 0.6, -0.9}}, 3, {1, 0, 1}};
     state.users.given =
-        reference::give_features(of_users.view(), user_features, by_user_.view(), order);
+        reference::give_features(given_user_features_.view(), by_user_.view(), order);
     state.items.given =
-        reference::give_features(of_items.view(), item_features, by_item_.view(), order);
+        reference::give_features(given_item_features_.view(), by_item_.view(), order);
   }
-  const Compressed<double>& given_user_features() const { return given_user_features_; }
-  const Compressed<double>& given_item_features() const { return given_item_features_; }
+  const DescribedRows& given_user_features() const { return given_user_features_; }
+  const DescribedRows& given_item_features() const { return given_item_features_; }
 
   /// Everything from the prior, by random numbers of the standard library.
   void draw_from_prior(std::mt19937_64& generator) {
@@ -171,8 +181,8 @@ class Joint {
 
   Compressed<double> user_features_;
   Compressed<double> item_features_;
-  Compressed<double> given_user_features_;
-  Compressed<double> given_item_features_;
+  DescribedRows given_user_features_;
+  DescribedRows given_item_features_;
   Compressed<double> by_user_;
   Compressed<double> by_item_;
 

@@ -21,6 +21,7 @@ namespace {
 using ::alsatian::testing::available_isas;
 using ::alsatian::testing::Compressed;
 using ::alsatian::testing::convert;
+using ::alsatian::testing::DescribedRows;
 using ::alsatian::testing::from_table;
 using ::alsatian::testing::Joint;
 using ::alsatian::testing::planted_problem;
@@ -106,21 +107,22 @@ INSTANTIATE_TEST_SUITE_P(EveryInstructionSetAndRank, GibbsSweepOf,
                                   (std::get<3>(parameters.param) ? "" : "_without_features");
                          });
 
-/// Two features of most rows, one of them of a size of its own; some rows have none.
-Compressed<double> given_features(std::int64_t rows) {
-  Compressed<double> features;
+/// Two features of most rows, one of them of a size of its own; some rows have none, and some are
+/// not described.
+DescribedRows given_features(std::int64_t rows) {
+  DescribedRows features{.rows = {}, .count = 4, .described = {}};
   for (std::int64_t row = 0; row < rows; ++row) {
-    if (row % 5 != 0) {
-      features.columns.push_back(static_cast<std::int32_t>(row % 3));
-      features.values.push_back(1);
-      features.columns.push_back(3);
-      features.values.push_back(0.1 * static_cast<double>(row % 7));
+    if (row % 5 > 1) {
+      features.rows.columns.push_back(static_cast<std::int32_t>(row % 3));
+      features.rows.values.push_back(1);
+      features.rows.columns.push_back(3);
+      features.rows.values.push_back(0.1 * static_cast<double>(row % 7));
     }
-    features.offsets.push_back(static_cast<std::int64_t>(features.columns.size()));
+    features.rows.offsets.push_back(static_cast<std::int64_t>(features.rows.columns.size()));
+    features.described.push_back(row % 5 > 0 ? 1 : 0);
   }
   return features;
 }
-constexpr std::int32_t given_count = 4;
 
 class GivenFeaturesOf : public ::testing::TestWithParam<std::tuple<int, bool, bool>> {};
 
@@ -141,20 +143,19 @@ TEST_P(GivenFeaturesOf, GiveTheReferencesSweepsThreeTimes) {
   }
   const auto of_users = given_features(users.rows());
   const auto of_items = given_features(items.rows());
-  const auto narrow_users = convert<float>(of_users);
-  const auto narrow_items = convert<float>(of_items);
+  const auto narrow_users = convert<float>(of_users.rows);
+  const auto narrow_items = convert<float>(of_items.rows);
   GibbsSampler sampler(kernels(best_isa()), planted.by_user_float.view(),
                        planted.by_item_float.view(), {rank, biases, implicit, 0.8},
-                       {narrow_users.view(), given_count}, {narrow_items.view(), given_count});
+                       {narrow_users.view(), of_users.count, of_users.described},
+                       {narrow_items.view(), of_items.count, of_items.described});
   sampler.start(users.view(), items.view());
   reference::GibbsState state = reference::start_gibbs(problem, implicit ? items.rows() : 0,
                                                        implicit ? users.rows() : 0, exact);
   state.likelihood_power = 0.8;
   const Eigen::Index order = rank + (biases ? 1 : 0);
-  state.users.given =
-      reference::give_features(of_users.view(), given_count, problem.by_user, order);
-  state.items.given =
-      reference::give_features(of_items.view(), given_count, problem.by_item, order);
+  state.users.given = reference::give_features(of_users.view(), problem.by_user, order);
+  state.items.given = reference::give_features(of_items.view(), problem.by_item, order);
   const double tolerance = implicit ? 2e-2 : 2e-3;  // as without given features: G is exact
   for (std::uint32_t sweep = 0; sweep < 3; ++sweep) {
     const GibbsKey key{17, sweep};
@@ -188,15 +189,14 @@ void copy_weights(const reference::GibbsSide& from, FactorTable& to) {
 void sweep_in_float(Joint& joint, const GibbsKey& key) {
   const Compressed<float> by_user = convert<float>(joint.by_user());
   const Compressed<float> by_item = convert<float>(joint.by_item());
-  const auto of_users = convert<float>(joint.given_user_features());
-  const auto of_items = convert<float>(joint.given_item_features());
+  const DescribedRows& of_users = joint.given_user_features();
+  const DescribedRows& of_items = joint.given_item_features();
+  const auto narrow_users = convert<float>(of_users.rows);
+  const auto narrow_items = convert<float>(of_items.rows);
   const bool implicit = joint.state.users.weights.rows() > 0;
-  const auto count = [](const reference::GibbsSide& side) {
-    return static_cast<std::int32_t>(side.given.table.cols());
-  };
   GibbsSampler sampler(kernels(best_isa()), by_user.view(), by_item.view(), {1, true, implicit, 1},
-                       {of_users.view(), count(joint.state.users)},
-                       {of_items.view(), count(joint.state.items)});
+                       {narrow_users.view(), of_users.count, of_users.described},
+                       {narrow_items.view(), of_items.count, of_items.described});
   FactorTable users = to_table(joint.parameters.users);
   FactorTable items = to_table(joint.parameters.items);
   const auto copy = [](GibbsSide& to, const reference::GibbsSide& from) {
@@ -256,8 +256,7 @@ TEST(GibbsSampler, HasTheJointDistributionOfTheModelWithGivenFeaturesAlone) {
   // Beside implicit features the chain remembers far longer than a batch of it; that sweeps with
   // both are right is shown by the reference's, and by that they are the reference's.
   Joint joint({{0, 0, 0, 0, 0}, {}, {}}, {{0, 0, 0, 0}, {}, {}}, 0, 0);
-  joint.give_features({{0, 1, 3, 3, 4}, {0, 0, 1, 1}, {0.8, -0.5, 1.2, 0.7}}, 2,
-                      {{0, 2, 2, 3}, {0, 2, 1}, {1.5, 0.6, -0.9}}, 3);
+  joint.give_features();
   // Weights of few features are remembered for longer, too: batches of 500 sweeps are too short.
   constexpr int length = 1000;
   EXPECT_LE(
@@ -268,14 +267,15 @@ TEST(GibbsSampler, HasTheJointDistributionOfTheModelWithGivenFeaturesAlone) {
 
 TEST(GibbsSampler, GivesTheSameBytesOnAnyNumberOfThreads) {
   const PlantedProblem planted = planted_problem({.users = 4211, .items = 61, .rank = 9});
-  const auto of_users = convert<float>(given_features(4211));
+  const DescribedRows of_users = given_features(4211);
+  const auto narrow_users = convert<float>(of_users.rows);
   const auto sweeps_on = [&](int threads) {
     const ThreadsInScope scope(threads);
     std::pair tables{to_table(testing::to_parameters(planted.users)),
                      to_table(testing::to_parameters(planted.items))};
     GibbsSampler sampler(kernels(best_isa()), planted.by_user_float.view(),
                          planted.by_item_float.view(), {9, true, true, 1},
-                         {of_users.view(), given_count});
+                         {narrow_users.view(), of_users.count, of_users.described});
     sampler.start(tables.first.view(), tables.second.view());
     for (std::uint32_t sweep = 0; sweep < 2; ++sweep) {
       sampler.sweep({5, sweep}, tables.first.view(), tables.second.view());

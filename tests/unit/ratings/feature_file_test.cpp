@@ -191,7 +191,16 @@ TEST(FeaturesByIndex, AreThoseOfTheIdAndNoneWhereTheFileLacksIt) {
       features_by_index(file, IdIndex(std::vector<std::int64_t>{-5, 2, 3, 99}));
   EXPECT_THAT(features.rows.offsets, ElementsAre(0, 0, 1, 2, 2));
   EXPECT_THAT(features.rows.columns, ElementsAre(0, 1));
+  EXPECT_THAT(features.described, ElementsAre(0, 1, 1, 0));
   EXPECT_EQ(features.source.columns, file.columns);
+}
+
+TEST(FeaturesByIndex, DescribeAlsoARowOfZeros) {
+  const FeatureFile file = features_of(
+      "id,is_new\n" + lines(12, [](int id) { return std::string(id % 2 == 0 ? ",0" : ",1"); }));
+  const SideFeatures features = features_by_index(file, IdIndex(std::vector<std::int64_t>{2, 99}));
+  EXPECT_THAT(features.rows.columns, ElementsAre());
+  EXPECT_THAT(features.described, ElementsAre(1, 0));
 }
 
 TEST(PreparedRatings, HoldIdsThatFeaturesDescribeAndTrainingLacks) {

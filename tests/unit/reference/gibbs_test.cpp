@@ -17,6 +17,7 @@ namespace alsatian::reference {
 namespace {
 
 using ::alsatian::testing::Compressed;
+using ::alsatian::testing::DescribedRows;
 using ::alsatian::testing::Joint;
 using ::alsatian::testing::largest_deviation;
 using ::alsatian::testing::largest_right_deviation;
@@ -156,11 +157,10 @@ Joint small_joint() {
   return {small_features(Joint::users, 2), small_features(Joint::items, 2), 2, 2};
 }
 
-/// With other features from files, of two users and of all items but one.
+/// With other features from files.
 Joint joint_with_given_features() {
   Joint joint = small_joint();
-  joint.give_features({{0, 1, 3, 3, 4}, {0, 0, 1, 1}, {0.8, -0.5, 1.2, 0.7}}, 2,
-                      {{0, 2, 2, 3}, {0, 2, 1}, {1.5, 0.6, -0.9}}, 3);
+  joint.give_features();
   return joint;
 }
 
@@ -215,13 +215,15 @@ TEST(GivenFeatures, LearnNothingFromRowsWithoutRatings) {
   const PlantedProblem planted =
       planted_problem({.users = 7, .items = 5, .rank = 1, .empty_users = 2});
   const Problem problem = reference_problem(planted, {});
-  const Compressed<double> features{
-      {0, 1, 2, 3, 4, 5, 6, 7}, {0, 1, 0, 1, 0, 1, 0}, std::vector<double>(7, 1.0)};
+  const DescribedRows features{
+      {{0, 1, 2, 3, 4, 5, 6, 7}, {0, 1, 0, 1, 0, 1, 0}, std::vector<double>(7, 1.0)},
+      2,
+      std::vector<std::uint8_t>(7, 1)};
   GibbsSide side;
   side.mean = Vector{{0.5, -1.0}};
   side.precision = Matrix{{4.0, 0.5}, {0.5, 9.0}};
   side.weights = Matrix::Zero(0, 2);
-  side.given = give_features(features.view(), 2, problem.by_user, 2);
+  side.given = give_features(features.view(), problem.by_user, 2);
   Matrix rows = rows_of(testing::planted_parameters(planted).users, 2);
   const GibbsKey key{5, 8};
   const Matrix weights = draw_given_weights(rows, {}, side, gibbs_user_streams, key);

@@ -24,9 +24,12 @@ using testing::users;
 
 enum class Kind { reference, cpu };
 
-/// A feature that every second row has.
+/// A feature that every second row has, and the others have not.
 SideFeatures features_of_every_second(std::int64_t rows) {
-  SideFeatures features{.rows = {{0}, {}, {}}, .names = {"odd"}, .source = {}};
+  SideFeatures features{.rows = {{0}, {}, {}},
+                        .described = std::vector<std::uint8_t>(static_cast<std::size_t>(rows), 1),
+                        .names = {"odd"},
+                        .source = {}};
   for (std::int64_t row = 0; row < rows; ++row) {
     if (row % 2 == 1) {
       features.rows.columns.push_back(0);

@@ -5,9 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <random>
+#include <string>
 #include <vector>
 
 namespace alsatian {
@@ -35,6 +37,7 @@ std::vector<Described> described(std::int32_t rows, std::mt19937_64& generator) 
 SideFeatures features_of(const std::vector<Described>& rows) {
   SideFeatures features{
       .rows = {{0}, {}, {}},
+      .described = std::vector<std::uint8_t>(rows.size(), 1),
       .names = {"kind=0", "kind=1", "kind=2", "number"},
       .source = {"planted.csv", {{"kind", "category", 3, ""}, {"number", "number", 1, ""}}}};
   for (const Described& row : rows) {
@@ -153,6 +156,42 @@ TEST(FeaturesOfFiles, GiveTheSameOnTheReferenceAndTheCpuOverTheFirstSweeps) {
     EXPECT_NEAR(fast.test_rmse[0], exact.test_rmse[0], allowed);
     EXPECT_NEAR(*fast.sigma, *exact.sigma, allowed);
   }
+}
+
+/// The kinds in `shown` alone, as flags or categories have them.
+SideFeatures kinds_of(const std::vector<Described>& rows, const std::vector<std::int32_t>& shown) {
+  SideFeatures features{.rows = {{0}, {}, {}},
+                        .described = std::vector<std::uint8_t>(rows.size(), 1),
+                        .names = {},
+                        .source = {"planted.csv", {{"kind", "category", 3, ""}}}};
+  for (const std::int32_t kind : shown) features.names.push_back("kind=" + std::to_string(kind));
+  for (const Described& row : rows) {
+    const auto found = std::ranges::find(shown, row.kind);
+    if (found != shown.end()) {
+      features.rows.columns.push_back(static_cast<std::int32_t>(found - shown.begin()));
+      features.rows.values.push_back(1);
+    }
+    features.rows.offsets.push_back(static_cast<std::int64_t>(features.rows.columns.size()));
+  }
+  return features;
+}
+
+// Where two of three kinds are shown the third has zeros, which say as much as its flag would.
+TEST(FeaturesOfFiles, OfZerosSayAsMuchAsAFlagMore) {
+  Planted problem = planted();
+  const auto cold_error = [&](DeviceOptions::Kind kind, const std::vector<std::int32_t>& shown) {
+    problem.dataset.user_features = kinds_of(problem.of_users, shown);
+    problem.dataset.item_features = kinds_of(problem.of_items, shown);
+    const TrainingResult result = train_on(kind, problem.dataset, sampled(160, Features::none));
+    EXPECT_TRUE(result.model.knows_item(items - 1));
+    return result.last.test_rmse[0];
+  };
+  const double all_kinds = cold_error(DeviceOptions::Kind::cpu, {0, 1, 2});
+  const double two_kinds = cold_error(DeviceOptions::Kind::cpu, {0, 1});
+  // The number is not shown: .3 and .4 of its deviation are left beside the noise.
+  EXPECT_LE(all_kinds, 1.15 * std::sqrt(noise * noise + 0.3 * 0.3 + 0.4 * 0.4));
+  EXPECT_NEAR(two_kinds, all_kinds, 0.02 * all_kinds);
+  EXPECT_NEAR(cold_error(DeviceOptions::Kind::reference, {0, 1}), two_kinds, 1e-2 * two_kinds);
 }
 
 TEST(FeaturesOfFiles, AreIgnoredByOtherModels) {
