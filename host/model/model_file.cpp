@@ -77,7 +77,8 @@ void check_priors(const Model& model, const std::string& path) {
   const std::size_t items = has_weights(model.spec) ? model.draw_biases.items.size() / draws : 0;
   if (priors.noise_precisions.size() == draws &&
       priors.precisions.size() == draws * order * order &&
-      priors.item_means.size() == draws * order && priors.weights.size() == items * draws * order) {
+      priors.user_means.size() == draws * order && priors.item_means.size() == draws * order &&
+      priors.weights.size() == items * draws * order) {
     return;
   }
   throw Error(ExitCode::internal, printable(path), "priors and draws of the model differ in size",
@@ -193,6 +194,7 @@ void add_priors(const Model& model, const std::vector<Half>& weights,
   tensors.push_back(tensor_view<double>("noise_precision_draws", {draws}, priors.noise_precisions));
   tensors.push_back(
       tensor_view<double>("user_precision_draws", {draws, order, order}, priors.precisions));
+  tensors.push_back(tensor_view<double>("user_mean_draws", {draws, order}, priors.user_means));
   tensors.push_back(tensor_view<double>("item_mean_draws", {draws, order}, priors.item_means));
   if (!has_weights(model.spec)) return;
   tensors.push_back(
@@ -368,9 +370,10 @@ class ModelReader {
 
   /// Files of earlier versions have none.
   bool has_priors() const {
-    return std::ranges::any_of(std::array{"noise_precision_draws", "user_precision_draws",
-                                          "item_mean_draws", "user_weight_draws"},
-                               [&](const char* tensor) { return file_.has(tensor); });
+    return std::ranges::any_of(
+        std::array{"noise_precision_draws", "user_precision_draws", "user_mean_draws",
+                   "item_mean_draws", "user_weight_draws"},
+        [&](const char* tensor) { return file_.has(tensor); });
   }
 
   void read_draw_priors(Model& model) const {
@@ -378,6 +381,7 @@ class ModelReader {
     const std::int64_t order = prior_order(model.spec);
     priors.noise_precisions = file_.read<double>("noise_precision_draws", {model.draws});
     priors.precisions = file_.read<double>("user_precision_draws", {model.draws, order, order});
+    priors.user_means = file_.read<double>("user_mean_draws", {model.draws, order});
     priors.item_means = file_.read<double>("item_mean_draws", {model.draws, order});
     if (has_weights(model.spec)) {
       priors.weights = read_halves("user_weight_draws", model.items.size(), model.draws * order, 1);

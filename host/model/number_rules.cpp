@@ -116,8 +116,11 @@ Broken broken_priors(const Model& model) {
           first_outside("noise_precision_draws", priors.noise_precisions, precisions * power)) {
     return broken;
   }
-  if (auto broken = first_outside("item_mean_draws", priors.item_means, scores,
-                                  columns / static_cast<std::size_t>(model.draws))) {
+  const std::size_t order = columns / static_cast<std::size_t>(model.draws);
+  if (auto broken = first_outside("user_mean_draws", priors.user_means, scores, order)) {
+    return broken;
+  }
+  if (auto broken = first_outside("item_mean_draws", priors.item_means, scores, order)) {
     return broken;
   }
   if (auto broken = first_outside("user_weight_draws", priors.weights, scores, columns)) {

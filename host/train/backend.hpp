@@ -79,15 +79,9 @@ inline GibbsKey gibbs_key(std::uint64_t seed, int sweep, int chain) {
   return {seed, static_cast<std::uint32_t>(sweep), static_cast<std::uint32_t>(chain)};
 }
 
-/// One draw of the posterior: rows, and μ of each side [rank, and one more with biases].
-struct GibbsDraw {
-  Factors factors;
-  std::vector<double> user_mean;
-  std::vector<double> item_mean;
-};
-
 /// What a user's row is drawn around in the last draw: see DrawPriors.
 struct GibbsUserPrior {
+  std::vector<double> mean;       // μ [order]: rank, and one more with biases
   std::vector<double> precision;  // Λ [order, order]
   std::vector<float> weights;     // B [items, order]; none without features
 };
@@ -126,10 +120,9 @@ class Backend {
 
   /// Makes the factors as they are the start of Gibbs sampling.
   virtual void start_gibbs() = 0;
-  /// Draws everything once, users first; `sweep` and `chain` from 0 key the random numbers.
+  /// Draws everything once, users first; `sweep` and `chain` from 0 key the random numbers. Rows
+  /// without ratings are draws of their prior.
   virtual GibbsReport gibbs_sweep(int sweep, int chain) = 0;
-  /// The last draw. Rows without ratings are draws of their prior.
-  virtual GibbsDraw gibbs_draw() const = 0;
   virtual GibbsUserPrior gibbs_user_prior() const = 0;
 
   virtual Objective objective() = 0;

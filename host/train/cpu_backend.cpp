@@ -156,16 +156,11 @@ class CpuBackend final : public Backend {
             .item_weight_steps = steps.item_weight_steps};
   }
 
-  GibbsDraw gibbs_draw() const override {
-    if (!sampler_) return {factors(), {}, {}};
-    return {factors(), sampler_->users().prior().mean, sampler_->items().prior().mean};
-  }
-
   GibbsUserPrior gibbs_user_prior() const override {
     if (!sampler_) return {};
     const cpu::GibbsSide& users = sampler_->users();
     const std::span<const double> precision = users.prior().precision.entries();
-    GibbsUserPrior prior{{precision.begin(), precision.end()}, {}};
+    GibbsUserPrior prior{users.prior().mean, {precision.begin(), precision.end()}, {}};
     if (users.weights() == nullptr) return prior;
     const SideView<const float> weights = users.weights()->view();
     for (std::int64_t row = 0; row < weights.rows; ++row) {

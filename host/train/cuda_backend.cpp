@@ -204,13 +204,10 @@ class CudaBackend final : public Backend {
     return gibbs_.value().sweep(gibbs_key(spec_.seed, sweep, chain));
   }
 
-  GibbsDraw gibbs_draw() const override {
-    return {factors(), gibbs_.value().users().mean, gibbs_.value().items().mean};
-  }
-
   GibbsUserPrior gibbs_user_prior() const override {
     const std::span<const double> precision = gibbs_.value().users().precision.entries();
-    return {{precision.begin(), precision.end()}, download_user_weights()};
+    return {
+        gibbs_.value().users().mean, {precision.begin(), precision.end()}, download_user_weights()};
   }
 
   LeastSquaresReport least_squares_step() override {

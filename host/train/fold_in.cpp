@@ -35,7 +35,7 @@ struct ItemSide {
   }
   std::int32_t first_column() const { return draw.value_or(0) * rank(); }
 
-  /// ν of the draw.
+  /// n of the draw.
   double mean(std::int32_t j) const {
     if (!draw) return 0;
     const std::int64_t index = *draw * order() + j;
@@ -70,18 +70,22 @@ Matrix prior_precision(const ItemSide& side) {
          side.model.draw_priors.noise_precisions[draw];
 }
 
-/// Bᵀf of a draw: m.
+/// μ + Bᵀf of a draw: m. Without ratings that of an unknown row, the mean of all.
 Vector prior_mean(const ItemSide& side, const std::vector<OwnRating>& ratings) {
   const std::int64_t order = side.order();
-  Vector mean = Vector::Zero(order);
-  const std::vector<float>& weights = side.model.draw_priors.weights;
-  if (weights.empty() || ratings.empty()) return mean;
+  const DrawPriors& priors = side.model.draw_priors;
+  if (ratings.empty()) return Vector::Zero(order);
+  Vector mean =
+      Eigen::Map<const Vector>(priors.user_means.data() + std::int64_t{*side.draw} * order, order);
+  if (priors.weights.empty()) return mean;
+  const double share = 1 / std::sqrt(static_cast<double>(ratings.size()));
   for (const OwnRating& own : ratings) {
     const std::int64_t first = (std::int64_t{own.item} * side.model.draws + *side.draw) * order;
-    for (std::int64_t j = 0; j < order; ++j)
-      mean[j] += weights[static_cast<std::size_t>(first + j)];
+    for (std::int64_t j = 0; j < order; ++j) {
+      mean[j] += share * priors.weights[static_cast<std::size_t>(first + j)];
+    }
   }
-  return mean / std::sqrt(static_cast<double>(ratings.size()));
+  return mean;
 }
 
 /// What a model holds may be finite, and what is computed from it not.

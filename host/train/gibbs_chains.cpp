@@ -29,8 +29,7 @@ std::optional<double> mean_over(const std::vector<ChainStats>& chains, const Fig
   return sum / static_cast<double>(chains.size());
 }
 
-/// Rows whose draws say something: those with ratings, and those that a file describes. A row
-/// with neither is one of zeros, the mean of its draws.
+/// Rows whose draws say something: those with ratings, and those that a file describes.
 std::vector<std::int32_t> known_rows(std::vector<std::int32_t> counts,
                                      const SideFeatures& features) {
   for (std::size_t row = 0; features.count() > 0 && row < counts.size(); ++row) {
@@ -127,11 +126,9 @@ void GibbsChains::trace(const ChainStats& chain, std::size_t index) {
 }
 
 void GibbsChains::add_draw(Posterior& posterior, int chain) const {
-  GibbsDraw draw = backend_.gibbs_draw();
-  const std::vector<double> item_mean = draw.item_mean;
-  const CenteredDraw centered = center(std::move(draw), known_users_, known_items_);
-  if (!posterior.add(centered, noise_precision_, chain)) return;
-  posterior.keep_prior(backend_.gibbs_user_prior(), item_mean, noise_precision_);
+  const CenteredDraw draw = center(backend_.factors(), known_users_, known_items_);
+  if (!posterior.add(draw, noise_precision_, chain)) return;
+  posterior.keep_prior(backend_.gibbs_user_prior(), draw, noise_precision_);
 }
 
 ErrorSums GibbsChains::take_draws(Model& model) const {

@@ -19,11 +19,42 @@ namespace {
 constexpr std::int64_t rows_per_task = 256;
 constexpr double deviations_of_90_percent = 1.6448536269514722;
 
-/// Makes one side's rows relative to its mean; `other` is the other side's mean.
+/// Rows of a part of a side, to be summed.
+struct PartOfRows {
+  std::int64_t count = 0;
+  std::vector<double> sum;  // [rank + 1], its bias last; none of no rows
+
+  PartOfRows& operator+=(const PartOfRows& other) {
+    count += other.count;
+    if (sum.empty()) sum.resize(other.sum.size());
+    for (std::size_t j = 0; j < other.sum.size(); ++j) sum[j] += other.sum[j];
+    return *this;
+  }
+};
+
+/// The mean row [rank + 1] of those whose count is not 0.
+std::vector<double> mean_row(const SideFactors& side, const std::vector<std::int32_t>& counts) {
+  const auto rank = static_cast<std::size_t>(side.rank);
+  auto all = cpu::chunked_sum<PartOfRows>(side.rows, [&](std::int64_t first, std::int64_t last) {
+    PartOfRows part{0, std::vector<double>(rank + 1)};
+    for (std::int64_t row = first; row < last; ++row) {
+      const auto index = static_cast<std::size_t>(row);
+      if (counts[index] == 0) continue;
+      ++part.count;
+      for (std::size_t j = 0; j < rank; ++j) part.sum[j] += side.row(row)[j];
+      part.sum[rank] += side.biases[index];
+    }
+    return part;
+  });
+  all.sum.resize(rank + 1);
+  for (double& value : all.sum) value /= static_cast<double>(std::max<std::int64_t>(all.count, 1));
+  return all.sum;
+}
+
+/// Makes one side's rows relative to its mean row; `other` is the other side's.
 void center_side(const std::vector<double>& mean, const std::vector<double>& other,
                  const std::vector<std::int32_t>& counts, SideFactors& side) {
   const auto rank = static_cast<std::size_t>(side.rank);
-  const double bias = mean.size() > rank ? mean[rank] : 0.0;
   parallel_for(
       side.rows,
       [&](std::int64_t row) {
@@ -40,7 +71,7 @@ void center_side(const std::vector<double>& mean, const std::vector<double>& oth
           product += centered * other[j];
           factors[j] = static_cast<float>(centered);
         }
-        side.biases[index] = static_cast<float>(side.biases[index] - bias + product);
+        side.biases[index] = static_cast<float>(side.biases[index] - mean[rank] + product);
       },
       rows_per_task);
 }
@@ -76,19 +107,20 @@ struct PartOfErrors {
 
 }  // namespace
 
-CenteredDraw center(GibbsDraw draw, const std::vector<std::int32_t>& user_counts,
+CenteredDraw center(Factors draw, const std::vector<std::int32_t>& user_counts,
                     const std::vector<std::int32_t>& item_counts) {
-  const auto rank = static_cast<std::size_t>(draw.factors.users.rank);
-  CenteredDraw centered;
+  const auto rank = static_cast<std::size_t>(draw.users.rank);
+  CenteredDraw centered{.factors = {},
+                        .constant = 0,
+                        .user_center = mean_row(draw.users, user_counts),
+                        .item_center = mean_row(draw.items, item_counts)};
+  centered.constant = centered.user_center[rank] + centered.item_center[rank];
   for (std::size_t j = 0; j < rank; ++j) {
-    centered.constant += draw.user_mean[j] * draw.item_mean[j];
+    centered.constant += centered.user_center[j] * centered.item_center[j];
   }
-  if (draw.user_mean.size() > rank) {
-    centered.constant += draw.user_mean[rank] + draw.item_mean[rank];
-  }
-  centered.factors = std::move(draw.factors);
-  center_side(draw.user_mean, draw.item_mean, user_counts, centered.factors.users);
-  center_side(draw.item_mean, draw.user_mean, item_counts, centered.factors.items);
+  centered.factors = std::move(draw);
+  center_side(centered.user_center, centered.item_center, user_counts, centered.factors.users);
+  center_side(centered.item_center, centered.user_center, item_counts, centered.factors.items);
   return centered;
 }
 
@@ -168,14 +200,14 @@ bool Posterior::add(const CenteredDraw& draw, double noise_precision, int chain)
   return true;
 }
 
-void Posterior::keep_prior(const GibbsUserPrior& prior, const std::vector<double>& item_mean,
+void Posterior::keep_prior(const GibbsUserPrior& prior, const CenteredDraw& draw,
                            double noise_precision) {
-  const auto append = [](std::vector<double>& to, const std::vector<double>& from) {
-    to.insert(to.end(), from.begin(), from.end());
-  };
   kept_priors_.noise_precisions.push_back(likelihood_power_ * noise_precision);
-  append(kept_priors_.precisions, prior.precision);
-  append(kept_priors_.item_means, item_mean);
+  std::ranges::copy(prior.precision, std::back_inserter(kept_priors_.precisions));
+  for (std::size_t j = 0; j < prior.mean.size(); ++j) {
+    kept_priors_.user_means.push_back(prior.mean[j] - draw.user_center[j]);
+    kept_priors_.item_means.push_back(draw.item_center[j]);
+  }
   if (!prior.weights.empty()) kept_weights_.push_back(prior.weights);
 }
 
@@ -252,7 +284,7 @@ DrawPriors Posterior::draw_priors() const {
 
 CenteredDraw Posterior::model_factors() const {
   const double sum = std::accumulate(kept_constants_.begin(), kept_constants_.end(), 0.0);
-  return {{mean_of(users_), mean_of(items_)}, sum / kept_};
+  return {{mean_of(users_), mean_of(items_)}, sum / kept_, {}, {}};
 }
 
 }  // namespace alsatian

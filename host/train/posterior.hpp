@@ -11,18 +11,22 @@
 
 namespace alsatian {
 
-/// A draw whose rows are relative to μ of their side, so that an unknown row is one of zeros:
+/// A draw whose rows are relative to the mean row of their side, so that an unknown row is one of
+/// zeros:
 ///   η = constant + b_u + c_i + ⟨p_u, q_i⟩
 struct CenteredDraw {
   Factors factors;
   double constant = 0;
+  std::vector<double>
+      user_center;  // the mean row [rank + 1], its bias last; empty in a mean of draws
+  std::vector<double> item_center;
 };
 
-/// With p = p' + μ, q = q' + ν and the biases' β and γ
-///   constant = β + γ + ⟨μ, ν⟩,  b' = b − β + ⟨p', ν⟩,  c' = c − γ + ⟨q', μ⟩
-/// A row without ratings or features, whose count is 0, becomes one of zeros: the mean of its
-/// draws.
-CenteredDraw center(GibbsDraw draw, const std::vector<std::int32_t>& user_counts,
+/// With p = p' + m, q = q' + n and the biases' β and γ, means over rows whose count is not 0,
+///   constant = β + γ + ⟨m, n⟩,  b' = b − β + ⟨p', n⟩,  c' = c − γ + ⟨q', m⟩
+/// A row whose count is 0, without ratings or features, becomes one of zeros: as the others are on
+/// average, and not as f = 0 would have it, which is far from all of them.
+CenteredDraw center(Factors draw, const std::vector<std::int32_t>& user_counts,
                     const std::vector<std::int32_t>& item_counts);
 
 /// Errors of a draw, or of a mean of draws, on ratings; standardised units.
@@ -46,9 +50,8 @@ class Posterior {
   /// The next draw of a chain, from 0. Each chain has its share of the draws to keep; returns
   /// whether this is one of them.
   bool add(const CenteredDraw& draw, double noise_precision, int chain = 0);
-  /// What goes with the draw that was kept last.
-  void keep_prior(const GibbsUserPrior& prior, const std::vector<double>& item_mean,
-                  double noise_precision);
+  /// What goes with the draw that was kept last, `draw`.
+  void keep_prior(const GibbsUserPrior& prior, const CenteredDraw& draw, double noise_precision);
   /// RMSE of the draw added last alone, in the rating's units.
   double last_draw_rmse(std::size_t index) const;
 

@@ -166,17 +166,11 @@ class ReferenceBackend final : public Backend {
             .item_weight_precision = gibbs_.items.weight_precision};
   }
 
-  GibbsDraw gibbs_draw() const override {
-    const auto mean = [](const reference::GibbsSide& side) {
-      return std::vector<double>(side.mean.begin(), side.mean.end());
-    };
-    return {factors(), mean(gibbs_.users), mean(gibbs_.items)};
-  }
-
   GibbsUserPrior gibbs_user_prior() const override {
-    const auto& precision = gibbs_.users.precision;
-    const auto& weights = gibbs_.users.weights;
-    return {{precision.data(), precision.data() + precision.size()},
+    const auto& [mean, precision, weights] =
+        std::tie(gibbs_.users.mean, gibbs_.users.precision, gibbs_.users.weights);
+    return {{mean.begin(), mean.end()},
+            {precision.data(), precision.data() + precision.size()},
             {weights.data(), weights.data() + weights.size()}};
   }
 

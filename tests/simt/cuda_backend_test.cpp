@@ -58,7 +58,7 @@ void train_once(Backend& backend, const Algorithm& algorithm) {
     backend.als_half_sweep(Side::users);
     backend.start_gibbs();
     backend.gibbs_sweep(0, 0);
-    backend.gibbs_draw();
+    backend.factors();
     backend.gibbs_user_prior();
   } else {
     backend.least_squares_step();

@@ -88,6 +88,7 @@ inline Model sample_model(const ModelShape& shape) {
     for (std::int32_t draw = 0; draw < shape.draws; ++draw) {
       model.draw_priors.noise_precisions.push_back(1.5 + draw);
       for (std::int32_t j = 0; j < order; ++j) {
+        model.draw_priors.user_means.push_back(0.5 - 0.125 * j);
         model.draw_priors.item_means.push_back(0.25 * j - 0.5);
         for (std::int32_t q = 0; q < order; ++q) {
           model.draw_priors.precisions.push_back(q == j ? 8.0 + j : 0.5);

@@ -135,6 +135,7 @@ TEST(ModelFile, KeepsWhatDrawsAreDrawnAround) {
   const DrawPriors loaded = load_model(folder.file("model")).draw_priors;
   EXPECT_EQ(loaded.noise_precisions, model.draw_priors.noise_precisions);
   EXPECT_EQ(loaded.precisions, model.draw_priors.precisions);
+  EXPECT_EQ(loaded.user_means, model.draw_priors.user_means);
   EXPECT_EQ(loaded.item_means, model.draw_priors.item_means);
   EXPECT_EQ(loaded.weights, model.draw_priors.weights);
 }

@@ -90,9 +90,11 @@ TEST_F(NumbersOfDraws, StandardisedAreAtMost32768FromZero) {
     EXPECT_TRUE(refuses(value(tensor, 2, Half{0x7c00}),
                         "tensor " + tensor + " is inf at row 0, column 2" + rule));
   }
-  EXPECT_TRUE(takes(value("item_mean_draws", order + 1, -32768.0)));
-  EXPECT_TRUE(refuses(value("item_mean_draws", order + 1, -1e300),
-                      "tensor item_mean_draws is -1e+300 at row 1, column 1" + rule));
+  for (const std::string tensor : {"user_mean_draws", "item_mean_draws"}) {
+    EXPECT_TRUE(takes(value(tensor, order + 1, -32768.0))) << tensor;
+    EXPECT_TRUE(refuses(value(tensor, order + 1, -1e300),
+                        "tensor " + tensor + " is -1e+300 at row 1, column 1" + rule));
+  }
   EXPECT_TRUE(takes(field("alsatian.scale", "/score_mean", -0.125)));
   EXPECT_TRUE(refuses(field("alsatian.scale", "/score_mean", 1e30),
                       "alsatian.scale: score_mean is 1e+30" + rule));
@@ -151,8 +153,8 @@ TEST_F(NumbersOfDraws, PrecisionsOfRowsArePositiveDefinite) {
 }
 
 TEST_F(NumbersOfDraws, OfPriorsAreThereTogetherOrNotAtAll) {
-  for (const std::string tensor :
-       {"noise_precision_draws", "user_precision_draws", "item_mean_draws", "user_weight_draws"}) {
+  for (const std::string tensor : {"noise_precision_draws", "user_precision_draws",
+                                   "user_mean_draws", "item_mean_draws", "user_weight_draws"}) {
     EXPECT_TRUE(refuses(
         [&](SafetensorsParts& parts) {
           parts.header["other"] = parts.header[tensor];

@@ -33,25 +33,38 @@ double number(std::uint64_t seed, std::uint32_t index) {
 
 /// Everything of one draw, as it is drawn.
 struct Draw {
-  GibbsDraw rows;
+  Factors rows;
   GibbsUserPrior prior;
   double noise_precision = 1;
 };
+
+/// Halves hold rows exactly that are relative to a mean of few digits: the last row sees to that.
+void move_mean_to_an_eighth(SideFactors& side, bool biases) {
+  const auto mend = [&](const auto& value) {
+    float sum = 0;
+    for (std::int64_t row = 0; row < side.rows; ++row) sum += value(row);
+    value(side.rows - 1) += 0.125F * static_cast<float>(side.rows) - sum;
+  };
+  for (std::int32_t j = 0; j < side.rank; ++j) {
+    mend([&](std::int64_t row) -> float& { return side.row(row)[j]; });
+  }
+  if (biases)
+    mend([&](std::int64_t row) -> float& { return side.biases[static_cast<std::size_t>(row)]; });
+}
 
 Draw sample_draw(std::uint64_t seed, bool biases, bool features) {
   const std::int32_t order = rank + (biases ? 1 : 0);
   Draw draw;
   std::uint32_t index = 0;
-  draw.rows.factors = {SideFactors(users, rank), SideFactors(items, rank)};
-  for (SideFactors* side : {&draw.rows.factors.users, &draw.rows.factors.items}) {
+  draw.rows = {SideFactors(users, rank), SideFactors(items, rank)};
+  for (SideFactors* side : {&draw.rows.users, &draw.rows.items}) {
     for (float& value : side->factors) value = static_cast<float>(number(seed, index++));
     for (float& value : side->biases) {
       value = biases ? static_cast<float>(number(seed, index++)) : 0.0F;
     }
+    move_mean_to_an_eighth(*side, biases);
   }
-  for (std::vector<double>* mean : {&draw.rows.user_mean, &draw.rows.item_mean}) {
-    for (std::int32_t j = 0; j < order; ++j) mean->push_back(number(seed, index++));
-  }
+  for (std::int32_t j = 0; j < order; ++j) draw.prior.mean.push_back(number(seed, index++));
   Matrix root(order, order);
   for (std::int32_t j = 0; j < order; ++j) {
     for (std::int32_t q = 0; q < order; ++q) root(j, q) = number(seed, index++);
@@ -85,8 +98,9 @@ Sampled sampled_model(bool biases, bool features) {
   for (std::uint64_t seed = 0; seed < draws; ++seed) {
     sampled.all.push_back(sample_draw(seed, biases, features));
     const Draw& draw = sampled.all.back();
-    EXPECT_TRUE(posterior.add(center(draw.rows, user_counts, item_counts), draw.noise_precision));
-    posterior.keep_prior(draw.prior, draw.rows.item_mean, draw.noise_precision);
+    const CenteredDraw centered = center(draw.rows, user_counts, item_counts);
+    EXPECT_TRUE(posterior.add(centered, draw.noise_precision));
+    posterior.keep_prior(draw.prior, centered, draw.noise_precision);
   }
   CenteredDraw mean = posterior.model_factors();
   model.factors = to_rating_units(std::move(mean.factors), model.scale);
@@ -111,15 +125,15 @@ struct Conditional {
 /// z and c of an item.
 std::pair<Vector, double> item_of(const Draw& draw, bool biases, std::int32_t item) {
   Vector z = Vector::Ones(rank + (biases ? 1 : 0));
-  for (std::int32_t j = 0; j < rank; ++j) z[j] = draw.rows.factors.items.row(item)[j];
-  return {z, draw.rows.factors.items.biases[static_cast<std::size_t>(item)]};
+  for (std::int32_t j = 0; j < rank; ++j) z[j] = draw.rows.items.row(item)[j];
+  return {z, draw.rows.items.biases[static_cast<std::size_t>(item)]};
 }
 
 Conditional conditional_of(const Draw& draw, bool biases) {
   const std::int32_t order = rank + (biases ? 1 : 0);
   const Matrix prior = Eigen::Map<const Matrix>(draw.prior.precision.data(), order, order);
   const double alpha = power * draw.noise_precision;
-  Vector around = Eigen::Map<const Vector>(draw.rows.user_mean.data(), order);
+  Vector around = Eigen::Map<const Vector>(draw.prior.mean.data(), order);
   for (const OwnRating& own : own_ratings()) {
     for (std::int32_t j = 0; !draw.prior.weights.empty() && j < order; ++j) {
       around[j] += draw.prior.weights[static_cast<std::size_t>(own.item * order + j)] / 2.0;  // √4

@@ -25,34 +25,37 @@ double number(std::uint64_t draw, std::uint32_t index) {
   return normal(words.word[0], words.word[1]).value[0];
 }
 
-/// Rows and means of about 1.
-GibbsDraw sample_draw(std::uint64_t seed) {
-  GibbsDraw draw;
-  draw.factors = {SideFactors(5, rank), SideFactors(4, rank)};
+/// Rows of about 1.
+Factors sample_draw(std::uint64_t seed) {
+  Factors draw{SideFactors(5, rank), SideFactors(4, rank)};
   std::uint32_t index = 0;
-  for (SideFactors* side : {&draw.factors.users, &draw.factors.items}) {
+  for (SideFactors* side : {&draw.users, &draw.items}) {
     for (float& value : side->factors) value = static_cast<float>(number(seed, index++));
     for (float& value : side->biases) value = static_cast<float>(number(seed, index++));
-  }
-  for (std::vector<double>* mean : {&draw.user_mean, &draw.item_mean}) {
-    for (std::int32_t j = 0; j <= rank; ++j) mean->push_back(number(seed, index++));
   }
   return draw;
 }
 
-/// The score of a draw as it is, an index of -1 being a row at the mean of its side.
-double plain_score(const GibbsDraw& draw, std::int32_t user, std::int32_t item) {
-  const auto row_of = [](const SideFactors& side, const std::vector<double>& mean,
-                         std::int32_t row) {
-    std::vector<double> values = mean;
-    for (std::int32_t j = 0; row >= 0 && j < rank; ++j) {
-      values[static_cast<std::size_t>(j)] = side.row(row)[j];
-    }
-    if (row >= 0) values[rank] = side.biases[static_cast<std::size_t>(row)];
-    return values;
-  };
-  const std::vector<double> p = row_of(draw.factors.users, draw.user_mean, user);
-  const std::vector<double> q = row_of(draw.factors.items, draw.item_mean, item);
+/// A row with its bias as it is; of -1 the mean of those with ratings.
+std::vector<double> plain_row(const SideFactors& side, const std::vector<std::int32_t>& counts,
+                              std::int32_t row) {
+  std::vector<double> values(rank + 1);
+  double rows = 0;
+  for (std::int32_t own = 0; own < side.rows; ++own) {
+    const auto index = static_cast<std::size_t>(own);
+    if (row >= 0 ? own != row : counts[index] == 0) continue;
+    ++rows;
+    for (std::size_t j = 0; j < rank; ++j) values[j] += side.row(own)[j];
+    values[rank] += side.biases[index];
+  }
+  for (double& value : values) value /= rows;
+  return values;
+}
+
+/// The score of a draw as it is.
+double plain_score(const Factors& draw, std::int32_t user, std::int32_t item) {
+  const std::vector<double> p = plain_row(draw.users, user_counts, user);
+  const std::vector<double> q = plain_row(draw.items, item_counts, item);
   return score<double>(0, p[rank], q[rank], dot<double>(p.data(), q.data(), rank));
 }
 
@@ -75,8 +78,8 @@ ModelSpec spec_that_keeps(int keep, int chains = 1) {
   return spec;
 }
 
-TEST(CenteredDraw, ScoresEveryPairAsTheDrawDoesWithUnknownRowsAtTheirMean) {
-  const GibbsDraw draw = sample_draw(1);
+TEST(CenteredDraw, ScoresEveryPairAsTheDrawDoesWithUnknownRowsAtTheMeanOfKnownOnes) {
+  const Factors draw = sample_draw(1);
   const CenteredDraw centered = center(draw, user_counts, item_counts);
   for (const std::int32_t user : {-1, 0, 2, 3, 4}) {
     for (const std::int32_t item : {-1, 0, 1, 3}) {
@@ -87,7 +90,7 @@ TEST(CenteredDraw, ScoresEveryPairAsTheDrawDoesWithUnknownRowsAtTheirMean) {
 }
 
 TEST(CenteredDraw, TakesRowsWithoutRatingsForUnknownOnes) {
-  const GibbsDraw draw = sample_draw(2);
+  const Factors draw = sample_draw(2);
   const CenteredDraw centered = center(draw, user_counts, item_counts);
   EXPECT_NEAR(centered_score(centered, 1, 3), plain_score(draw, -1, 3), score_error());
   EXPECT_NEAR(centered_score(centered, 4, 2), plain_score(draw, 4, -1), score_error());
