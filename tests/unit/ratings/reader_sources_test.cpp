@@ -129,22 +129,22 @@ TEST_F(ReaderSources, PackedInputIsJudgedOnItsBeginning) {
 }
 
 TEST_F(ReaderSources, PackedInputIsReadWhereTwiceItsSizeIsFree) {
-  const std::string bytes = many_lines(5);
+  const std::string bytes = many_lines(2);
   const std::string packed = write("ratings.csv.gz", gzipped(bytes));
   const std::string archive = zip("ratings.zip", {{"ratings.csv", bytes}});
   const std::string message =
-      "takes more than 5242880 bytes of memory, half of what is free / pass it as a plain file";
+      "takes more than 2097152 bytes of memory, half of what is free / pass it as a plain file";
   const std::string longer = bytes + "1,10,45\n";
   EXPECT_TRUE(fails_with(ExitCode::out_of_memory, message,
-                         reading(write("longer.gz", gzipped(longer)), with_free_bytes(10 << 20))));
+                         reading(write("longer.gz", gzipped(longer)), with_free_bytes(4 << 20))));
   EXPECT_TRUE(
       fails_with(ExitCode::out_of_memory, "longer.zip/ratings.csv: " + message,
-                 reading(zip("longer.zip", {{"ratings.csv", longer}}), with_free_bytes(10 << 20))));
+                 reading(zip("longer.zip", {{"ratings.csv", longer}}), with_free_bytes(4 << 20))));
   for (const std::string& path : {packed, archive}) {
-    EXPECT_EQ(read_ratings(path, with_free_bytes(10 << 20)).account.used, 5 << 17);
+    EXPECT_EQ(read_ratings(path, with_free_bytes(4 << 20)).account.used, 2 << 17);
   }
   EXPECT_EQ(read_ratings(write("ratings.csv", longer), with_free_bytes(0)).account.used,
-            (5 << 17) + 1);
+            (2 << 17) + 1);
 }
 
 TEST_F(ReaderSources, PlainFileBeyondTheLargestInputIsRefused) {
