@@ -63,6 +63,12 @@ class FeatureFolder {
                      "--item-features", item_features(), "--user-features", user_features()},
                     more));
   }
+  /// With features of items alone, and as short as can be.
+  RunResult train_briefly(const std::string& of_items, const std::vector<std::string>& more) const {
+    return run(with({"train", "--data", ratings(), "--model", "bayes", "--k", "4", "--epochs", "5",
+                     "--item-features", of_items},
+                    more));
+  }
 
  private:
   TemporaryFolder folder_;
@@ -195,6 +201,33 @@ TEST(FeatureFiles, AreRefusedWhereTheyMakeNoSense) {
   expect_refused(train_with({"--model", "bayes", "--item-features", folder.item_features(), "--out",
                              folder.item_features()}),
                  64, "overwrite");
+}
+
+TEST(FeatureFiles, AreRefusedBeforeAnythingIsReadOrLookedFor) {
+  const FeatureFolder folder;
+  const auto train_with = [&](const std::vector<std::string>& more) {
+    return run(with({"train", "--data", folder.file("none.csv"), "--model", "bayes"}, more));
+  };
+  expect_refused(train_with({"--item-features", folder.item_features(), "--device", "cuda"}), 64,
+                 "--device cuda: there are no kernels for --user-features and --item-features");
+}
+
+TEST(Init, ThatCannotBeIsRefusedBeforeTheDataAreRead) {
+  const FeatureFolder folder;
+  const std::string drawn = folder.file("drawn");
+  const std::string als = folder.file("als");
+  ASSERT_EQ(folder.train_briefly(folder.item_features(), {"--out", drawn}).code, 0);
+  ASSERT_EQ(
+      run({"train", "--data", folder.ratings(), "--k", "4", "--epochs", "2", "--out", als}).code,
+      0);
+  const auto start_from = [&](const std::string& model, const std::vector<std::string>& more) {
+    return run(with({"train", "--data", folder.file("none.csv"), "--init", model}, more));
+  };
+  expect_refused(start_from(drawn, {"--k", "4"}), 64, "--init: the model is of --model bayes");
+  expect_refused(start_from(als, {"--k", "3"}), 64,
+                 "--init: the model has rank 4, more than the 3");
+  expect_refused(start_from(als, {"--k", "4", "--model", "mle", "--likelihood", "poisson"}), 64,
+                 "--init: the model's likelihood is gaussian, not poisson");
 }
 
 TEST(FeatureFiles, WithIdsThatAreNoIntegersAreCounted) {
