@@ -230,6 +230,39 @@ TEST(Init, ThatCannotBeIsRefusedBeforeTheDataAreRead) {
                  "--init: the model's likelihood is gaussian, not poisson");
 }
 
+TEST(FeatureFiles, DoNotBringBackWhatHasTooFewRatings) {
+  const FeatureFolder folder;
+  std::string ratings = read_bytes(folder.ratings());
+  ratings += "1,43,3\n2,43,4\n";  // two ratings of an item that the file of features has too
+  write_bytes(folder.ratings(), ratings);
+  const RunResult result = folder.train({"--min-item-ratings", "3", "--dry-run"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("movies.csv describes 40 of the 40 items with ratings, and 3 "
+                                      "without; 1 that --min-item-ratings leaves out stays out"));
+  const Tsv rows(result.output);
+  EXPECT_EQ(rows.at(rows.find("name", "items"), "value"), "43");
+  std::string others = "itemId,new\n43,0\n";
+  for (int item = 101; item < 120; ++item) others += std::to_string(item) + ",1\n";
+  write_bytes(folder.item_features(), others);
+  expect_refused(folder.train({"--min-item-ratings", "3"}), 65,
+                 "describes no item that --min-item-ratings leaves");
+  expect_refused(folder.train({"--rating-range", "90:100"}), 65,
+                 "has no ratings left after cleaning");
+}
+
+TEST(FeatureFiles, DoNotChangeWhatTheMedianUserHas) {
+  const FeatureFolder folder;
+  std::string of_users = read_bytes(folder.user_features());
+  for (int user = users + 1; user <= 3 * users; ++user) {
+    of_users += std::to_string(user) + (user % 2 == 0 ? ",even\n" : ",odd\n");
+  }
+  write_bytes(folder.user_features(), of_users);
+  const RunResult result = folder.train({"--dry-run"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  // Of 40 items each user leaves out those with (user + item) % 3 == 0: 13 or 14.
+  EXPECT_THAT(result.error, HasSubstr("for the median user with 27 ratings"));
+}
+
 TEST(FeatureFiles, WithIdsThatAreNoIntegersAreCounted) {
   const FeatureFolder folder;
   write_bytes(folder.file("some.csv"),
