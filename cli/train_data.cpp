@@ -128,7 +128,7 @@ struct FeatureWords {
 };
 
 void say_what_column_is(const FeatureColumn& column, const FeatureWords& words, const Log& log) {
-  std::string text = fmt::format("{} {}: ", words.noun, printable(column.name));
+  std::string text = fmt::format("{} {}: ", words.noun, shortened(column.name));
   text += column.features == 0
               ? "left out"
               : fmt::format("{}, {}", column.kind, counted(column.features, "feature"));
@@ -156,8 +156,8 @@ void refuse_undescribed(const FeatureFile& file, const KeptIds& kept, const std:
 std::string described_text(const FeatureFile& file, const KeptIds& kept,
                            const FeatureWords& words) {
   std::string text =
-      fmt::format("{} describes {} of the {} with ratings, and {} without", printable(file.source),
-                  kept.rated, counted(kept.all_rated, words.noun), kept.unrated);
+      fmt::format("{} describes {} of the {} with ratings, and {} without", file.source, kept.rated,
+                  counted(kept.all_rated, words.noun), kept.unrated);
   if (kept.dropped > 0) {
     text += fmt::format("; {} that {} leaves out {} out", kept.dropped, words.minimum_option,
                         kept.dropped == 1 ? "stays" : "stay");
@@ -182,6 +182,7 @@ void say_what_features_are(const FeatureFile& file, FeatureSide side, PreparedRa
   const bool users = side == FeatureSide::users;
   const FeatureWords words = users ? FeatureWords{"user", "--min-user-ratings"}
                                    : FeatureWords{"item", "--min-item-ratings"};
+  log.field("features", fmt::format("{}: {}", file.source, file.layout));
   for (const FeatureColumn& column : file.columns) say_what_column_is(column, words, log);
   for (const std::string& warning : file.warnings) log.warning(warning);
   const IdIndex& known = users ? ratings.users() : ratings.items();

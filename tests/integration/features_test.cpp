@@ -230,6 +230,28 @@ TEST(Init, ThatCannotBeIsRefusedBeforeTheDataAreRead) {
                  "--init: the model's likelihood is gaussian, not poisson");
 }
 
+TEST(FeatureFiles, WithNamesInLatin1AreSavedInUtf8) {
+  const FeatureFolder folder;
+  std::string bytes =
+      "itemId,Ann\xe9"
+      "e\n";
+  for (int item = 1; item <= items; ++item) {
+    bytes += std::to_string(item) + "," + std::to_string(item) + ".5\n";
+  }
+  const std::string path = folder.file("caf\xe9.csv");
+  write_bytes(path, bytes);
+  const std::string out = folder.file("model");
+  const RunResult result = folder.train_briefly(path, {"--out", out});
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("caf\\xe9.csv: comma-separated, header \"itemId\", "
+                                      "\"Ann\u00e9"
+                                      "e\""));
+  const auto facts = nlohmann::json::parse(run({"inspect", out, "--format", "jsonl"}).output);
+  EXPECT_EQ(facts["item_features"].get<std::string>(),
+            "caf\\xe9.csv: Ann\u00e9"
+            "e as number (1)");
+}
+
 TEST(FeatureFiles, DoNotBringBackWhatHasTooFewRatings) {
   const FeatureFolder folder;
   std::string ratings = read_bytes(folder.ratings());
@@ -263,13 +285,41 @@ TEST(FeatureFiles, DoNotChangeWhatTheMedianUserHas) {
   EXPECT_THAT(result.error, HasSubstr("for the median user with 27 ratings"));
 }
 
+TEST(FeatureFiles, WithLongNamesOfColumnsAreSaidInShort) {
+  const FeatureFolder folder;
+  const std::string name(5000, 'n');
+  std::string bytes = "itemId," + name + "\n";
+  for (int item = 1; item <= items; ++item) {
+    bytes += std::to_string(item) + "," + std::to_string(item) + ".5\n";
+  }
+  write_bytes(folder.item_features(), bytes);
+  const RunResult result =
+      folder.train_briefly(folder.item_features(), {"--out", folder.file("model")});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const std::string shown = std::string(60, 'n') + "...";
+  EXPECT_THAT(result.error, HasSubstr("item " + shown + ": number"));
+  EXPECT_THAT(result.error, Not(HasSubstr(std::string(61, 'n'))));
+  const RunResult inspected = run({"inspect", folder.file("model")});
+  EXPECT_THAT(inspected.output, HasSubstr(shown + " as number"));
+  EXPECT_THAT(inspected.output, Not(HasSubstr(std::string(61, 'n'))));
+}
+
+TEST(FeatureFiles, BeyondTheMemoryAreRefused) {
+  const FeatureFolder folder;
+  std::string bytes = "itemId,kind\n";
+  for (int item = 1; item <= 50000; ++item) {
+    bytes += std::to_string(item) + (item % 2 == 0 ? ",a\n" : ",b\n");
+  }
+  write_bytes(folder.item_features(), bytes);
+  expect_refused(folder.train({"--max-memory", "1M"}), 71, "1.0 MiB are free");
+}
+
 TEST(FeatureFiles, WithIdsThatAreNoIntegersAreCounted) {
   const FeatureFolder folder;
   write_bytes(folder.file("some.csv"),
               "itemId,kind\nx,a\n1,a\n2,b\n3,a\n4,b\n5,a\n6,b\n7,a\n8,b\n"
               "9,a\n10,b\n");
-  const RunResult result = run({"train", "--data", folder.ratings(), "--model", "bayes", "--epochs",
-                                "5", "--item-features", folder.file("some.csv")});
+  const RunResult result = folder.train_briefly(folder.file("some.csv"), {});
   EXPECT_EQ(result.code, 0) << result.error;
   EXPECT_THAT(result.error, HasSubstr("1 id is no integer as those of the ratings are"));
 }

@@ -7,6 +7,7 @@
 #include "tests/support/data.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/unit/ratings/feature_rows.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,45 +22,14 @@ namespace {
 
 using ::testing::ElementsAre;
 using testing::fails_with;
+using testing::features_of;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::kinds_of;
+using testing::lines;
+using testing::row_of;
 using testing::TemporaryFolder;
 using testing::write_bytes;
-
-FeatureFile features_of(const std::string& bytes, const std::string& name = "table.csv",
-                        FeatureSide side = FeatureSide::items) {
-  const TemporaryFolder folder;
-  write_bytes(folder.file(name), bytes);
-  return read_features(folder.file(name), side);
-}
-
-/// The features of a row by their names.
-std::map<std::string, float> row_of(const FeatureFile& file, const std::string& id) {
-  std::map<std::string, float> found;
-  for (std::int64_t row = 0; row < file.ids.size(); ++row) {
-    if (file.ids[row] != id) continue;
-    for (auto o = file.rows.offsets[static_cast<std::size_t>(row)];
-         o < file.rows.offsets[static_cast<std::size_t>(row) + 1]; ++o) {
-      const auto at = static_cast<std::size_t>(o);
-      found[file.names[static_cast<std::size_t>(file.rows.columns[at])]] = file.rows.values[at];
-    }
-  }
-  return found;
-}
-
-std::map<std::string, std::string> kinds_of(const FeatureFile& file) {
-  std::map<std::string, std::string> kinds;
-  for (const FeatureColumn& column : file.columns) kinds[column.name] = column.kind;
-  return kinds;
-}
-
-/// Lines of `count` ids from 1, each followed by what `rest` gives for it.
-template <typename Rest>
-std::string lines(int count, const Rest& rest) {
-  std::string text;
-  for (int id = 1; id <= count; ++id) text += std::to_string(id) + rest(id) + "\n";
-  return text;
-}
 
 TEST(FeatureFile, TakesEachColumnForWhatAllOfItsValuesAre) {
   const FeatureFile file =
