@@ -76,8 +76,8 @@ void add_algorithm(Facts& facts, const LeastSquares& least_squares) {
 }
 
 std::string described(const FeatureColumn& column) {
-  if (column.features == 0) return fmt::format("{} left out", printable(column.name));
-  return fmt::format("{} as {} ({})", printable(column.name), column.kind, column.features);
+  if (column.features == 0) return fmt::format("{} left out", shortened(column.name));
+  return fmt::format("{} as {} ({})", shortened(column.name), column.kind, column.features);
 }
 
 void add_algorithm(Facts& facts, const Bayes& bayes) {

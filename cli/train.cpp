@@ -19,6 +19,7 @@
 #include "host/ratings/feature_file.hpp"
 #include "host/ratings/prepared_ratings.hpp"
 #include "host/ratings/split.hpp"
+#include "host/train/backend.hpp"
 #include "host/train/convergence.hpp"
 #include "host/train/log_observer.hpp"
 
@@ -59,6 +60,11 @@ ChosenSpec chosen_spec(const TrainOptions& options) {
   return chosen;
 }
 
+/// What no GPU trains is refused before one is looked for.
+void refuse_any_gpu(const ModelSpec& spec) {
+  if (const auto refusal = gpu_refusal(spec)) throw *refusal;
+}
+
 /// What a run of the command works with, from beginning to end.
 class TrainCommand {
   using Clock = std::chrono::steady_clock;
@@ -72,6 +78,7 @@ class TrainCommand {
         split_(make_split(options.split, options.model.seed)),
         scoring_{.clip = options.clip},
         reg_auto_(options, log_) {
+    if (options.device.kind == DeviceOptions::Kind::cuda) refuse_any_gpu(chosen_.spec);
     trainer_.device = checked_device(options.device);
     trainer_.evaluate_every = options.evaluate_every;
     chooses_cuda(chosen_.spec, trainer_.device);  // before anything is read
@@ -84,6 +91,7 @@ class TrainCommand {
     probe_outputs(options_);
     if (!options_.init.empty()) {
       init_ = std::make_unique<Model>(load_model(options_.init));
+      check_init(*init_, chosen_.spec);
       trainer_.init = init_.get();
     }
     const Clock::time_point begin = Clock::now();

@@ -111,12 +111,58 @@ std::int64_t median(std::vector<std::int64_t> counts) {
   return *middle;
 }
 
+/// Of rows that have ratings: others are there by their features alone.
 std::int64_t median_count(const std::vector<std::int32_t>& indices, std::int32_t rows) {
   const std::vector<std::int64_t> offsets = count_offsets(indices, rows);
   std::vector<std::int64_t> counts(static_cast<std::size_t>(rows));
   std::transform(offsets.begin() + 1, offsets.end(), offsets.begin(), counts.begin(),
                  std::minus<>());
+  std::erase(counts, 0);
   return median(std::move(counts));
+}
+
+/// How one side of the ratings is called, and what leaves out rows of it.
+struct FeatureWords {
+  const char* noun;
+  const char* minimum_option;
+};
+
+void say_what_column_is(const FeatureColumn& column, const FeatureWords& words, const Log& log) {
+  std::string text = fmt::format("{} {}: ", words.noun, shortened(column.name));
+  text += column.features == 0
+              ? "left out"
+              : fmt::format("{}, {}", column.kind, counted(column.features, "feature"));
+  if (!column.note.empty()) text += "; " + column.note;
+  log.field("features", text);
+}
+
+/// Nothing can be learned from features of none that has ratings. Where there are no ratings at all
+/// splitting them says why.
+void refuse_undescribed(const FeatureFile& file, const KeptIds& kept, const std::string& first_id,
+                        const FeatureWords& words) {
+  if (kept.rated > 0 || kept.all_rated == 0) return;
+  if (kept.dropped > 0) {
+    throw Error(ExitCode::bad_data, file.place,
+                fmt::format("describes no {} that {} leaves: {} of it have too few ratings",
+                            words.noun, words.minimum_option, kept.dropped),
+                fmt::format("lower {}", words.minimum_option));
+  }
+  throw Error(ExitCode::bad_data, file.place,
+              fmt::format("describes no {} of the ratings: its first id is {}, theirs {}",
+                          words.noun, quoted(file.ids[0]), quoted(first_id)),
+              "give the file that belongs to the ratings, its ids in the first column");
+}
+
+std::string described_text(const FeatureFile& file, const KeptIds& kept,
+                           const FeatureWords& words) {
+  std::string text =
+      fmt::format("{} describes {} of the {} with ratings, and {} without", file.source, kept.rated,
+                  counted(kept.all_rated, words.noun), kept.unrated);
+  if (kept.dropped > 0) {
+    text += fmt::format("; {} that {} leaves out {} out", kept.dropped, words.minimum_option,
+                        kept.dropped == 1 ? "stays" : "stay");
+  }
+  return text;
 }
 
 }  // namespace
@@ -134,36 +180,21 @@ std::string name_test(const std::string& path, const std::vector<TestSet>& tests
 void say_what_features_are(const FeatureFile& file, FeatureSide side, PreparedRatings& ratings,
                            const Log& log) {
   const bool users = side == FeatureSide::users;
-  const char* noun = users ? "user" : "item";
-  const IdIndex& known = users ? ratings.users() : ratings.items();
-  const std::int32_t rated = known.size();
-  std::int64_t described = 0;
-  for (std::int64_t row = 0; row < file.ids.size(); ++row) {
-    described += known.find(file.ids[row]) ? 1 : 0;
-  }
-  if (described == 0) {
-    throw Error(ExitCode::bad_data, file.place,
-                fmt::format("describes no {} of the ratings: its first id is {}, theirs {}", noun,
-                            quoted(file.ids[0]), quoted(known.text(0))),
-                "give the file that belongs to the ratings, its ids in the first column");
-  }
-  for (const FeatureColumn& column : file.columns) {
-    std::string text = column.features == 0
-                           ? fmt::format("{} {}: left out", noun, printable(column.name))
-                           : fmt::format("{} {}: {}, {}", noun, printable(column.name), column.kind,
-                                         counted(column.features, "feature"));
-    if (!column.note.empty()) text += fmt::format("; {}", column.note);
-    log.field("features", text);
-  }
+  const FeatureWords words = users ? FeatureWords{"user", "--min-user-ratings"}
+                                   : FeatureWords{"item", "--min-item-ratings"};
+  log.field("features", fmt::format("{}: {}", file.source, file.layout));
+  for (const FeatureColumn& column : file.columns) say_what_column_is(column, words, log);
   for (const std::string& warning : file.warnings) log.warning(warning);
-  const std::int64_t left_out = users ? ratings.keep_users(file.ids) : ratings.keep_items(file.ids);
-  log.field("features", fmt::format("{} describes {} of the {} with ratings, and {} without",
-                                    printable(file.source), described, counted(rated, noun),
-                                    file.ids.size() - described - left_out));
-  if (left_out > 0) {
-    log.warning(fmt::format(
-        "{}: {} as those of the ratings are, and left out", file.place,
-        left_out == 1 ? "1 id is no integer" : fmt::format("{} ids are no integers", left_out)));
+  const IdIndex& known = users ? ratings.users() : ratings.items();
+  const std::string first_id = known.size() > 0 ? known.text(0) : "";
+  const KeptIds kept = users ? ratings.keep_users(file.ids) : ratings.keep_items(file.ids);
+  refuse_undescribed(file, kept, first_id, words);
+  log.field("features", described_text(file, kept, words));
+  if (kept.not_integers > 0) {
+    log.warning(fmt::format("{}: {} as those of the ratings are, and left out", file.place,
+                            kept.not_integers == 1
+                                ? "1 id is no integer"
+                                : fmt::format("{} ids are no integers", kept.not_integers)));
   }
 }
 

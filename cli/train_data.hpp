@@ -15,7 +15,7 @@ namespace alsatian {
 
 /// Lets the ratings hold what a feature file describes; logs what its columns were taken for, and
 /// how many rows it describes; warns of what it lacks. Throws Error 65 where it has no id of the
-/// ratings.
+/// ratings that is trained on.
 void say_what_features_are(const FeatureFile& file, FeatureSide side, PreparedRatings& ratings,
                            const Log& log);
 

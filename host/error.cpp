@@ -10,7 +10,7 @@
 namespace alsatian {
 namespace {
 
-constexpr std::size_t longest_quoted = 60;  // characters
+constexpr std::size_t longest_shown = 60;  // characters
 
 /// Bytes of the well-formed UTF-8 sequence at the start of text; 0 if there is none.
 std::size_t sequence_length(std::string_view text) {
@@ -62,16 +62,22 @@ std::string take_character(std::string_view& text, std::string_view special) {
   return shown;
 }
 
+/// The first characters of a value, and dots where there are more.
+std::string beginning_of(std::string_view value, std::string_view special) {
+  std::string shown;
+  for (std::size_t characters = 0; !value.empty() && characters < longest_shown; ++characters) {
+    shown += take_character(value, special);
+  }
+  return value.empty() ? shown : shown + "...";
+}
+
 }  // namespace
 
 std::string Quoted::operator()(std::string_view value) const {
-  std::string shown = "\"";
-  for (std::size_t characters = 0; !value.empty() && characters < longest_quoted; ++characters) {
-    shown += take_character(value, "\"\\");
-  }
-  shown += value.empty() ? "\"" : "...\"";
-  return shown;
+  return "\"" + beginning_of(value, "\"\\") + "\"";
 }
+
+std::string shortened(std::string_view value) { return beginning_of(value, ""); }
 
 std::string printable(std::string_view value) {
   std::string shown;

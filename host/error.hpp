@@ -56,6 +56,9 @@ inline constexpr Quoted quoted;
 /// A path or id as it stands in the PLACE of an error: control characters escaped, not quoted.
 std::string printable(std::string_view value);
 
+/// The same of a name from a file, cut to 60 characters.
+std::string shortened(std::string_view value);
+
 /// A size as errors and logs show it: "1.5 GiB", "24 bytes".
 std::string human_bytes(std::int64_t bytes);
 

@@ -64,17 +64,16 @@ KnownRows known_rows(const Model& model, const IdIndex& users, const IdIndex& it
   return {count_known(id_mapping(users, model.users)), count_known(id_mapping(items, model.items))};
 }
 
-void start_from(const Model& model, const IdIndex& users, const IdIndex& items,
-                const ModelSpec& spec, const RatingScale& scale, Factors& start) {
+void check_init(const Model& model, const ModelSpec& spec) {
+  if (is_bayes(model.spec)) {
+    throw Error(ExitCode::usage, "--init", "the model is of --model bayes: it holds many draws",
+                "give a model of als, mle or ls, or leave out --init");
+  }
   if (model.spec.rank > spec.rank) {
     throw Error(ExitCode::usage, "--init",
                 fmt::format("the model has rank {}, more than the {} asked for", model.spec.rank,
                             spec.rank),
                 fmt::format("pass --k {} or more", model.spec.rank));
-  }
-  if (is_bayes(model.spec)) {
-    throw Error(ExitCode::usage, "--init", "the model is of --model bayes: it holds many draws",
-                "give a model of als, mle or ls, or leave out --init");
   }
   if (model.spec.likelihood.index() != spec.likelihood.index()) {
     throw Error(
@@ -83,6 +82,11 @@ void start_from(const Model& model, const IdIndex& users, const IdIndex& items,
                     likelihood_name(spec.likelihood)),
         fmt::format("pass --likelihood {}", likelihood_name(model.spec.likelihood)));
   }
+}
+
+void start_from(const Model& model, const IdIndex& users, const IdIndex& items,
+                const ModelSpec& spec, const RatingScale& scale, Factors& start) {
+  check_init(model, spec);
   const double factor = 1.0 / scale.factor_unit();
   const double bias_factor = spec.biases ? 1.0 / scale.bias_unit() : 0.0;
   const std::vector<std::int32_t> old_users = id_mapping(users, model.users);

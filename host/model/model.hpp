@@ -121,11 +121,15 @@ struct KnownRows {
 };
 KnownRows known_rows(const Model& model, const IdIndex& users, const IdIndex& items);
 
+/// Throws Error 64 where no training by the spec can start from the model: its rank is larger, its
+/// likelihood another, or it is one of draws.
+void check_init(const Model& model, const ModelSpec& spec);
+
 /// `--init`: start values from a trained model for the rows of a new problem. Rows are matched by
 /// id as in known_rows; new rows keep the start they have; a smaller rank is padded with what
 /// `start` has. In the new units: p/√sd₁, q/√sd₁, c/sd₁, b = (b + μ₀ − μ₁)/sd₁ (a likelihood
-/// without standardisation has sd₁ = 1); without biases in the spec they stay 0. Throws Error 64
-/// where the model's rank is larger or its likelihood is another, 65 where it knows no row.
+/// without standardisation has sd₁ = 1); without biases in the spec they stay 0. Throws as
+/// check_init, and Error 65 where the model knows no row.
 void start_from(const Model& model, const IdIndex& users, const IdIndex& items,
                 const ModelSpec& spec, const RatingScale& scale, Factors& start);
 

@@ -145,9 +145,7 @@ std::map<std::string, std::string> model_metadata(const Model& model) {
   if (model.has_features()) {
     const nlohmann::ordered_json features{{"users", to_json(model.user_features)},
                                           {"items", to_json(model.item_features)}};
-    // Names come from files of any encoding.
-    metadata[features_key] =
-        features.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    metadata[features_key] = features.dump();
   }
   return metadata;
 }

@@ -23,6 +23,9 @@ struct CleanRatings {
   std::vector<std::int32_t> item_indices;
   std::vector<float> ratings;
   std::vector<std::int64_t> times;
+  /// [users], [items]: which ones drop_rare_rows left out; or empty.
+  std::vector<bool> dropped_users;
+  std::vector<bool> dropped_items;
   LineAccount account;
   std::vector<std::string> notes;
 
@@ -46,8 +49,8 @@ inline DuplicateRule tolerant(DuplicateRule rule) {
 /// That no id of the test file at `path` is among those trained on.
 Error unknown_ids(const std::string& path, const IdIndex& test_users, const IdIndex& users);
 
-/// Drops users and items below the minimum, repeatedly until every one left has enough. Work is
-/// linear in the ratings however long the chain of removals is.
+/// Drops users and items below the minimum, repeatedly until every one left has enough, and notes
+/// which. Work is linear in the ratings however long the chain of removals is.
 void drop_rare_rows(CleanRatings& ratings, std::int64_t min_user_ratings,
                     std::int64_t min_item_ratings);
 

@@ -136,6 +136,15 @@ void refuse_other_kinds(std::string_view bytes, const std::string& place,
   }
 }
 
+void refuse_carriage_returns(std::string_view text, const std::string& place,
+                             const Contents& contents) {
+  if (text.find('\n') != std::string_view::npos) return;
+  const std::size_t at = text.find('\r');
+  if (at == std::string_view::npos || at + 1 == text.size()) return;
+  throw Error(ExitCode::bad_data, place, "has lines that end in a carriage return (old Mac) only",
+              fmt::format("convert it: tr '\\r' '\\n' < FILE > {}.csv", contents.name));
+}
+
 void throw_only_blanks(const std::string& place, const Contents& contents) {
   throw Error(ExitCode::bad_data, place,
               fmt::format("has no {}, only blank lines and comments", contents.name),

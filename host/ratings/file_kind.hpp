@@ -26,6 +26,10 @@ inline constexpr Contents features_contents{
 /// Parquet, PDF, HTML, JSON, packed by something else than gzip or zip, a model, or no text.
 void refuse_other_kinds(std::string_view bytes, const std::string& place, const Contents& contents);
 
+/// Throws Error 65 where lines end in carriage returns alone.
+void refuse_carriage_returns(std::string_view text, const std::string& place,
+                             const Contents& contents);
+
 /// Throws the error 65 of a text that holds nothing.
 [[noreturn]] void throw_only_blanks(const std::string& place, const Contents& contents);
 

@@ -68,19 +68,22 @@ void refuse_documents(const ZipArchive& archive, const std::string& place) {
 
 [[noreturn]] void throw_unclear_member(const MemberChoice& choice, const InputOptions& options,
                                        const std::string& place) {
-  const std::string help = choice.files.empty() ? "the archive has only folders"
-                                                : "name one with --member: " + listed(choice.files);
+  const std::string unpack = "unpack the one you mean and pass that file";
+  const bool has_option = options.choosing == MemberChoosing::by_option;
+  const std::string remedy = has_option ? "name one with --member" : unpack;
   const auto repeated = std::ranges::adjacent_find(choice.candidates);
   if (repeated != choice.candidates.end()) {
     throw Error(ExitCode::bad_data, place,
                 fmt::format("is a zip archive with several members called {}", quoted(*repeated)),
-                "--member cannot tell them apart: unpack the one you mean and pass that file");
+                has_option ? "--member cannot tell them apart: " + unpack : unpack);
   }
   if (!choice.candidates.empty()) {
     throw Error(ExitCode::bad_data, place,
-                "is a zip archive with several candidates: " + listed(choice.candidates),
-                "name one with --member");
+                "is a zip archive with several candidates: " + listed(choice.candidates), remedy);
   }
+  const std::string help = choice.files.empty()
+                               ? "the archive has only folders"
+                               : fmt::format("{}: {}", remedy, listed(choice.files));
   if (!options.member.empty()) {
     throw Error(ExitCode::bad_data, place, fmt::format("has no member {}", quoted(options.member)),
                 help);
@@ -239,7 +242,7 @@ std::optional<Input> find_input(const std::string& path, const InputOptions& opt
   if (!is_zip(input.text())) return std::nullopt;
   const std::string member = first_named_member(input.text(), input.place(), options.names);
   if (member.empty()) return std::nullopt;
-  input.unpack({options.names, member, options.limits});
+  input.unpack({options.names, member, options.limits, options.choosing});
   return input;
 }
 

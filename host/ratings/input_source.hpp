@@ -30,11 +30,15 @@ class FileDescriptor {
   int value_;
 };
 
+/// How a person says which member of an archive is meant: by --member, or not at all.
+enum class MemberChoosing { by_option, by_unpacking };
+
 /// What to look for in folders and archives, and how far what is found may grow.
 struct InputOptions {
   std::span<const std::string_view> names;
   std::string member;
   InputLimits limits;
+  MemberChoosing choosing = MemberChoosing::by_option;
 };
 
 /// The bytes of an input, with everything that keeps them alive.

@@ -298,14 +298,6 @@ void check_positions(Layout& layout, const Votes& votes, bool rating_optional,
   }
 }
 
-void refuse_carriage_returns(std::string_view sample, const std::string& place) {
-  if (sample.find('\n') != std::string_view::npos) return;
-  const std::size_t at = sample.find('\r');
-  if (at == std::string_view::npos || at + 1 == sample.size()) return;
-  throw Error(ExitCode::bad_data, place, "has lines that end in a carriage return (old Mac) only",
-              "convert it: tr '\\r' '\\n' < FILE > ratings.csv");
-}
-
 void refuse_long_first_line(std::string_view text, std::string_view sample,
                             const std::string& place) {
   if (sample.size() <= longest_record || text.size() <= longest_record) return;
@@ -331,7 +323,7 @@ Layout detect_layout(std::string_view text, const std::string& place, const Read
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   if (is_matrix_market(text)) return matrix_market_layout(text, place, options);
   const std::string_view sample = sample_of(text);
-  refuse_carriage_returns(sample, place);
+  refuse_carriage_returns(sample, place, contents_of(options));
   refuse_long_first_line(text, sample, place);
   const Fit fit = choose_delimiter(sample, place, options);
   if (options.columns.empty()) refuse_movielens_tables(sample, fit.rules, place);

@@ -95,6 +95,8 @@ void drop_rare_rows(CleanRatings& ratings, std::int64_t min_user_ratings,
     settle(users, items);
     settle(items, users);
   }
+  ratings.dropped_users = users.removed;
+  ratings.dropped_items = items.removed;
   if (users.removals + items.removals == 0) return;
 
   const std::int64_t before = ratings.size();

@@ -91,6 +91,61 @@ void keep_trained_ids(const IdIndex& users, const IdIndex& items,
   for (TestSet& test : dataset.tests) renumber(test.ratings);
 }
 
+/// The offsets of rows that `merged` has others between.
+std::vector<std::int64_t> spread_offsets(const std::vector<std::int64_t>& offsets,
+                                         const MergedIds& merged) {
+  std::vector<std::int64_t> spread(static_cast<std::size_t>(merged.index.size()) + 1);
+  for (std::size_t row = 0; row < merged.places.size(); ++row) {
+    spread[static_cast<std::size_t>(merged.places[row]) + 1] = offsets[row + 1] - offsets[row];
+  }
+  std::partial_sum(spread.begin(), spread.end(), spread.begin());
+  return spread;
+}
+
+void renumber(const std::vector<std::int32_t>& places, std::vector<std::int32_t>& rows) {
+  for (std::int32_t& row : rows) row = places[static_cast<std::size_t>(row)];
+}
+
+/// Marks of an index' own ids where `merged` has them; none where there are none.
+std::vector<bool> moved(const std::vector<bool>& marks, const MergedIds& merged) {
+  if (marks.empty()) return {};
+  std::vector<bool> result(static_cast<std::size_t>(merged.index.size()));
+  for (std::size_t row = 0; row < marks.size(); ++row) {
+    if (marks[row]) result[static_cast<std::size_t>(merged.places[row])] = true;
+  }
+  return result;
+}
+
+/// What prepared ratings have of one side.
+struct IdSide {
+  IdIndex& index;
+  std::vector<bool>& kept;
+  std::vector<bool>& dropped;
+};
+
+/// Takes the merged index for the side's own and keeps `ids`. rated [merged.index].
+KeptIds keep(const StringTable& ids, MergedIds merged, const std::vector<bool>& rated,
+             const IdSide& side) {
+  side.kept = moved(side.kept, merged);
+  side.kept.resize(rated.size());
+  side.dropped = moved(side.dropped, merged);
+  KeptIds found{.not_integers = merged.left_out};
+  found.all_rated = std::ranges::count(rated, true);
+  for (std::int64_t id = 0; id < ids.size(); ++id) {
+    const auto known = merged.index.find(ids[id]);
+    if (!known) continue;
+    const auto row = static_cast<std::size_t>(*known);
+    if (!side.dropped.empty() && side.dropped[row]) {
+      ++found.dropped;
+      continue;
+    }
+    side.kept[row] = true;
+    ++(rated[row] ? found.rated : found.unrated);
+  }
+  side.index = std::move(merged.index);
+  return found;
+}
+
 /// What leaves more for training under a rule that left nothing.
 std::string hold_out_less(const SplitRule& split) {
   std::string less;
@@ -153,36 +208,24 @@ Dataset PreparedRatings::split(const SplitRule& rule) && {
   return finish(rule, std::move(dataset));
 }
 
-std::int64_t PreparedRatings::keep(const StringTable& ids, IdIndex& index,
-                                   std::vector<bool>& kept) {
-  const MergedIds merged = merge_ids(index, ids);
-  const bool users = &index == &ratings_.users;
-  if (users) {
-    std::vector<std::int64_t> offsets(static_cast<std::size_t>(merged.index.size()) + 1);
-    for (std::size_t row = 0; row < merged.places.size(); ++row) {
-      offsets[static_cast<std::size_t>(merged.places[row]) + 1] =
-          ratings_.offsets[row + 1] - ratings_.offsets[row];
-    }
-    std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
-    ratings_.offsets = std::move(offsets);
-    for (std::int32_t& user : ratings_.user_indices) {
-      user = merged.places[static_cast<std::size_t>(user)];
-    }
-  } else {
-    for (std::int32_t& item : ratings_.item_indices) {
-      item = merged.places[static_cast<std::size_t>(item)];
-    }
+KeptIds PreparedRatings::keep_users(const StringTable& ids) {
+  MergedIds merged = merge_ids(ratings_.users, ids);
+  ratings_.offsets = spread_offsets(ratings_.offsets, merged);
+  renumber(merged.places, ratings_.user_indices);
+  std::vector<bool> rated(static_cast<std::size_t>(merged.index.size()));
+  for (std::size_t row = 0; row < rated.size(); ++row) {
+    rated[row] = ratings_.offsets[row + 1] > ratings_.offsets[row];
   }
-  std::vector<bool> keeps(static_cast<std::size_t>(merged.index.size()));
-  for (std::size_t row = 0; row < kept.size(); ++row) {
-    if (kept[row]) keeps[static_cast<std::size_t>(merged.places[row])] = true;
-  }
-  for (std::int64_t id = 0; id < ids.size(); ++id) {
-    if (const auto row = merged.index.find(ids[id])) keeps[static_cast<std::size_t>(*row)] = true;
-  }
-  index = merged.index;
-  kept = std::move(keeps);
-  return merged.left_out;
+  return keep(ids, std::move(merged), rated, {ratings_.users, kept_users_, ratings_.dropped_users});
+}
+
+KeptIds PreparedRatings::keep_items(const StringTable& ids) {
+  MergedIds merged = merge_ids(ratings_.items, ids);
+  renumber(merged.places, ratings_.item_indices);
+  std::vector<bool> rated(static_cast<std::size_t>(merged.index.size()));
+  for (const std::int32_t item : ratings_.item_indices)
+    rated[static_cast<std::size_t>(item)] = true;
+  return keep(ids, std::move(merged), rated, {ratings_.items, kept_items_, ratings_.dropped_items});
 }
 
 Triples PreparedRatings::test_part(const SplitRule& rule) const {

@@ -11,6 +11,15 @@
 
 namespace alsatian {
 
+/// What became of ids that a feature file describes.
+struct KeptIds {
+  std::int64_t rated = 0;         // have ratings
+  std::int64_t unrated = 0;       // have none, and are kept all the same
+  std::int64_t dropped = 0;       // left out by CleaningOptions' minimum, and so they stay
+  std::int64_t not_integers = 0;  // left out, where the ratings' ids are integers
+  std::int64_t all_rated = 0;     // ids with ratings, described or not
+};
+
 /// Cleaned ratings of one file, with their fingerprint.
 class PreparedRatings {
  public:
@@ -25,10 +34,9 @@ class PreparedRatings {
   const IdIndex& items() const { return ratings_.items; }
 
   /// Lets every data set hold these ids too, whether or not training knows them: ids that feature
-  /// files describe. Of integers, as the ratings' ids are, others than integers are left out.
-  /// Returns how many are.
-  std::int64_t keep_users(const StringTable& ids) { return keep(ids, ratings_.users, kept_users_); }
-  std::int64_t keep_items(const StringTable& ids) { return keep(ids, ratings_.items, kept_items_); }
+  /// files describe, each once.
+  KeptIds keep_users(const StringTable& ids);
+  KeptIds keep_items(const StringTable& ids);
 
   /// The data set of one split. The second form moves what it can out of the ratings. Throws Error
   /// 65 when times are asked for and absent or nothing is left for training, 64 for a rule that
@@ -39,8 +47,6 @@ class PreparedRatings {
   Triples test_part(const SplitRule& rule) const;
 
  private:
-  std::int64_t keep(const StringTable& ids, IdIndex& index, std::vector<bool>& kept);
-
   /// Numbers the ids of the parts in `dataset` anew and adds what is the same for every split.
   Dataset finish(const SplitRule& rule, Dataset dataset) const;
 

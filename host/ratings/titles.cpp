@@ -249,7 +249,10 @@ void refuse_other_than_titles(std::string_view bytes, const std::string& place) 
 }
 
 InputOptions titles_input(std::int64_t free_bytes) {
-  return {title_files, "", {largest_titles, free_bytes, refuse_other_than_titles}};
+  return {title_files,
+          "",
+          {largest_titles, free_bytes, refuse_other_than_titles},
+          MemberChoosing::by_unpacking};
 }
 
 Titles titles_of(const Input& input) {

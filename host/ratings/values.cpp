@@ -136,6 +136,15 @@ ParsedRating parse_rating(std::string_view text, char decimal) {
   return {0, RatingFlaw::not_a_number, false};
 }
 
+ParsedNumber parse_number(std::string_view text) {
+  if (text.size() > 1 && text[0] == '0' && is_digit(text[1])) return {0, NumberForm::code};
+  if (const auto value = parse_real<double>(text, '.')) {
+    return std::isfinite(*value) ? ParsedNumber{*value, NumberForm::finite}
+                                 : ParsedNumber{0, NumberForm::not_finite};
+  }
+  return {0, parse_real<double>(text, ',') ? NumberForm::decimal_comma : NumberForm::none};
+}
+
 std::optional<std::int64_t> parse_time(std::string_view text) {
   if (const auto seconds = parse_integer_id(text)) return seconds;
   return parse_date(text);

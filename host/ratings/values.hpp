@@ -42,6 +42,21 @@ struct ParsedRating {
 /// decimal: '.' or ','.
 ParsedRating parse_rating(std::string_view text, char decimal);
 
+enum class NumberForm {
+  finite,
+  not_finite,     // inf and nan, and what is beyond a double
+  decimal_comma,  // a number with a comma for the point
+  code,           // digits with a zero in front, as 02460
+  none,
+};
+
+struct ParsedNumber {
+  double value;  // of a finite one
+  NumberForm form;
+};
+/// The whole text as a number with a decimal point.
+ParsedNumber parse_number(std::string_view text);
+
 /// Seconds since 1970: an integer, or a date and time of day in UTC as 2005-09-06,
 /// 2005-09-06 23:10:00 or 2005-09-06T23:10:00Z.
 std::optional<std::int64_t> parse_time(std::string_view text);

@@ -64,6 +64,14 @@ std::optional<Error> cpu_refusal(const ModelSpec& spec) {
   return std::nullopt;
 }
 
+std::optional<Error> gpu_refusal(const ModelSpec& spec) {
+  const auto* bayes = std::get_if<Bayes>(&spec.algorithm);
+  if (bayes == nullptr || !bayes->feature_files) return std::nullopt;
+  return Error(ExitCode::usage, "--device cuda",
+               "there are no kernels for --user-features and --item-features",
+               "use --device cpu, or leave them out");
+}
+
 ChosenBackend make_backend(TrainingProblem problem, const DeviceOptions& device) {
   if (cpu_refusal(problem.spec) && device.kind == DeviceOptions::Kind::automatic) {
     chooses_cuda(problem.spec, device);

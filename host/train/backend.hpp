@@ -178,6 +178,9 @@ std::unique_ptr<Backend> make_cuda_backend(TrainingProblem problem, const Device
 /// Why no CPU trains such a model: Error 64 with the remedy.
 std::optional<Error> cpu_refusal(const ModelSpec& spec);
 
+/// Why no GPU trains such a model, whichever module there is: Error 64 with the remedy.
+std::optional<Error> gpu_refusal(const ModelSpec& spec);
+
 /// Whether make_backend would take the GPU, as far as its memory allows. Throws what
 /// make_cuda_backend would where it was asked for, and Error 64 where only a GPU can do what the
 /// spec asks for and there is none that does.

@@ -446,12 +446,7 @@ std::optional<Error> vendor_refusal(const AlsatianCudaTable& table, std::int32_t
 }  // namespace
 
 std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpec& spec) {
-  const auto* bayes = std::get_if<Bayes>(&spec.algorithm);
-  if (bayes != nullptr && bayes->feature_files) {
-    return Error(ExitCode::usage, "--device cuda",
-                 "there are no kernels for --user-features and --item-features",
-                 "use --device cpu, or leave them out");
-  }
+  if (auto refusal = gpu_refusal(spec)) return refusal;
   const auto* als = std::get_if<Als>(&spec.algorithm);
   const bool iterative = als != nullptr && als->solver == Solver::conjugate_gradient;
   const std::int32_t most =

@@ -63,6 +63,12 @@ class FeatureFolder {
                      "--item-features", item_features(), "--user-features", user_features()},
                     more));
   }
+  /// With features of items alone, and as short as can be.
+  RunResult train_briefly(const std::string& of_items, const std::vector<std::string>& more) const {
+    return run(with({"train", "--data", ratings(), "--model", "bayes", "--k", "4", "--epochs", "5",
+                     "--item-features", of_items},
+                    more));
+  }
 
  private:
   TemporaryFolder folder_;
@@ -221,13 +227,123 @@ TEST(FeatureFiles, AreRefusedWhereTheyMakeNoSense) {
                  64, "overwrite");
 }
 
+TEST(FeatureFiles, AreRefusedBeforeAnythingIsReadOrLookedFor) {
+  const FeatureFolder folder;
+  const auto train_with = [&](const std::vector<std::string>& more) {
+    return run(with({"train", "--data", folder.file("none.csv"), "--model", "bayes"}, more));
+  };
+  expect_refused(train_with({"--item-features", folder.item_features(), "--device", "cuda"}), 64,
+                 "--device cuda: there are no kernels for --user-features and --item-features");
+}
+
+TEST(Init, ThatCannotBeIsRefusedBeforeTheDataAreRead) {
+  const FeatureFolder folder;
+  const std::string drawn = folder.file("drawn");
+  const std::string als = folder.file("als");
+  ASSERT_EQ(folder.train_briefly(folder.item_features(), {"--out", drawn}).code, 0);
+  ASSERT_EQ(
+      run({"train", "--data", folder.ratings(), "--k", "4", "--epochs", "2", "--out", als}).code,
+      0);
+  const auto start_from = [&](const std::string& model, const std::vector<std::string>& more) {
+    return run(with({"train", "--data", folder.file("none.csv"), "--init", model}, more));
+  };
+  expect_refused(start_from(drawn, {"--k", "4"}), 64, "--init: the model is of --model bayes");
+  expect_refused(start_from(als, {"--k", "3"}), 64,
+                 "--init: the model has rank 4, more than the 3");
+  expect_refused(start_from(als, {"--k", "4", "--model", "mle", "--likelihood", "poisson"}), 64,
+                 "--init: the model's likelihood is gaussian, not poisson");
+}
+
+TEST(FeatureFiles, WithNamesInLatin1AreSavedInUtf8) {
+  const FeatureFolder folder;
+  std::string bytes =
+      "itemId,Ann\xe9"
+      "e\n";
+  for (int item = 1; item <= items; ++item) {
+    bytes += std::to_string(item) + "," + std::to_string(item) + ".5\n";
+  }
+  const std::string path = folder.file("caf\xe9.csv");
+  write_bytes(path, bytes);
+  const std::string out = folder.file("model");
+  const RunResult result = folder.train_briefly(path, {"--out", out});
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("caf\\xe9.csv: comma-separated, header \"itemId\", "
+                                      "\"Ann\u00e9"
+                                      "e\""));
+  const auto facts = nlohmann::json::parse(run({"inspect", out, "--format", "jsonl"}).output);
+  EXPECT_EQ(facts["item_features"].get<std::string>(),
+            "caf\\xe9.csv: Ann\u00e9"
+            "e as number (1)");
+}
+
+TEST(FeatureFiles, DoNotBringBackWhatHasTooFewRatings) {
+  const FeatureFolder folder;
+  std::string ratings = read_bytes(folder.ratings());
+  ratings += "1,43,3\n2,43,4\n";  // two ratings of an item that the file of features has too
+  write_bytes(folder.ratings(), ratings);
+  const RunResult result = folder.train({"--min-item-ratings", "3", "--dry-run"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("movies.csv describes 40 of the 40 items with ratings, and 3 "
+                                      "without; 1 that --min-item-ratings leaves out stays out"));
+  const Tsv rows(result.output);
+  EXPECT_EQ(rows.at(rows.find("name", "items"), "value"), "43");
+  std::string others = "itemId,new\n43,0\n";
+  for (int item = 101; item < 120; ++item) others += std::to_string(item) + ",1\n";
+  write_bytes(folder.item_features(), others);
+  expect_refused(folder.train({"--min-item-ratings", "3"}), 65,
+                 "describes no item that --min-item-ratings leaves");
+  expect_refused(folder.train({"--rating-range", "90:100"}), 65,
+                 "has no ratings left after cleaning");
+}
+
+TEST(FeatureFiles, DoNotChangeWhatTheMedianUserHas) {
+  const FeatureFolder folder;
+  std::string of_users = read_bytes(folder.user_features());
+  for (int user = users + 1; user <= 3 * users; ++user) {
+    of_users += std::to_string(user) + (user % 2 == 0 ? ",even\n" : ",odd\n");
+  }
+  write_bytes(folder.user_features(), of_users);
+  const RunResult result = folder.train({"--dry-run"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  // Of 40 items each user leaves out those with (user + item) % 3 == 0: 13 or 14.
+  EXPECT_THAT(result.error, HasSubstr("for the median user with 27 ratings"));
+}
+
+TEST(FeatureFiles, WithLongNamesOfColumnsAreSaidInShort) {
+  const FeatureFolder folder;
+  const std::string name(5000, 'n');
+  std::string bytes = "itemId," + name + "\n";
+  for (int item = 1; item <= items; ++item) {
+    bytes += std::to_string(item) + "," + std::to_string(item) + ".5\n";
+  }
+  write_bytes(folder.item_features(), bytes);
+  const RunResult result =
+      folder.train_briefly(folder.item_features(), {"--out", folder.file("model")});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const std::string shown = std::string(60, 'n') + "...";
+  EXPECT_THAT(result.error, HasSubstr("item " + shown + ": number"));
+  EXPECT_THAT(result.error, Not(HasSubstr(std::string(61, 'n'))));
+  const RunResult inspected = run({"inspect", folder.file("model")});
+  EXPECT_THAT(inspected.output, HasSubstr(shown + " as number"));
+  EXPECT_THAT(inspected.output, Not(HasSubstr(std::string(61, 'n'))));
+}
+
+TEST(FeatureFiles, BeyondTheMemoryAreRefused) {
+  const FeatureFolder folder;
+  std::string bytes = "itemId,kind\n";
+  for (int item = 1; item <= 50000; ++item) {
+    bytes += std::to_string(item) + (item % 2 == 0 ? ",a\n" : ",b\n");
+  }
+  write_bytes(folder.item_features(), bytes);
+  expect_refused(folder.train({"--max-memory", "1M"}), 71, "1.0 MiB are free");
+}
+
 TEST(FeatureFiles, WithIdsThatAreNoIntegersAreCounted) {
   const FeatureFolder folder;
   write_bytes(folder.file("some.csv"),
               "itemId,kind\nx,a\n1,a\n2,b\n3,a\n4,b\n5,a\n6,b\n7,a\n8,b\n"
               "9,a\n10,b\n");
-  const RunResult result = run({"train", "--data", folder.ratings(), "--model", "bayes", "--epochs",
-                                "5", "--item-features", folder.file("some.csv")});
+  const RunResult result = folder.train_briefly(folder.file("some.csv"), {});
   EXPECT_EQ(result.code, 0) << result.error;
   EXPECT_THAT(result.error, HasSubstr("1 id is no integer as those of the ratings are"));
 }

@@ -7,6 +7,7 @@
 #include "tests/support/data.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/unit/ratings/feature_rows.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,45 +22,14 @@ namespace {
 
 using ::testing::ElementsAre;
 using testing::fails_with;
+using testing::features_of;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::kinds_of;
+using testing::lines;
+using testing::row_of;
 using testing::TemporaryFolder;
 using testing::write_bytes;
-
-FeatureFile features_of(const std::string& bytes, const std::string& name = "table.csv",
-                        FeatureSide side = FeatureSide::items) {
-  const TemporaryFolder folder;
-  write_bytes(folder.file(name), bytes);
-  return read_features(folder.file(name), side);
-}
-
-/// The features of a row by their names.
-std::map<std::string, float> row_of(const FeatureFile& file, const std::string& id) {
-  std::map<std::string, float> found;
-  for (std::int64_t row = 0; row < file.ids.size(); ++row) {
-    if (file.ids[row] != id) continue;
-    for (auto o = file.rows.offsets[static_cast<std::size_t>(row)];
-         o < file.rows.offsets[static_cast<std::size_t>(row) + 1]; ++o) {
-      const auto at = static_cast<std::size_t>(o);
-      found[file.names[static_cast<std::size_t>(file.rows.columns[at])]] = file.rows.values[at];
-    }
-  }
-  return found;
-}
-
-std::map<std::string, std::string> kinds_of(const FeatureFile& file) {
-  std::map<std::string, std::string> kinds;
-  for (const FeatureColumn& column : file.columns) kinds[column.name] = column.kind;
-  return kinds;
-}
-
-/// Lines of `count` ids from 1, each followed by what `rest` gives for it.
-template <typename Rest>
-std::string lines(int count, const Rest& rest) {
-  std::string text;
-  for (int id = 1; id <= count; ++id) text += std::to_string(id) + rest(id) + "\n";
-  return text;
-}
 
 TEST(FeatureFile, TakesEachColumnForWhatAllOfItsValuesAre) {
   const FeatureFile file =
@@ -212,8 +182,12 @@ TEST(PreparedRatings, HoldIdsThatFeaturesDescribeAndTrainingLacks) {
   for (const char* id : {"6", "9", "1", "x"}) users.push_back(id);
   StringTable items;
   for (const char* id : {"20", "40"}) items.push_back(id);
-  EXPECT_EQ(prepared.keep_users(users), 1);
-  EXPECT_EQ(prepared.keep_items(items), 0);
+  const KeptIds of_users = prepared.keep_users(users);
+  EXPECT_EQ(of_users.not_integers, 1);
+  EXPECT_EQ(of_users.rated, 1);
+  EXPECT_EQ(of_users.unrated, 2);
+  EXPECT_EQ(of_users.all_rated, 3);
+  EXPECT_EQ(prepared.keep_items(items).not_integers, 0);
   const Dataset dataset = prepared.split({});
   EXPECT_THAT(dataset.users.integers(), ElementsAre(1, 5, 6, 7, 9));
   EXPECT_THAT(dataset.items.integers(), ElementsAre(10, 20, 30, 40));
@@ -221,6 +195,30 @@ TEST(PreparedRatings, HoldIdsThatFeaturesDescribeAndTrainingLacks) {
   EXPECT_THAT(dataset.train.items, ElementsAre(0, 2, 0, 2));
   EXPECT_THAT(dataset.train.ratings, ElementsAre(1, 2, 3, 4));
   EXPECT_EQ(dataset.fingerprint, fingerprint);
+}
+
+TEST(PreparedRatings, DoNotHoldIdsAgainThatHaveTooFewRatings) {
+  const TemporaryFolder folder;
+  // User 7 has one rating, and item 20 one, without which user 8 has one.
+  write_bytes(folder.file("ratings.csv"),
+              "5,10,1\n5,30,2\n6,10,3\n6,30,4\n7,10,1\n8,20,1\n8,10,2\n");
+  PreparedRatings prepared(read_ratings(folder.file("ratings.csv"), {}),
+                           {.min_user_ratings = 2, .min_item_ratings = 2});
+  StringTable users;
+  for (const char* id : {"5", "7", "8", "9"}) users.push_back(id);
+  StringTable items;
+  for (const char* id : {"10", "20", "40"}) items.push_back(id);
+  const KeptIds of_users = prepared.keep_users(users);
+  EXPECT_EQ(of_users.rated, 1);
+  EXPECT_EQ(of_users.unrated, 1);
+  EXPECT_EQ(of_users.dropped, 2);
+  EXPECT_EQ(of_users.all_rated, 2);
+  const KeptIds of_items = prepared.keep_items(items);
+  EXPECT_EQ(of_items.rated, 1);
+  EXPECT_EQ(of_items.dropped, 1);
+  const Dataset dataset = prepared.split({});
+  EXPECT_THAT(dataset.users.integers(), ElementsAre(5, 6, 9));
+  EXPECT_THAT(dataset.items.integers(), ElementsAre(10, 30, 40));
 }
 
 TEST(FeatureFile, OfTheUsersOfMovieLens1mIsUnderstoodAsItIs) {
