@@ -3,10 +3,10 @@
 #include "cli/memory_plan.hpp"
 
 #include "host/error.hpp"
+#include "kernels/cpu/feature_preconditioner.hpp"
 #include "kernels/cpu/gibbs_prior.hpp"
 #include "kernels/cpu/given_weights.hpp"
 #include "kernels/cpu/kernel_table.hpp"
-#include "kernels/cpu/leading_features.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 #include <fmt/format.h>
@@ -130,9 +130,9 @@ void add_bayes_parts(const TrainingSizes& sizes, const ModelSpec& spec, WorkingP
     plan.parts.push_back({"feature_weights", doubled ? dense : sparse});
     if (!doubled) {
       plan.parts.push_back(
-          {"leading_features",
-           plus(cpu::leading_bytes(sizes.items, sizes.users, sizes.train, order),
-                cpu::leading_bytes(sizes.users, sizes.items, sizes.train, order))});
+          {"feature_directions",
+           plus(cpu::preconditioner_bytes(sizes.items, sizes.users, sizes.train, spec.rank),
+                cpu::preconditioner_bytes(sizes.users, sizes.items, sizes.train, spec.rank))});
     }
   }
   if (sizes.user_features + sizes.item_features > 0) {

@@ -56,7 +56,6 @@ FeatureWeights::FeatureWeights(const KernelTable& kernels, CsrView<float> own,
       biases_(biases),
       shares_(static_cast<std::size_t>(own.rows())),
       roots_(static_cast<std::size_t>(own.rows())),
-      diagonal_(static_cast<std::size_t>(opposite.rows())),
       weights_(opposite.rows(), rank),
       residual_(opposite.rows(), rank),
       direction_(opposite.rows(), rank),
@@ -68,12 +67,13 @@ FeatureWeights::FeatureWeights(const KernelTable& kernels, CsrView<float> own,
     shares_[static_cast<std::size_t>(row)] = static_cast<float>(1 / count);
     roots_[static_cast<std::size_t>(row)] = static_cast<float>(1 / std::sqrt(count));
   }
+  std::vector<double> diagonal(static_cast<std::size_t>(opposite.rows()));  // of FᵀF
   for (std::int64_t row = 0; row < opposite.rows(); ++row) {
     for (const std::int32_t other : opposite.row_columns(row)) {
-      diagonal_[static_cast<std::size_t>(row)] += shares_[static_cast<std::size_t>(other)];
+      diagonal[static_cast<std::size_t>(row)] += shares_[static_cast<std::size_t>(other)];
     }
   }
-  leading_.emplace(kernels, own, opposite, shares_, diagonal_, rank + (biases ? 1 : 0));
+  preconditioner_.emplace(kernels, own, opposite, shares_, diagonal, rank);
 }
 
 FactorTable& FeatureWeights::weights() {
@@ -110,10 +110,6 @@ SideView<float> FeatureWeights::residual() {
   return residual_.view();
 }
 
-double FeatureWeights::inverse_diagonal(std::int64_t row, double ridge) const {
-  return 1 / (diagonal_[static_cast<std::size_t>(row)] + ridge);
-}
-
 /// residual −= ridge·B: with residual() that of B where it is.
 void FeatureWeights::subtract_ridge(double ridge) {
   const auto factor = static_cast<float>(ridge);
@@ -126,26 +122,18 @@ void FeatureWeights::subtract_ridge(double ridge) {
 }
 
 /// image = M⁻¹·residual; returns residual·image by column.
-std::vector<double> FeatureWeights::precondition(double ridge) {
-  const SideView<const float> solved = leading_->solve(std::as_const(residual_).view(), biases_);
+std::vector<double> FeatureWeights::precondition() {
   const SideView<const float> residual = std::as_const(residual_).view();
-  const SideView<float> image = image_.view();
-  const auto rank = static_cast<std::size_t>(residual.rank);
-  const auto order = static_cast<std::size_t>(solved.rank);
+  preconditioner_->apply(residual, biases_, image_.view());
+  const auto order = static_cast<std::size_t>(residual.rank + (biases_ ? 1 : 0));
   return sum_by_column(residual.rows, order,
                        [&](std::int64_t first, std::int64_t last, double* sums) {
-                         for (std::int64_t row = first; row < last; ++row) {
-                           const std::int32_t place = leading_->place(row);
-                           const float* known = place < 0 ? nullptr : solved.row(place);
-                           const auto inverse = static_cast<float>(inverse_diagonal(row, ridge));
-                           const auto visit = [&](std::size_t column, float rest, float& to) {
-                             to = known != nullptr ? known[column] : inverse * rest;
-                             sums[column] += static_cast<double>(rest) * to;
-                           };
-                           for (std::size_t j = 0; j < rank; ++j)
-                             visit(j, residual.row(row)[j], image.row(row)[j]);
-                           if (biases_) visit(rank, residual.biases[row], image.biases[row]);
-                         }
+                         visit_entries(
+                             first, last, residual.rank, biases_,
+                             [&](std::int64_t, std::size_t column, float rest, float solved) {
+                               sums[column] += static_cast<double>(rest) * solved;
+                             },
+                             residual, std::as_const(image_).view());
                        });
 }
 
@@ -206,10 +194,10 @@ int FeatureWeights::solve(double ridge, std::span<const double> variances) {
   constexpr double tolerance = 2e-3;
   constexpr int most_steps = 200;
   const double allowed = tolerance * tolerance * static_cast<double>(weights_.rows());
-  leading_->set_ridge(ridge);
+  preconditioner_->set_ridge(ridge);
   subtract_ridge(ridge);
   const std::size_t order = variances.size();
-  std::vector<double> now = precondition(ridge);
+  std::vector<double> now = precondition();
   std::vector<double> shares(order);  // of the last direction; none at first
   std::ranges::fill(direction_.flat(), 0.0F);
   const auto is_done = [&] {
@@ -226,7 +214,7 @@ int FeatureWeights::solve(double ridge, std::span<const double> variances) {
       lengths[j] = lengths[j] > 0 ? now[j] / lengths[j] : 0;
     }
     take_step(lengths);
-    const std::vector<double> next = precondition(ridge);
+    const std::vector<double> next = precondition();
     for (std::size_t j = 0; j < order; ++j) shares[j] = now[j] > 0 ? next[j] / now[j] : 0;
     now = next;
   }

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "kernels/cpu/factor_table.hpp"
+#include "kernels/cpu/feature_preconditioner.hpp"
 #include "kernels/cpu/kernel_table.hpp"
-#include "kernels/cpu/leading_features.hpp"
 #include "kernels/math/gibbs.hpp"
 
 #include <cstdint>
@@ -38,27 +38,24 @@ class FeatureWeights {
   /// Solves (FᵀF + ridge·I) B = right side from where B is, by conjugate gradients, every column at
   /// once; what was added to residual() is part of the right side. variances [order]: of a draw of
   /// B the error is below 2e-3 of its deviation: rᵀM⁻¹r ≤ (2e-3)²·variance·features for each
-  /// column's residual r, M the preconditioner, which is the matrix but for what leading features
-  /// have to do with others and those with each other. Returns how many steps it took.
+  /// column's residual r, M the preconditioner. Returns how many steps it took.
   /// Hestenes and Stiefel (1952).
   int solve(double ridge, std::span<const double> variances);
 
  private:
   void subtract_ridge(double ridge);
-  std::vector<double> precondition(double ridge);
+  std::vector<double> precondition();
   std::vector<double> apply_to_direction(double ridge);
   void take_step(const std::vector<double>& lengths);
   void turn_direction(const std::vector<double>& shares);
-  double inverse_diagonal(std::int64_t row, double ridge) const;
 
   const KernelTable& kernels_;
   CsrView<float> own_;
   CsrView<float> opposite_;
   bool biases_;
-  std::vector<float> shares_;     // 1/n_r
-  std::vector<float> roots_;      // 1/√n_r
-  std::vector<double> diagonal_;  // of FᵀF
-  std::optional<LeadingFeatures> leading_;
+  std::vector<float> shares_;  // 1/n_r
+  std::vector<float> roots_;   // 1/√n_r
+  std::optional<FeaturePreconditioner> preconditioner_;
   FactorTable weights_;
   FactorTable residual_;
   FactorTable direction_;

@@ -93,11 +93,24 @@ struct RowSumTask {
   bool biases = false;            // summed likewise
 };
 
-/// A row of a product of matrices: Σ_j coefficients[j]·table.row(j).
+/// Adds leftᵀ·right to the sums, [columns of left, columns of right]. left is as wide as its stride
+/// and its biases do not count; those of right are a column more, whose sums are the sums' biases.
+struct ProductSumTask {
+  SideView<const float> left;
+  SideView<const float> right;
+  SideView<float> sums;
+  bool biases = false;
+};
+
+/// Rows of sums: scales[row]·more.row(row) + Σ_j coefficients.row(row)[j]·table.row(j), over all
+/// columns that pad them too; biases likewise. coefficients is as wide as its stride.
 struct CombinationTask {
-  View<const float> coefficients;  // [rows of the table]
+  SideView<const float> coefficients;  // [rows of sums, rows of table]
   SideView<const float> table;
-  float* sum = nullptr;  // [stride of the table], overwritten
+  SideView<float> sums;             // overwritten
+  SideView<const float> more = {};  // nothing: 0
+  View<const float> scales = {};    // of more
+  bool biases = false;
 };
 
 /// Items that are scored together, and users: a tile of scores that fits the registers of any
@@ -149,7 +162,9 @@ struct KernelTable {
   void (*gradient_row)(const GradientTask&, std::int64_t row);
 
   void (*row_sum)(const RowSumTask&, std::int64_t row);
-  void (*combine_rows)(const CombinationTask&);
+  /// The part of a product that rows [first, last) of both tables give.
+  void (*add_products)(const ProductSumTask&, std::int64_t first, std::int64_t last);
+  void (*combine_rows)(const CombinationTask&, std::int64_t first, std::int64_t last);
 
   /// dots[j] = ⟨users[j], items[j]⟩; an index of -1 gives 0.
   void (*pair_dots)(SideView<const float> users, SideView<const float> items,

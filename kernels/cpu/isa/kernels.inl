@@ -6,6 +6,7 @@
 #include "kernels/cpu/isa/pair_dots.inl"
 #include "kernels/cpu/isa/row_sum.inl"
 #include "kernels/cpu/isa/sgd.inl"
+#include "kernels/cpu/isa/table_products.inl"
 #include "kernels/cpu/isa/top_items.inl"
 #include "kernels/cpu/kernel_table.hpp"
 #include "kernels/math/likelihood.hpp"
@@ -28,6 +29,7 @@ const KernelTable ALSATIAN_JOIN(kernels_, ALSATIAN_ISA) = {
     .jacobian_row = jacobian_row,
     .gradient_row = gradient_row,
     .row_sum = row_sum,
+    .add_products = add_products,
     .combine_rows = combine_rows,
     .pair_dots = pair_dots,
     .score_panel = score_panel,

@@ -1,5 +1,4 @@
-// Sums of the rows of a table that a sparse pattern names: products with implicit features; and of
-// all rows with a coefficient each: products with small dense matrices.
+// Sums of the rows of a table that a sparse pattern names: products with implicit features.
 // Sums stay in registers while the rows go by; rows wider than they are go by again.
 #pragma once
 
@@ -57,29 +56,6 @@ ALSATIAN_INLINE void sum_columns(const RowSumTask& task, View<const std::int32_t
   }
   for (; j < columns.size(); ++j) first_sum += biases[columns[j]];
   task.sums.biases[row] = scale * ((first_sum + second_sum) + (third_sum + fourth_sum));
-}
-
-/// The part of a combination that `Vectors` registers hold, from column `first` on.
-template <std::int32_t Vectors>
-ALSATIAN_INLINE void combine_columns(const CombinationTask& task, std::int32_t first) {
-  Vector totals[Vectors]{};
-  for (std::int64_t j = 0; j < task.coefficients.size(); ++j) {
-    const Vector coefficient = broadcast(task.coefficients[j]);
-    const float* row = task.table.row(j) + first;
-#pragma GCC unroll 4
-    for (std::int32_t v = 0; v < Vectors; ++v) totals[v] += coefficient * load(row + v * width);
-  }
-#pragma GCC unroll 4
-  for (std::int32_t v = 0; v < Vectors; ++v) store(task.sum + first + v * width, totals[v]);
-}
-
-[[gnu::flatten]] void combine_rows(const CombinationTask& task) {
-  std::int32_t first = 0;
-  for (; first + 4 * width <= task.table.stride; first += 4 * width)
-    combine_columns<4>(task, first);
-  for (; first + 2 * width <= task.table.stride; first += 2 * width)
-    combine_columns<2>(task, first);
-  for (; first < task.table.stride; first += width) combine_columns<1>(task, first);
 }
 
 }  // namespace
