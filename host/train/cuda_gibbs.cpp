@@ -66,6 +66,7 @@ int CudaGibbs::draw(DrawnSide& side, const GibbsKey& key, double noise_precision
   int steps = 0;
   cpu::RowMoments weights(order_);
   if (side.features > 0) {
+    scale_weights(side, key, noise_precision);
     steps = draw_weights(side, key);
     weights = moments(side, true);
     side.prior.weight_precision =
@@ -74,6 +75,23 @@ int CudaGibbs::draw(DrawnSide& side, const GibbsKey& key, double noise_precision
   cpu::draw_prior(moments(side, false), weights, side.streams, key, side.prior);
   draw_rows(side, key, noise_precision);
   return steps;
+}
+
+/// With rows + t·F·B the squared error is S(t) = S(0) − 2t·Σ e d + t²·Σ d²: three say both sums.
+void CudaGibbs::scale_weights(DrawnSide& side, const GibbsKey& key, double noise_precision) {
+  const auto scale_by = [&](double rows_by, double weights_by) {
+    call(table_.gibbs_scale, to_side(side.side), rows_by, weights_by);
+  };
+  const double here = squared_error();
+  scale_by(1, 1);
+  const double beyond = squared_error();
+  scale_by(-2, 1);
+  const double before = squared_error();
+  const double scale = cpu::draw_weight_scale(noise_precision * ((beyond + before) / 2 - here),
+                                              noise_precision * (before - beyond) / 4, side.prior,
+                                              side.streams, key);
+  scale_by(scale, scale);  // from rows − F·B to rows + (c − 1)·F·B
+  side.prior.weight_precision /= scale * scale;
 }
 
 int CudaGibbs::draw_weights(const DrawnSide& side, const GibbsKey& key) {

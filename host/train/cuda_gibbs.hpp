@@ -39,6 +39,7 @@ class CudaGibbs {
   };
 
   int draw(DrawnSide& side, const GibbsKey& key, double noise_precision);
+  void scale_weights(DrawnSide& side, const GibbsKey& key, double noise_precision);
   int draw_weights(const DrawnSide& side, const GibbsKey& key);
   void draw_rows(const DrawnSide& side, const GibbsKey& key, double noise_precision);
   /// Of rows less what is expected of them by their features, or of the weights.

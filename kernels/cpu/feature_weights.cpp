@@ -81,6 +81,11 @@ FactorTable& FeatureWeights::weights() {
   return weights_;
 }
 
+void FeatureWeights::scale(float factor) {
+  for (float& value : weights_.flat()) value *= factor;
+  for (float& value : means_.flat()) value *= factor;
+}
+
 SideView<const float> FeatureWeights::means() {
   if (!std::exchange(means_are_known_, true)) {
     sum_rows(kernels_, {.pattern = own_,

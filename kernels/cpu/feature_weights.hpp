@@ -28,6 +28,9 @@ class FeatureWeights {
   FactorTable& weights();
   const FactorTable& weights() const { return weights_; }
 
+  /// Multiplies B, and what is known of F·B.
+  void scale(float factor);
+
   /// F·B [rows, order], valid until B changes.
   SideView<const float> means();
 

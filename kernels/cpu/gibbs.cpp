@@ -41,11 +41,31 @@ void GibbsSide::start(SideView<const float> rows) {
 
 int GibbsSide::draw(const GibbsKey& key, double noise_precision, SideView<const float> opposite,
                     SideView<float> rows) {
+  if (features_) scale_weights(key, noise_precision, opposite, rows);
   const int steps = features_ ? draw_weights(key, rows) : 0;
   if (given_) draw_given(key, rows);
   draw_around(key, rows);
   draw_rows(key, noise_precision, opposite, rows);
   return steps;
+}
+
+/// B, what rows have of it, and λ_B times c, c and c⁻².
+void GibbsSide::scale_weights(const GibbsKey& key, double noise_precision,
+                              SideView<const float> opposite, SideView<float> rows) {
+  const SideView<const float> known = features_->means();
+  const ChangeSums sums = change_sums(kernels_, {rows, opposite, 0, Gaussian{}}, known, ratings_);
+  const double scale = draw_weight_scale(noise_precision * sums.squares,
+                                         noise_precision * sums.products, prior_, streams_, key);
+  if (scale == 1) return;
+  const auto more = static_cast<float>(scale - 1);
+  for_each_chunk(rows.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) {
+      for (std::int32_t j = 0; j < rows.rank; ++j) rows.row(row)[j] += more * known.row(row)[j];
+      rows.biases[row] += more * known.biases[row];
+    }
+  });
+  features_->scale(static_cast<float>(scale));
+  prior_.weight_precision /= scale * scale;
 }
 
 /// Rows of B.

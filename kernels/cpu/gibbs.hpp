@@ -29,7 +29,7 @@ class GibbsSide {
   /// μ, Λ and λ_B from the rows as they are, and B = 0.
   void start(SideView<const float> rows);
 
-  /// Draws B and λ_B, then μ and Λ, from the rows; then the rows. Returns the steps that B took.
+  /// Draws c, B and λ_B, then μ and Λ, from the rows; then the rows. Returns the steps that B took.
   /// Rows without ratings are drawn like all others.
   int draw(const GibbsKey& key, double noise_precision, SideView<const float> opposite,
            SideView<float> rows);
@@ -45,6 +45,8 @@ class GibbsSide {
   const GivenWeights* given() const { return given_ ? &*given_ : nullptr; }
 
  private:
+  void scale_weights(const GibbsKey& key, double noise_precision, SideView<const float> opposite,
+                     SideView<float> rows);
   int draw_weights(const GibbsKey& key, SideView<const float> rows);
   void draw_given(const GibbsKey& key, SideView<const float> rows);
   void set_targets(SideView<const float> rows, SideView<const float> known,

@@ -140,6 +140,20 @@ double draw_weight_precision(const RowMoments& weights, const SidePrior& prior,
          (GibbsPrior::weight_rate + 0.5 * inner_product(weights.products, prior.precision));
 }
 
+double draw_weight_scale(double squares, double products, const SidePrior& prior,
+                         const GibbsStreams& streams, const GibbsKey& key) {
+  if (!(squares > 0)) return 1;  // B is 0, or nothing was rated
+  RandomWords words = key.words(streams.prior, 3);
+  NormalDraws normal_draw(words);
+  const double scale = 1 + products / squares + normal_draw() / std::sqrt(squares);
+  const double u = uniform(words());
+  if (scale <= 0) return 1;
+  const double less_of_prior =
+      (2 * GibbsPrior::weight_shape + 1) * std::log(scale) +
+      GibbsPrior::weight_rate * prior.weight_precision * (1 / (scale * scale) - 1);
+  return std::log(u) < -less_of_prior ? scale : 1;
+}
+
 double draw_noise_precision(double ratings, double squared_error, const GibbsKey& key) {
   RandomWords words = key.words(RandomStream::gibbs_noise, 0);
   return gamma_draw(GibbsPrior::noise_shape + 0.5 * ratings, words) /

@@ -55,6 +55,10 @@ double draw_weight_precision(const RowMoments& weights, const SidePrior& prior,
                              const GibbsStreams& streams, const GibbsKey& key,
                              std::int64_t word_row = 1);
 
+/// c of kernels/math/gibbs.hpp from κα·Σ d² and κα·Σ (r − η) d.
+double draw_weight_scale(double squares, double products, const SidePrior& prior,
+                         const GibbsStreams& streams, const GibbsKey& key);
+
 /// α from the number of ratings and their squared errors, each by the power of the likelihood.
 double draw_noise_precision(double ratings, double squared_error, const GibbsKey& key);
 

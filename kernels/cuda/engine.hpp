@@ -158,6 +158,8 @@ class Engine {
   /// Σ [r; 1][r; 1]ᵀ over the rows r of a side less F·B, or over those of B: the lower half
   /// [order + 1, order + 1] row-major, on which fixed parts and their order alone decide.
   void gibbs_moments(Side side, bool of_weights, std::span<double> moments);
+  /// Adds rows_by·F·B to a side's rows; then multiplies B by weights_by.
+  void scale_gibbs(Side side, double rows_by, double weights_by);
   /// Draws B of a side; returns the steps of conjugate gradients.
   int draw_gibbs_weights(Side side, const GibbsKey& key, const GibbsPriorView& prior);
   /// Draws a side's rows with the other fixed, rows without ratings too.

@@ -87,6 +87,17 @@ void Engine::gibbs_moments(Side side, bool of_weights, std::span<double> moments
   gibbs_->moments.sum(gibbs_->vectors, rows, moments);
 }
 
+void Engine::scale_gibbs(Side side, double rows_by, double weights_by) {
+  require(gibbs_ != nullptr && gibbs_->features_of(side) != nullptr, "the problem has no features");
+  GibbsFeatures& features = *gibbs_->features_of(side);
+  features.add_means(gibbs_->entries, static_cast<float>(rows_by),
+                     rows_of(side).parameters.table());
+  if (weights_by != 1) {
+    features.scale(gibbs_->entries, static_cast<float>(weights_by));
+  }
+  context_.compute().synchronize();
+}
+
 int Engine::draw_gibbs_weights(Side side, const GibbsKey& key, const GibbsPriorView& prior) {
   require(gibbs_ != nullptr && gibbs_->features_of(side) != nullptr, "the problem has no features");
   check_order(spec_, prior);

@@ -38,6 +38,27 @@ __device__ __forceinline__ float row_times(const DeviceTable<const float>& rows,
   return sum;
 }
 
+/// table += factor·more.
+struct AddTimes {
+  DeviceTable<const float> more;
+  float factor;
+  DeviceTable<float> table;
+
+  __device__ void operator()(std::int64_t row, int column) const {
+    entry(table, row, column) += factor * entry(more, row, column);
+  }
+};
+
+/// table *= factor.
+struct Multiply {
+  float factor;
+  DeviceTable<float> table;
+
+  __device__ void operator()(std::int64_t row, int column) const {
+    entry(table, row, column) *= factor;
+  }
+};
+
 /// What a right side has of the prior: Λ/α (μ + Bᵀf).
 struct RightSides {
   DeviceTable<const float> feature_means;   // Bᵀf; no rows: no features

@@ -244,6 +244,16 @@ DeviceTable<const float> GibbsFeatures::means() {
   return std::as_const(state_->means).table();
 }
 
+void GibbsFeatures::add_means(EntrySums& entries, float factor, const DeviceTable<float>& rows) {
+  entries.for_each(rows.rows(), state_->order, AddTimes{means(), factor, rows});
+}
+
+void GibbsFeatures::scale(EntrySums& entries, float factor) {
+  for (DeviceTableBuffer* const table : {&state_->weights, &state_->means}) {
+    entries.for_each(table->table().rows(), state_->order, Multiply{factor, table->table()});
+  }
+}
+
 int GibbsFeatures::draw(const WeightsDraw& draw, EntrySums& entries,
                         const DeviceTable<const float>& rows, const DeviceTable<float>& scratch) {
   constexpr double tolerance = 2e-3;

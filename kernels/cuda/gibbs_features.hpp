@@ -45,6 +45,11 @@ class GibbsFeatures {
   /// F·B [rows, order]; enqueued where it is not known.
   DeviceTable<const float> means();
 
+  /// Enqueues rows += factor·F·B.
+  void add_means(EntrySums& entries, float factor, const DeviceTable<float>& rows);
+  /// Enqueues B *= factor, with what is known of F·B.
+  void scale(EntrySums& entries, float factor);
+
   /// Draws B: (FᵀF + λ_B I) B = Fᵀ(W − μ + E₁) + √λ_B E₂ from where it is, by preconditioned
   /// conjugate gradients until rᵀM⁻¹r ≤ (2e-3)²·variance·features for each column's residual r, M
   /// the diagonal; waits. `scratch`, of the rows' shape, is overwritten. Returns the steps taken.

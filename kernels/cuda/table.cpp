@@ -299,6 +299,11 @@ std::int32_t gibbs_moments(AlsatianCudaEngine* engine, std::int32_t side, std::i
   });
 }
 
+std::int32_t gibbs_scale(AlsatianCudaEngine* engine, std::int32_t side, double rows_by,
+                         double weights_by, Status* status) {
+  return guarded(status, [&] { engine->engine.scale_gibbs(to_side(side), rows_by, weights_by); });
+}
+
 std::int32_t gibbs_draw_weights(AlsatianCudaEngine* engine, std::int32_t side,
                                 const AlsatianCudaDrawKey* key, const AlsatianCudaPrior* prior,
                                 std::int32_t* steps, Status* status) {
@@ -453,6 +458,7 @@ const AlsatianCudaTable* alsatian_cuda_table(std::int32_t version) {
       .least_squares_step = cuda::entries::least_squares_step,
       .gibbs_start = cuda::entries::gibbs_start,
       .gibbs_moments = cuda::entries::gibbs_moments,
+      .gibbs_scale = cuda::entries::gibbs_scale,
       .gibbs_draw_weights = cuda::entries::gibbs_draw_weights,
       .gibbs_draw_rows = cuda::entries::gibbs_draw_rows,
       .objective = cuda::entries::objective,

@@ -8,7 +8,7 @@
 // NOLINTBEGIN: C has neither namespaces nor enum classes
 
 /* Raised whenever anything below changes; a module and a program of two versions do not mix. */
-#define ALSATIAN_CUDA_TABLE_VERSION 5
+#define ALSATIAN_CUDA_TABLE_VERSION 6
 
 typedef enum AlsatianCudaCode {
   ALSATIAN_CUDA_OK = 0,
@@ -277,6 +277,10 @@ typedef struct AlsatianCudaTable {
      rows of the weights. */
   int32_t (*gibbs_moments)(AlsatianCudaEngine* engine, int32_t side, int32_t of_weights,
                            double* moments, AlsatianCudaStatus* status);
+  /* Adds rows_by times what is expected of a side's rows by their features to the rows; then
+     multiplies the weights by weights_by. */
+  int32_t (*gibbs_scale)(AlsatianCudaEngine* engine, int32_t side, double rows_by,
+                         double weights_by, AlsatianCudaStatus* status);
   int32_t (*gibbs_draw_weights)(AlsatianCudaEngine* engine, int32_t side,
                                 const AlsatianCudaDrawKey* key, const AlsatianCudaPrior* prior,
                                 int32_t* steps, AlsatianCudaStatus* status);

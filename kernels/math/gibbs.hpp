@@ -21,6 +21,13 @@ namespace alsatian {
 /// are drawn around μ + Gᵀg + h, because f of a new row is not known, which is not f = 0: h is what
 /// Bᵀf is expected to be of g, by least squares over rated rows that have given features, with a
 /// ridge of GibbsPrior::expected_ridge rows.
+/// Rows follow F·B and B follows rows, so that B's size and λ_B would move little in hundreds of
+/// sweeps. Before each draw of B it is multiplied by a c, with what rows have of it, which leaves
+/// √λ_B·B and w − Bᵀf and so their priors as they are (Yu and Meng 2011, interweaving):
+///   B ← cB,  w ← w + (c − 1)Bᵀf,  λ_B ← λ_B/c²
+///   c ~ N(1 + b/a, 1/a)·c^(−2·shape − 1)·exp(−rate·λ_B/c²),  c > 0
+///   a = κα Σ d²,  b = κα Σ (r − η) d over ratings, d = ⟨x_p, q⟩ + x_b with x = Bᵀf
+/// drawn from the normal and taken by Metropolis and Hastings, else c = 1.
 /// The likelihood may be raised to a power κ below 1, which keeps ratings that are not as the model
 /// has them from being believed too much; 1 is Bayes' rule. Grünwald and van Ommen (2017).
 /// Salakhutdinov and Mnih (2008); Simm et al. (2017), "Macau", for B.
@@ -37,7 +44,7 @@ struct GibbsPrior {
 /// The streams of one side's draws.
 struct GibbsStreams {
   RandomStream rows;           // ε of each row, index = row
-  RandomStream prior;          // Λ and μ (row 0), λ_B (row 1), λ_G (row 2)
+  RandomStream prior;          // Λ and μ (row 0), λ_B (row 1), λ_G (row 2), c (row 3)
   RandomStream targets;        // E₁ of each row of the side, for B
   RandomStream weights;        // E₂ of each row of B
   RandomStream given_weights;  // Z of each row of G

@@ -102,6 +102,45 @@ Matrix feature_means(const Features& features, const Matrix& weights) {
   return dense(features, weights.rows()) * weights;
 }
 
+double draw_scale(const CsrView<double>& ratings, const SideParameters& own,
+                  const SideParameters& opposite, const Problem& problem, const Features& features,
+                  const GibbsSide& side, double noise_precision, const GibbsStreams& streams,
+                  const GibbsKey& key) {
+  SideParameters change(own.rows(), own.rank());
+  assign_rows(feature_means(features, side.weights), change);
+  double squares = 0;
+  double products = 0;
+  for (std::int64_t row = 0; row < ratings.rows(); ++row) {
+    for (std::int64_t o = 0; o < ratings.row_size(row); ++o) {
+      const std::int32_t other = ratings.row_columns(row)[o];
+      const double score = problem.mean + own.biases[row] + opposite.biases[other] +
+                           own.factors.row(row).dot(opposite.factors.row(other));
+      const double along =
+          change.biases[row] + change.factors.row(row).dot(opposite.factors.row(other));
+      squares += along * along;
+      products += (ratings.row_values(row)[o] - score) * along;
+    }
+  }
+  const double precision = noise_precision * squares;
+  if (!(precision > 0)) return 1;
+  RandomWords words = key.words(streams.prior, 3);
+  NormalDraws normal_draw(words);
+  const double scale = 1 + products / squares + normal_draw() / std::sqrt(precision);
+  const auto log_prior = [&](double c) {
+    return -(2 * GibbsPrior::weight_shape + 1) * std::log(c) -
+           GibbsPrior::weight_rate * side.weight_precision / (c * c);
+  };
+  const double log_uniform = std::log(uniform(words()));
+  return scale > 0 && log_uniform < log_prior(scale) - log_prior(1) ? scale : 1;
+}
+
+void apply_scale(double scale, const Features& features, GibbsSide& side, SideParameters& own) {
+  const Matrix rows = rows_of(own, side.order());
+  assign_rows(rows + (scale - 1) * feature_means(features, side.weights), own);
+  side.weights *= scale;
+  side.weight_precision /= scale * scale;
+}
+
 Matrix draw_weights(const Matrix& rows, const Features& features, const GibbsSide& side,
                     const GibbsStreams& streams, const GibbsKey& key) {
   const Eigen::Index count = side.weights.rows();
@@ -270,6 +309,12 @@ void gibbs_sweep(const Problem& problem, const Features& user_features,
   const auto draw_side = [&](const CsrView<double>& ratings, const Features& features,
                              const GibbsStreams& streams, const SideParameters& opposite,
                              GibbsSide& side, SideParameters& own) {
+    const double precision = state.likelihood_power * state.noise_precision;
+    if (side.weights.rows() > 0) {
+      const double scale =
+          draw_scale(ratings, own, opposite, problem, features, side, precision, streams, key);
+      apply_scale(scale, features, side, own);
+    }
     const Matrix rows = rows_of(own, side.order());
     if (side.weights.rows() > 0) {
       side.weights = draw_weights(rows, features, side, streams, key);
@@ -280,8 +325,7 @@ void gibbs_sweep(const Problem& problem, const Features& user_features,
       side.given.weight_precision = draw_given_precision(side, streams, key);
     }
     draw_prior(rows, features, streams, key, side);
-    draw_rows(ratings, opposite, problem, features, side,
-              state.likelihood_power * state.noise_precision, streams, key, own);
+    draw_rows(ratings, opposite, problem, features, side, precision, streams, key, own);
   };
   draw_side(problem.by_user, user_features, gibbs_user_streams, parameters.items, state.users,
             parameters.users);

@@ -78,6 +78,16 @@ void assign_rows(const Matrix& rows, SideParameters& side);
 /// F·B, [rows, order].
 Matrix feature_means(const Features& features, const Matrix& weights);
 
+/// c given the ratings [rows of own, rows of opposite], the rows, B, λ_B and κα = noise_precision;
+/// kernels/math/gibbs.hpp has its distribution.
+double draw_scale(const CsrView<double>& ratings, const SideParameters& own,
+                  const SideParameters& opposite, const Problem& problem, const Features& features,
+                  const GibbsSide& side, double noise_precision, const GibbsStreams& streams,
+                  const GibbsKey& key);
+
+/// Multiplies B by c, and what the rows have of it, and divides λ_B by c².
+void apply_scale(double scale, const Features& features, GibbsSide& side, SideParameters& own);
+
 /// B given rows, μ, Λ and λ_B, by a dense solve:
 ///   (FᵀF + λ_B I) B = Fᵀ(W − μ + E₁) + √λ_B E₂, rows of E₁ and E₂ ~ N(0, Λ⁻¹)
 /// E = N·L⁻¹ with N standard normal and Λ = LLᵀ. Simm et al. (2017), section 3.2.
@@ -114,7 +124,7 @@ double draw_noise_precision(const Problem& problem, const Parameters& parameters
 GibbsState start_gibbs(const Problem& problem, std::int64_t user_weights, std::int64_t item_weights,
                        const Parameters& parameters);
 
-/// One sweep: for users, then items B, λ_B, (Λ, μ) and the rows, by κα; then α. A side whose
+/// One sweep: for users, then items c, B, λ_B, (Λ, μ) and the rows, by κα; then α. A side whose
 /// weights have no rows has no features.
 void gibbs_sweep(const Problem& problem, const Features& user_features,
                  const Features& item_features, const GibbsKey& key, GibbsState& state,

@@ -51,6 +51,9 @@ enum class Fault {
   prior_forgets_the_weights,
   precision_is_twice_as_large,
   mean_has_no_noise,
+  scale_forgets_its_prior,
+  scale_leaves_the_rows,
+  scale_leaves_the_weight_precision,
   weights_forget_the_mean,
   weights_take_twice_their_precision,
   weights_have_half_of_their_noise,
@@ -68,6 +71,20 @@ enum class Fault {
 
 /// Where a draw has half of its noise, it is the mean of two.
 GibbsKey other(const GibbsKey& key) { return {key.seed + 1, key.sweep}; }
+
+void draw_scale_with(const Joint& joint, Fault fault, const CsrView<double>& ratings,
+                     const Features& features, const GibbsStreams& streams, const GibbsKey& key,
+                     const SideParameters& opposite, GibbsSide& side, SideParameters& own) {
+  GibbsSide seen = side;
+  if (fault == Fault::scale_forgets_its_prior) seen.weight_precision = 0;
+  const double scale = draw_scale(ratings, own, opposite, joint.problem(), features, seen,
+                                  joint.state.noise_precision, streams, key);
+  const SideParameters before = own;
+  const double precision = side.weight_precision;
+  apply_scale(scale, features, side, own);
+  if (fault == Fault::scale_leaves_the_rows) own = before;
+  if (fault == Fault::scale_leaves_the_weight_precision) side.weight_precision = precision;
+}
 
 void draw_weights_with(Fault fault, const Matrix& rows, const Features& features,
                        const GibbsStreams& streams, const GibbsKey& key, GibbsSide& side) {
@@ -118,6 +135,7 @@ void draw_rows_with(const Joint& joint, Fault fault, const CsrView<double>& rati
 void draw_side(const Joint& joint, const CsrView<double>& ratings, const Features& features,
                const GibbsStreams& streams, const GibbsKey& key, Fault fault,
                const SideParameters& opposite, GibbsSide& side, SideParameters& own) {
+  draw_scale_with(joint, fault, ratings, features, streams, key, opposite, side, own);
   const Matrix rows = rows_of(own, Joint::order);
   draw_weights_with(fault, rows, features, streams, key, side);
   if (side.given.any()) draw_given_with(fault, rows, features, streams, key, side);
@@ -162,7 +180,7 @@ Joint joint_with_given_features() {
   return joint;
 }
 
-constexpr double wrong = 9;  // twice what a right sweep has
+constexpr double wrong = 7;  // no right sweep changes a figure by as much
 
 TEST(GibbsSweep, LeavesTheJointDistributionAsItIs) {
   const auto sweep = [](Joint& joint, const GibbsKey& key) {
@@ -257,6 +275,30 @@ INSTANTIATE_TEST_SUITE_P(
                       Fault::weights_forget_the_mean, Fault::weights_take_twice_their_precision,
                       Fault::weights_have_half_of_their_noise,
                       Fault::weight_precision_is_twice_as_large, Fault::alpha_is_twice_as_large));
+
+/// The scale's step alone: the draws of B and λ_B that follow it hide what it does wrong to them.
+class GibbsScaleFault : public ::testing::TestWithParam<Fault> {};
+
+TEST_P(GibbsScaleFault, IsSeenInTheJointDistribution) {
+  const auto step = [&](Joint& joint, const GibbsKey& key) {
+    const Problem all = joint.problem();
+    draw_scale_with(joint, GetParam(), all.by_user, joint.user_features(), gibbs_user_streams, key,
+                    joint.parameters.items, joint.state.users, joint.parameters.users);
+    draw_scale_with(joint, GetParam(), all.by_item, joint.item_features(), gibbs_item_streams, key,
+                    joint.parameters.users, joint.state.items, joint.parameters.items);
+  };
+  const double change = largest_change(small_joint(), step);
+  if (GetParam() == Fault::none) {
+    EXPECT_LE(change, largest_right_change);
+  } else {
+    EXPECT_GE(change, wrong);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryTerm, GibbsScaleFault,
+                         ::testing::Values(Fault::none, Fault::scale_forgets_its_prior,
+                                           Fault::scale_leaves_the_rows,
+                                           Fault::scale_leaves_the_weight_precision));
 
 /// With the opposite side, Λ, μ and α known a row's posterior is normal in closed form.
 TEST(GibbsRows, HaveTheClosedFormOfAOneSidedProblem) {
