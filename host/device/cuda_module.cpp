@@ -130,7 +130,10 @@ Error cuda_error(const AlsatianCudaTable& table, const AlsatianCudaStatus& statu
                   : fmt::format("{} of GPU memory are needed, {} are free: {}",
                                 human_bytes(status.needed_bytes), human_bytes(status.free_bytes),
                                 status.message),
-              "end what else uses memory (top, nvidia-smi), or use --device cpu"};
+              status.needed_bytes == 0
+                  ? "end what else uses memory (top, nvidia-smi), or use --device cpu"
+                  : "end what else uses the GPU (nvidia-smi), train with a smaller --k, or use "
+                    "--device cpu"};
     case ALSATIAN_CUDA_UNSUPPORTED:
       return {ExitCode::usage, place, fmt::format("this GPU cannot do it: {}", status.message),
               "try a smaller --k, or use --device cpu"};

@@ -150,8 +150,8 @@ void split_factors(const Context& context, Halves halves, DeviceSpan<const float
   clear(stream, largest);
   launch(stream, &find_largest<split_threads>, shape, factors, largest);
   with_halves(halves, [&](auto each) {
-    launch(stream, &split_table<each, split_threads>, shape, factors, stride,
-           DeviceSpan<const std::uint32_t>(largest), words);
+    launch(stream, &split_table<each, split_threads>, shape,
+           SplitTask<each>{factors, stride, words}, DeviceSpan<const std::uint32_t>(largest));
   });
 }
 

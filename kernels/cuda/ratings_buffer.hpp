@@ -1,6 +1,7 @@
 // Ratings where kernels read them: in the device's memory, or in page-locked host memory that it
 // reads across the bus while it computes, where they are too many for its own.
-// Every pass reads them once and in order, so that nothing is gained by copying them first.
+// Every pass reads them once and in order, so that copying them first would move the same bytes.
+// How near to the bus's rate such reads come has not been measured on a GPU.
 #pragma once
 
 #include "kernels/cuda/memory.hpp"

@@ -2,7 +2,7 @@
 // 1024.
 #include "kernels/cuda/sgd.hpp"
 
-#include "kernels/cuda/sgd_rows.hpp"
+#include "kernels/cuda/sgd_copies.hpp"
 #include "kernels/math/regularization.hpp"
 
 #include <algorithm>
@@ -13,40 +13,6 @@
 
 namespace alsatian::cuda {
 namespace {
-
-/// The position of the calling thread in a range.
-__device__ __forceinline__ std::int64_t position_in_range() {
-  return std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-}
-
-__global__ void take_biases(DeviceSpan<const float> biases, DeviceSpan<SgdRow> rows) {
-  if (const std::int64_t row = position_in_range(); row < rows.size()) {
-    rows[row].bias = biases[row];
-  }
-}
-__global__ void give_biases(DeviceSpan<const SgdRow> rows, DeviceSpan<float> biases) {
-  if (const std::int64_t row = position_in_range(); row < rows.size()) {
-    biases[row] = rows[row].bias;
-  }
-}
-
-/// To nearest: what came from halves goes back to the same ones.
-__global__ void take_factors(DeviceSpan<const float> factors, DeviceSpan<Half> halves) {
-  const std::int64_t index = 4 * position_in_range();
-  if (index < halves.size()) {
-    const float4 values = load_fresh_4(factors.data() + index);
-    uint2 bits;
-    bits.x = device::to_half(values.x) | std::uint32_t{device::to_half(values.y)} << 16;
-    bits.y = device::to_half(values.z) | std::uint32_t{device::to_half(values.w)} << 16;
-    *reinterpret_cast<uint2*>(halves.data() + index) = bits;
-  }
-}
-__global__ void give_factors(DeviceSpan<const Half> halves, DeviceSpan<float> factors) {
-  const std::int64_t index = 4 * position_in_range();
-  if (index < halves.size()) {
-    *reinterpret_cast<float4*>(factors.data() + index) = load_fresh_4(halves.data() + index);
-  }
-}
 
 constexpr std::int64_t staging_elements = std::int64_t{4} << 20;
 
@@ -117,8 +83,7 @@ void check_schedule(const SgdScheduleView& schedule, View<const std::int64_t> us
 }
 
 LaunchShape one_thread_each(std::int64_t count) {
-  constexpr unsigned threads = 256;
-  return {(count + threads - 1) / threads, threads};
+  return {(count + copy_threads - 1) / copy_threads, copy_threads};
 }
 
 /// Groups of Hogwild that a multiprocessor has room for.
@@ -197,21 +162,21 @@ struct Side {
 
   template <typename Storage>
   SgdSide<Storage> begin(const DeviceTable<float>& table) {
-    launch(context.compute(), &take_biases, one_thread_each(rows.size()), table.biases,
-           rows.span());
+    launch(context.compute(), &take_biases<copy_threads>, one_thread_each(rows.size()),
+           table.biases, rows.span());
     if constexpr (std::is_same_v<Storage, Half>) {
-      launch(context.compute(), &take_factors, one_thread_each(halves.size() / 4), table.factors,
-             halves.span());
+      launch(context.compute(), &take_factors<copy_threads>, one_thread_each(halves.size() / 4),
+             table.factors, halves.span());
       return {halves.span().data(), rows.span().data(), table.stride};
     } else {
       return {table.factors.data(), rows.span().data(), table.stride};
     }
   }
   void end(const DeviceTable<float>& table) const {
-    launch(context.compute(), &give_biases, one_thread_each(rows.size()), rows.span(),
+    launch(context.compute(), &give_biases<copy_threads>, one_thread_each(rows.size()), rows.span(),
            table.biases);
-    launch(context.compute(), &give_factors, one_thread_each(halves.size() / 4), halves.span(),
-           table.factors);
+    launch(context.compute(), &give_factors<copy_threads>, one_thread_each(halves.size() / 4),
+           halves.span(), table.factors);
   }
 };
 

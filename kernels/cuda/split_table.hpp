@@ -82,23 +82,20 @@ __global__ void __launch_bounds__(Threads)
   }
 }
 
-/// Splits a table of rows of `stride` floats, a multiple of 16, into words
-/// [rows, stride / 2 · halves].
-template <Halves halves, unsigned Threads>
-__global__ void __launch_bounds__(Threads)
-    split_table(DeviceSpan<const float> table, std::int32_t stride,
-                DeviceSpan<const std::uint32_t> largest, DeviceSpan<std::uint32_t> words) {
-  const float scale = SplitScale::of(largest[0]).scale;
-  const std::int64_t step = std::int64_t{gridDim.x} * Threads;
-  const auto* const vectors = reinterpret_cast<const float4*>(table.data());
-  const std::int32_t vectors_per_row = stride / 4;
-  for (std::int64_t i = std::int64_t{blockIdx.x} * Threads + threadIdx.x; i < table.size() / 4;
-       i += step) {
-    const float4 value = vectors[i];
+/// A table of rows of `stride` floats, a multiple of 16, and its words [rows, stride / 2 · halves].
+template <Halves halves>
+struct SplitTask {
+  DeviceSpan<const float> table;
+  std::int32_t stride;
+  DeviceSpan<std::uint32_t> words;
+
+  /// Splits floats [4·four, 4·four + 4).
+  __device__ __forceinline__ void split(std::int64_t four, float scale) const {
+    const float4 value = reinterpret_cast<const float4*>(table.data())[four];
     const SplitPair first = SplitPair::of(scale * value.x, scale * value.y);
     const SplitPair second = SplitPair::of(scale * value.z, scale * value.w);
-    const std::int64_t row = i / vectors_per_row;
-    const auto place = static_cast<std::int32_t>(i - row * vectors_per_row) * 2;
+    const std::int64_t row = four / (stride / 4);
+    const auto place = static_cast<std::int32_t>(four - row * (stride / 4)) * 2;
     std::uint32_t* const target = words.data() + row * (stride / 2 * count_of(halves)) + place;
     target[0] = first.high;
     target[1] = second.high;
@@ -106,6 +103,17 @@ __global__ void __launch_bounds__(Threads)
       target[stride / 2] = first.low;
       target[stride / 2 + 1] = second.low;
     }
+  }
+};
+
+template <Halves halves, unsigned Threads>
+__global__ void __launch_bounds__(Threads)
+    split_table(SplitTask<halves> task, DeviceSpan<const std::uint32_t> largest) {
+  const float scale = SplitScale::of(largest[0]).scale;
+  const std::int64_t step = std::int64_t{gridDim.x} * Threads;
+  for (std::int64_t i = std::int64_t{blockIdx.x} * Threads + threadIdx.x; i < task.table.size() / 4;
+       i += step) {
+    task.split(i, scale);
   }
 }
 

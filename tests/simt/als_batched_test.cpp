@@ -138,7 +138,7 @@ TEST_P(AlsBatched, SolvesTheNormalEquations) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Ranks, AlsBatched, ::testing::Values(1, 7, 32, 33, 100, 257),
+INSTANTIATE_TEST_SUITE_P(Ranks, AlsBatched, ::testing::Values(1, 7, 31, 32, 33, 64, 100, 128, 257),
                          [](const auto& rank) { return std::to_string(rank.param); });
 
 class AlsBatchedAnyhow : public Runtime {};

@@ -16,6 +16,8 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <vector>
 
 namespace alsatian {
 
@@ -281,6 +283,30 @@ TEST(CudaTable, TellsEveryFailedAllocationWithItsPlace) {
   }
 }
 
+TEST(CudaTable, GivesTheSameBytesWhicheverStreamIsAhead) {
+  std::vector<Algorithm> every_choice = algorithms();
+  every_choice.emplace_back(Als{.solver = Solver::conjugate_gradient});
+  for (const Algorithm& algorithm : every_choice) {
+    SCOPED_TRACE(algorithm_name(algorithm));
+    const auto trained_with = [&](simt::Streams streams) {
+      simt::reset_device();
+      simt::set_streams(streams);
+      const auto backend = cuda_backend(problem_of(spec_of(algorithm, 5)));
+      train_once(*backend, algorithm);
+      const SideFactors solved = backend->solve_rows(Side::users, {{0, 2}, {1, 3}, {1.5F, -0.5F}});
+      backend->set_regularization({0, 0.6, 0.5});
+      train_once(*backend, algorithm);
+      return std::tuple(backend->factors().users.factors, backend->factors().items.factors,
+                        solved.factors, backend->objective().value);
+    };
+    const auto expected = trained_with(simt::Streams::late);
+    for (const simt::Streams streams :
+         {simt::Streams::eager, simt::Streams::first_ahead, simt::Streams::second_ahead}) {
+      EXPECT_EQ(trained_with(streams), expected) << static_cast<int>(streams);
+    }
+  }
+}
+
 TEST(CudaTable, MakesTheRatingsByItemFromThoseByUser) {
   for (const Algorithm& algorithm : {Algorithm{Als{}}, Algorithm{LeastSquares{}}}) {
     SCOPED_TRACE(algorithm_name(algorithm));
@@ -367,6 +393,32 @@ TEST(CudaTable, OfHogwildVisitsEveryRatingOnce) {
     }
   }
   EXPECT_EQ(arrays, 2);
+}
+
+/// The error of four epochs of als on ratings of every user and item, which nobody has given.
+double als_test_error(Precision precision, const Regularization& regularization) {
+  simt::reset_device();
+  ModelSpec spec = spec_of(Als{.precision = precision}, 16);
+  spec.regularization = regularization;
+  TrainingProblem problem = problem_of(spec);
+  problem.held_out = {{}};
+  for (std::int32_t user = 0; user < testing::users; ++user) {
+    for (std::int32_t item = 0; item < testing::items; ++item) {
+      problem.held_out[0].users.push_back(user);
+      problem.held_out[0].items.push_back(item);
+      problem.held_out[0].ratings.push_back(static_cast<float>((3 * user + item) % 5));
+    }
+  }
+  const auto backend = cuda_backend(problem);
+  for (int epoch = 0; epoch < 4; ++epoch) train_once(*backend, Als{});
+  const ErrorSums errors = backend->held_out_errors(0);
+  return std::sqrt(errors.squared_error / static_cast<double>(errors.count));
+}
+
+TEST(CudaTable, OfFastPrecisionHasTheTestErrorOfFloatsWhereLambdaIsAsByDefault) {
+  const Regularization by_default = ModelSpec{}.regularization;
+  EXPECT_NEAR(als_test_error(Precision::fast, by_default),
+              als_test_error(Precision::fp32, by_default), 1e-4);
 }
 
 TEST(CudaTable, InHalvesComesNearTheErrorOfFloats) {

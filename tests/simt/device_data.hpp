@@ -154,7 +154,8 @@ class SparseMemory {
   std::int64_t size_;
 };
 
-/// The first element that a 32-bit offset does not reach.
-inline constexpr std::int64_t beyond_32_bits = std::int64_t{1} << 31;
+/// The first element that no 32-bit offset reaches, signed or not: shorter memory would hide an
+/// unsigned one.
+inline constexpr std::int64_t beyond_32_bits = std::int64_t{1} << 32;
 
 }  // namespace alsatian::testing

@@ -34,6 +34,7 @@ struct Stream {
   std::deque<std::function<void()>> queue;
   std::int64_t begun = 0;     // operations taken from the queue
   std::int64_t enqueued = 0;  // operations put into it
+  bool is_first = true;       // of two, as they were made
 };
 
 namespace {
@@ -54,6 +55,7 @@ struct Device {
   Streams when = Streams::late;
   std::map<const std::byte*, Allocation> allocations;  // by first byte
   std::set<Stream*> streams;
+  std::int64_t streams_made = 0;
   std::set<Event*> events;
   std::unordered_map<const void*, std::size_t> shared_limits;  // by kernel
   std::int64_t calls = 0;
@@ -202,6 +204,27 @@ cudaError_t allocate(const char* call, void** address, std::size_t bytes, bool o
   return cudaSuccess;
 }
 
+bool runs_at_once(const Stream& stream) {
+  switch (device().when) {
+    case Streams::late:
+      return false;
+    case Streams::eager:
+      return true;
+    case Streams::first_ahead:
+      return stream.is_first;
+    case Streams::second_ahead:
+      return !stream.is_first;
+  }
+  return false;
+}
+
+/// Whether the function is one of kernels/cuda/context.hpp that may not throw.
+bool is_of_a_destructor(const char* function) {
+  const std::string name = function;
+  return name.find("Stream::~Stream") != std::string::npos ||
+         name.find("Stream::wait") != std::string::npos;
+}
+
 /// For calls that destructors make.
 void run_without_throwing(Stream& stream) {
   try {
@@ -299,7 +322,7 @@ cudaError_t enqueue(const char* call, cudaStream_t stream, std::function<void()>
   }
   stream->queue.push_back(std::move(work));
   ++stream->enqueued;
-  if (it.when == Streams::eager) {
+  if (runs_at_once(*stream)) {
     run_until(*stream, stream->enqueued);
   }
   return cudaSuccess;
@@ -440,6 +463,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned /*flags*/) 
     return error;
   }
   *stream = new Stream;
+  (*stream)->is_first = device().streams_made++ % 2 == 0;
   device().streams.insert(*stream);
   return cudaSuccess;
 }
@@ -456,8 +480,11 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   delete stream;
   return error;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  if (const cudaError_t error = count("cudaStreamSynchronize"); error != cudaSuccess) {
+cudaError_t cudaStreamSynchronize(cudaStream_t stream, std::source_location caller) {
+  const char* const call = is_of_a_destructor(caller.function_name())
+                               ? "cudaStreamSynchronize of a destructor"
+                               : "cudaStreamSynchronize";
+  if (const cudaError_t error = count(call); error != cudaSuccess) {
     return error;
   }
   if (!device().streams.contains(stream)) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <source_location>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -87,7 +88,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
 cudaError_t cudaMemsetAsync(void* address, int value, std::size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
-cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+/// A caller that cannot throw is told apart from others by its name.
+cudaError_t cudaStreamSynchronize(cudaStream_t stream,
+                                  std::source_location caller = std::source_location::current());
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags = 0);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
@@ -112,14 +115,18 @@ struct DeviceModel {
   cudaError_t code_error = cudaSuccess;  // what comes of looking for a kernel's code
 };
 
-/// A fresh device without allocations; streams run late unless `eager`.
+/// A fresh device without allocations, whose streams run late.
 void reset_device(const DeviceModel& model = {});
-enum class Streams { late, eager };
+/// When the work of a stream runs: at once (eager), or when it is waited for (late). In the last
+/// two the first, third, … stream that was made is ahead of the others, or they are ahead of it: an
+/// engine's kernels run before its copies, or after them.
+enum class Streams { late, eager, first_ahead, second_ahead };
 void set_streams(Streams when);
 
 /// Makes the number-th call from now (1 for the next) fail with `error`; 0 for none.
 void fail_call(std::int64_t number, cudaError_t error);
-/// Calls since reset_device, and the name of the one that failed.
+/// Calls since reset_device, and the name of the one that failed: "… of a destructor" where its
+/// caller could not tell.
 std::int64_t calls_made();
 std::string failed_call();
 /// What has not been released, and a Fault that came up in a destructor: "2 device allocations,

@@ -275,8 +275,9 @@ TEST_F(SparseProductsAnyhow, NameTheLibraryThatIsMissing) {
 TEST_F(SparseProductsAnyhow, RefuseMoreRatingsThanTheLibraryCounts) {
   const Context context(0);
   VectorSums vectors(context);
-  SparseMemory<float> values(beyond_32_bits);
-  const auto offsets = to_device(context, std::vector<std::int64_t>{0, beyond_32_bits});
+  constexpr std::int64_t too_many = std::int64_t{1} << 31;
+  SparseMemory<float> values(too_many);
+  const auto offsets = to_device(context, std::vector<std::int64_t>{0, too_many});
   const DeviceRatings ratings{offsets.span(), {}, values.span()};
   EXPECT_THROW(SparseProducts(context, vectors, ratings, ratings, 3), UnsupportedByDevice);
 }

@@ -121,7 +121,7 @@ TEST_F(TranspositionTest, GivesTheSameBytesUnderEverySchedule) {
   simt::set_schedule({});
 }
 
-TEST_F(TranspositionTest, ReachesPlacesBehindTwoToTheThirtyFirst) {
+TEST_F(TranspositionTest, ReachesPlacesBeyond32BitOffsets) {
   constexpr std::int64_t far = testing::beyond_32_bits + 5;
   testing::SparseMemory<std::int32_t> rows(far + 2);
   testing::SparseMemory<float> values(far + 2);
