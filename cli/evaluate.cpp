@@ -8,6 +8,7 @@
 #include "cli/report_options.hpp"
 #include "cli/split_options.hpp"
 #include "cli/table.hpp"
+#include "cli/titles.hpp"
 #include "cli/train_data.hpp"
 #include "cli/train_summary.hpp"
 #include "host/error.hpp"
@@ -176,22 +177,11 @@ std::vector<TestSet> test_sets(const Model& model, const EvaluateOptions& option
   return tests;
 }
 
-/// Titles and genres for the report: named, or found beside the ratings.
-Titles report_titles(const EvaluateOptions& options, const Log& log) {
-  if (!options.movies.empty()) return read_titles(options.movies, available_memory());
-  if (options.data.empty() || options.data == "-") return {};
-  try {
-    return find_titles(options.data, available_memory());
-  } catch (const Error& error) {
-    log.warning(fmt::format("{}: {}: the report has no genres", error.place(), error.what()));
-    return {};
-  }
-}
-
 Page report_page(const Scorer& scorer, const Model& model, const EvaluateOptions& options,
                  const std::optional<Dataset>& dataset, std::vector<Section> errors,
                  const Log& log) {
-  const ItemFacts facts = item_facts(report_titles(options, log), model.items);
+  const ItemFacts facts =
+      item_facts(titles_for_report(options.movies, options.data, {model.items}, log), model.items);
   Page page{.title = "Evaluation of " + source_name(options.model),
             .lead = "What the model gets right and wrong, and what it has learned."};
   page.facts = {{"model", std::string(algorithm_name(model.spec.algorithm))},

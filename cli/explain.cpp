@@ -39,7 +39,8 @@ void declare_options(CommandLine& line, ExplainOptions& options) {
   line.group("Whose ratings");
   line.text("--ratings", "FILE", options.ratings,
             "Somebody's own: lines `item,rating`, the item by id or title [default none]");
-  line.text("--user", "ID", options.user, "Those of a user in --data [default none]");
+  line.text("--user", "ID", options.user,
+            "Those of a user in --data that the model was trained on [default none]");
   line.text("--data", "RATINGS", options.data,
             "Ratings, such as the model was trained on [default none]");
   line.group("What");
@@ -88,7 +89,7 @@ std::vector<OwnRating> ratings_of_user(const Model& model, const ExplainOptions&
                 fmt::format("user {} is not in the model", quoted(options.user)),
                 "give the id of a user with training ratings, or --ratings mine.csv");
   }
-  const Triples all = read_for_model(model, options.data, options.reading, log);
+  const Triples all = read_training_part(model, options.data, options.reading, log);
   std::vector<OwnRating> ratings;
   for (std::size_t row = 0; row < all.ratings.size(); ++row) {
     if (all.users[row] != *user || all.items[row] < 0) continue;
@@ -105,7 +106,8 @@ std::vector<std::int32_t> items_of(const Model& model, TitleLookup& titles,
                                    const ExplainOptions& options, const FoldIn& person) {
   std::vector<std::int32_t> items;
   for (const std::string& item : options.items) {
-    items.push_back(find_item(model, titles, item, {"--item", ExitCode::usage, "--item "}));
+    items.push_back(find_item(
+        model, titles, item, {"--item", ExitCode::usage, "the id of the one you mean: --item ID"}));
   }
   if (!items.empty()) return items;
   const Model own = person.model_of_user();

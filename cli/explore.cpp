@@ -6,6 +6,7 @@
 #include "cli/reading_options.hpp"
 #include "cli/report_options.hpp"
 #include "cli/table.hpp"
+#include "cli/titles.hpp"
 #include "host/error.hpp"
 #include "host/report/exploration.hpp"
 
@@ -74,18 +75,9 @@ CleanRatings cleaned(RawRatings raw, const ExploreOptions& options, const Log& l
               "look at --rating-range, --min-user-ratings and --min-item-ratings");
 }
 
-Titles titles_for(const ExploreOptions& options, const Log& log) {
-  Titles titles;
-  try {
-    titles = options.movies.empty() ? find_titles(options.data, available_memory())
-                                    : read_titles(options.movies, available_memory());
-  } catch (const Error& error) {
-    // Titles that nobody named are no reason to stop.
-    if (!options.movies.empty()) throw;
-    log.warning(fmt::format("no titles: {}: {}", error.place(), error.what()));
-  }
-  for (const std::string& warning : titles.warnings) log.warning(warning);
-  return titles;
+Titles titles_for(const ExploreOptions& options, const IdIndex& items, const Log& log) {
+  return titles_for_report(options.movies, options.data,
+                           {items, "the data", "give the titles of the items in --data"}, log);
 }
 
 void print_summary_of(const Page& page, Output& output, Format format) {
@@ -100,7 +92,7 @@ void print_summary_of(const Page& page, Output& output, Format format) {
 void explore_command(Arguments arguments) {
   ExploreOptions options;
   if (!parse_options(arguments, options)) return;
-  require_option("explore", "--data", options.data, "--data ml-latest-small");
+  require_option("explore", "--data", options.data, "ml-latest-small");
   refuse_second_stdin("--data", {options.data}, "--movies", {options.movies});
   const std::vector<std::string> inputs{options.data, options.movies};
   protect_from_rejects(options.reading, inputs);
@@ -112,7 +104,8 @@ void explore_command(Arguments arguments) {
   RawRatings raw = read_logged(options.data, options.reading, log);
   const ReadingAccount account = account_of(raw, options.data);
   const CleanRatings ratings = cleaned(std::move(raw), options, log);
-  const Page page = exploration_page(explore(ratings, titles_for(options, log)), account);
+  const Page page =
+      exploration_page(explore(ratings, titles_for(options, ratings.items, log)), account);
   write_report(options.report, page, log);
   print_summary_of(page, output, options.format);
 }

@@ -88,16 +88,35 @@ Cell raw_id_cell(const RawIds& ids, std::int64_t row) {
   return std::string(ids.names[value]);
 }
 
-PreparedRatings prepare_for_model(const Model& model, const std::string& path,
-                                  ReadingOptions reading, const Log& log) {
+namespace {
+
+RawRatings read_raw(const Model& model, const std::string& path, ReadingOptions reading,
+                    const Log& log) {
   reading.read.positive = model.positive;
   expect_ids_of(model, reading.read);
-  PreparedRatings prepared =
-      rebuild_ratings(read_logged(path, reading, log), model.cleaning, model.fingerprint);
+  return read_logged(path, reading, log);
+}
+
+PreparedRatings prepare_raw(const Model& model, RawRatings raw, const Log& log) {
+  PreparedRatings prepared = rebuild_ratings(std::move(raw), model.cleaning, model.fingerprint);
   log.field("lines", account_text(prepared.account()));
   if (model.user_features.any()) prepared.keep_users(unrated_ids(model.users, model.user_counts));
   if (model.item_features.any()) prepared.keep_items(unrated_ids(model.items, model.item_counts));
   return prepared;
+}
+
+Triples index_raw(const Model& model, RawRatings raw, const Log& log) {
+  IndexedRatings indexed = index_ratings(std::move(raw), model.users, model.items, model.cleaning);
+  log.field("lines", account_text(indexed.account));
+  for (const std::string& note : indexed.notes) log.field("note", note);
+  return std::move(indexed.ratings);
+}
+
+}  // namespace
+
+PreparedRatings prepare_for_model(const Model& model, const std::string& path,
+                                  ReadingOptions reading, const Log& log) {
+  return prepare_raw(model, read_raw(model, path, std::move(reading), log), log);
 }
 
 Dataset split_for_model(const PreparedRatings& ratings, const Model& model,
@@ -115,15 +134,29 @@ Dataset rebuild_for_model(const Model& model, const std::string& path, ReadingOp
   return dataset;
 }
 
+Triples read_training_part(const Model& model, const std::string& path, ReadingOptions reading,
+                           const Log& log) {
+  RawRatings raw = read_raw(model, path, std::move(reading), log);
+  try {
+    // A copy: standard input cannot be read again where the file turns out to be another.
+    const PreparedRatings prepared = prepare_raw(model, RawRatings(raw), log);
+    Dataset dataset = split_for_model(prepared, model, path);
+    log.field("ratings", fmt::format("the {} that the model was trained on ({})",
+                                     dataset.train.size(), split_text(model.split)));
+    return std::move(dataset.train);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::bad_data) throw;
+    log.warning(
+        fmt::format("{} is not what the model was trained on: all ratings in it are used, as far "
+                    "as the model knows user and item",
+                    printable(input_name(path))));
+  }
+  return index_raw(model, std::move(raw), log);
+}
+
 Triples read_for_model(const Model& model, const std::string& path, ReadingOptions reading,
                        const Log& log) {
-  reading.read.positive = model.positive;
-  expect_ids_of(model, reading.read);
-  IndexedRatings indexed =
-      index_ratings(read_logged(path, reading, log), model.users, model.items, model.cleaning);
-  log.field("lines", account_text(indexed.account));
-  for (const std::string& note : indexed.notes) log.field("note", note);
-  return std::move(indexed.ratings);
+  return index_raw(model, read_raw(model, path, std::move(reading), log), log);
 }
 
 void require_recorded_test(const Model& model) {

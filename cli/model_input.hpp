@@ -41,6 +41,12 @@ void require_recorded_test(const Model& model);
 /// A test rating from which on an item is relevant, where --relevant does not say so.
 double default_relevant_from(const Model& model);
 
+/// What the model was trained on, by its indices: the training part of the file where it is the one
+/// that the model was trained on, as the recorded split has it. Of another file all ratings of
+/// known users and items, with a warning. Throws Error 65 where no id is known.
+Triples read_training_part(const Model& model, const std::string& path, ReadingOptions reading,
+                           const Log& log);
+
 /// Ratings of a file by the model's indices. Throws Error 65 where no id is known.
 Triples read_for_model(const Model& model, const std::string& path, ReadingOptions reading,
                        const Log& log);

@@ -25,23 +25,33 @@ constexpr SmallFile own_ratings{.option = "--ratings",
                                 .code_of_too_long = ExitCode::bad_data,
                                 .one_entry = "write one `item,rating` a line"};
 constexpr const char* remedy = "write `item,rating` in a line, the item by its id or its title";
+constexpr const char* remedy_for_commas =
+    "put a title with a comma in quotes, as in \"Shawshank Redemption, The (1994)\",5, and write a "
+    "decimal point: 2.5";
+constexpr const char* id_in_file = "the id of the one you mean";
+constexpr const char* id_in_title_file = "name the column item and give ids";
 
-/// Where the fields are in a record.
+/// Where the fields are in a record, and what the items are named by.
 struct OwnColumns {
-  std::optional<std::size_t> user;
+  std::size_t fields = 2;
+  std::optional<std::size_t> user = std::nullopt;
   std::size_t item = 0;
   std::size_t rating = 1;
+  NamedBy by = NamedBy::id_or_title;
+  bool says_id = false;  // header or layout do: a number is no title
 };
 
 class OwnRatingsReader {
  public:
-  OwnRatingsReader(const std::string& path, const Model& model, TitleLookup& titles)
+  OwnRatingsReader(const std::string& path, const Model& model, const TitleLookup& titles,
+                   const Log& log)
       : place_(printable(input_name(path))),
         model_(model),
         titles_(titles),
+        log_(log),
         text_(read_small_file(path == "-" ? "/dev/stdin" : path, own_ratings)) {}
 
-  std::vector<OwnRating> read(const Log& log) {
+  std::vector<OwnRating> read() {
     const RecordRules rules = find_rules();
     Record record;
     std::int64_t line = 1;
@@ -51,12 +61,13 @@ class OwnRatingsReader {
       if (record.flaw != RecordFlaw::none) fail(line, "is not a record of text", remedy);
       if (record.is_blank) continue;
       if (!columns_) {
+        columns_ = columns_by_header(record, line);
+        if (columns_) continue;
         columns_ = columns_of(record, line);
-        if (is_header_) continue;
       }
       take(record, line);
     }
-    return finish(log);
+    return finish();
   }
 
  private:
@@ -98,34 +109,62 @@ class OwnRatingsReader {
     return std::nullopt;
   }
 
-  OwnColumns columns_of(const Record& first, std::int64_t line) {
-    const std::size_t fields = first.fields.size();
-    if (const auto rating =
-            named(first, {"rating", "my rating", "your rating", "score", "stars"})) {
-      const auto item = named(first, {"movieid", "itemid", "item_id", "item", "movie", "title"});
-      if (!item) fail(line, "is a header without a column of items", "name it item or title");
-      is_header_ = true;
-      return {named(first, {"userid", "user_id", "user"}), *item, *rating};
+  std::optional<OwnColumns> columns_by_header(const Record& first, std::int64_t line) const {
+    const auto rating = named(first, {"rating", "my rating", "your rating", "score", "stars"});
+    if (!rating) return std::nullopt;
+    OwnColumns columns{.fields = first.fields.size(),
+                       .user = named(first, {"userid", "user_id", "user"}),
+                       .rating = *rating};
+    if (const auto id = named(first, {"movieid", "movie_id", "itemid", "item_id", "id", "item"})) {
+      columns.item = *id;
+      columns.says_id = true;
+    } else if (const auto title = named(first, {"title", "film", "name"})) {
+      columns.item = *title;
+      columns.by = NamedBy::title;
+    } else if (const auto movie = named(first, {"movie"})) {
+      columns.item = *movie;
+    } else {
+      fail(line, "is a header without a column of items", "name it item or title");
     }
-    if (fields == 2) return {};
-    // As in u.data: user, item, rating and perhaps a time.
-    if ((fields == 3 || fields == 4) && is_number(first.fields[2].text)) return {0, 1, 2};
-    fail(line,
-         fmt::format("has {} and no header that says which",
-                     counted(static_cast<std::int64_t>(fields), "field")),
-         remedy);
+    return columns;
   }
 
-  void take(const Record& record, std::int64_t line) {
+  /// Without a header: item and rating, or as in u.data user, item, rating and perhaps a time.
+  /// Those are ids, so that nothing that a title was cut into counts as one.
+  OwnColumns columns_of(const Record& first, std::int64_t line) const {
+    const std::size_t fields = first.fields.size();
+    if (fields == 2) return {};
+    const bool as_in_data = (fields == 3 || fields == 4) && is_number(first.fields[2].text) &&
+                            is_id(first.fields[1]) && !titles_.is_title(unquoted(first.fields[0]));
+    if (as_in_data) {
+      return {.fields = fields, .user = 0, .item = 1, .rating = 2, .says_id = true};
+    }
+    fail(line,
+         fmt::format("has {} and no header that says which: {}",
+                     counted(static_cast<std::int64_t>(fields), "field"), quoted(first.text)),
+         fmt::format("write `item,rating` in a line; {}", remedy_for_commas));
+  }
+
+  bool is_id(const Field& field) const {
+    const std::string text = unquoted(field);
+    return parse_id(text).form == IdForm::integer || model_.items.find(text).has_value();
+  }
+
+  void check_fields(const Record& record, std::int64_t line) const {
+    const std::size_t fields = record.fields.size();
     const std::size_t needed =
         std::max({columns_->item, columns_->rating, columns_->user.value_or(0)}) + 1;
-    if (record.fields.size() < needed) {
+    const std::string count = counted(static_cast<std::int64_t>(fields), "field");
+    if (fields < needed) fail(line, fmt::format("has {}, not {}", count, needed), remedy);
+    if (fields > columns_->fields) {
       fail(line,
-           fmt::format("has {}, not {}",
-                       counted(static_cast<std::int64_t>(record.fields.size()), "field"), needed),
-           remedy);
+           fmt::format("has {}, not {} as the first line: {}", count, columns_->fields,
+                       quoted(record.text)),
+           remedy_for_commas);
     }
-    check_user(record, line);
+  }
+
+  float rating_of(const Record& record, std::int64_t line) const {
     const std::string written = unquoted(record.fields[columns_->rating]);
     const ParsedRating parsed = parse_rating(written, '.');
     if (parsed.flaw != RatingFlaw::none) {
@@ -137,21 +176,54 @@ class OwnRatingsReader {
                        model_.scale.lowest, model_.scale.highest),
            "rate as in the ratings that the model was trained on");
     }
+    return parsed.value;
+  }
+
+  void take(const Record& record, std::int64_t line) {
+    check_fields(record, line);
+    check_user(record, line);
+    const float rating = rating_of(record, line);
     const std::string item = unquoted(record.fields[columns_->item]);
-    if (parse_id(item).form == IdForm::integer && !model_.items.find(item) &&
-        titles_.matching(item).empty()) {
+    const bool is_number_of_none = columns_->by == NamedBy::id_or_title &&
+                                   parse_id(item).form == IdForm::integer &&
+                                   !model_.items.find(item) && !titles_.is_title(item);
+    if (is_number_of_none) {
+      log_.line(fmt::format("line {}: {} is no item of the model", line, quoted(item)));
       ++unknown_;
       return;
     }
-    const std::int32_t index = find_item(
-        model_, titles_, item, {fmt::format("{}:{}", place_, line), ExitCode::bad_data, ""});
+    const bool by_title = columns_->by == NamedBy::title;
+    const std::int32_t index = find_item(model_, titles_, item,
+                                         {.text = fmt::format("{}:{}", place_, line),
+                                          .code = ExitCode::bad_data,
+                                          .by_id = by_title ? id_in_title_file : id_in_file,
+                                          .by = columns_->by});
+    say_which(item, index, line);
     const auto [entry, is_new] = place_of_.try_emplace(index, ratings_.size());
     if (is_new) {
-      ratings_.push_back({index, parsed.value});
+      ratings_.push_back({index, rating});
     } else {
-      ratings_[entry->second].rating = parsed.value;
+      ratings_[entry->second].rating = rating;
       ++repeated_;
     }
+  }
+
+  /// Which item a line has become; the first number that may be a title as well is warned of.
+  void say_which(const std::string& item, std::int32_t index, std::int64_t line) {
+    if (!titles_.present()) return;
+    const std::string_view title = titles_.title(index);
+    log_.line(fmt::format("line {}: {} is {}", line, quoted(item),
+                          title.empty() ? fmt::format("item {}, without a title", item)
+                                        : printable(std::string(title))));
+    const bool may_be_either = !warned_ && columns_->by == NamedBy::id_or_title &&
+                               !columns_->says_id && model_.items.find(item) == index &&
+                               titles_.is_title(item);
+    if (!may_be_either || titles_.matcher().find(item).titles.front() == index) return;
+    warned_ = true;
+    log_.warning(
+        fmt::format("{}:{}: {} is taken for an id, that of {}, and is a title too: begin "
+                    "the file with a header, `title,rating` or `item,rating`",
+                    place_, line, quoted(item), quoted(title)));
   }
 
   void check_user(const Record& record, std::int64_t line) {
@@ -163,7 +235,7 @@ class OwnRatingsReader {
          "give the ratings of one person; for users of the model use --users");
   }
 
-  std::vector<OwnRating> finish(const Log& log) {
+  std::vector<OwnRating> finish() {
     if (ratings_.empty()) {
       throw Error(ExitCode::bad_data, place_,
                   unknown_ > 0 ? "rates no item of the model" : "has no ratings", remedy);
@@ -173,29 +245,30 @@ class OwnRatingsReader {
     if (unknown_ > 0) {
       text += fmt::format("; {} not in the model", counted(unknown_, "item"));
     }
-    log.field("ratings", text);
+    log_.field("ratings", text);
     std::ranges::sort(ratings_, {}, &OwnRating::item);
     return std::move(ratings_);
   }
 
   std::string place_;
   const Model& model_;
-  TitleLookup& titles_;
+  const TitleLookup& titles_;
+  const Log& log_;
   std::string text_;
   std::optional<OwnColumns> columns_;
-  bool is_header_ = false;
   std::optional<std::string> user_;
   std::vector<OwnRating> ratings_;
   std::map<std::int32_t, std::size_t> place_of_;
   std::int64_t repeated_ = 0;
   std::int64_t unknown_ = 0;
+  bool warned_ = false;  // of a number that is an id and a title
 };
 
 }  // namespace
 
 std::vector<OwnRating> read_own_ratings(const std::string& path, const Model& model,
-                                        TitleLookup& titles, const Log& log) {
-  return OwnRatingsReader(path, model, titles).read(log);
+                                        const TitleLookup& titles, const Log& log) {
+  return OwnRatingsReader(path, model, titles, log).read();
 }
 
 }  // namespace alsatian

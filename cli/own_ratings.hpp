@@ -13,11 +13,14 @@
 namespace alsatian {
 
 /// A file of lines `item,rating`, or of ratings of one user in a layout of MovieLens. Fields are
-/// separated by commas, tabs, semicolons, bars or ::, quoted as in CSV; a header is recognised. An
-/// item that is rated twice has its last rating, and one that the model does not know by id is left
-/// out with a note. Throws Error 65 with file and line for what is no rating, is not on the model's
-/// scale, or names several items or none; 66 and such as read_small_file.
+/// separated by commas, tabs, semicolons, bars or ::, quoted as in CSV; a header is recognised.
+/// Under `title` there are titles alone, also where they are numbers; under `item` or `movieId`, or
+/// without a header, an id of the model is that item, and all else a title. Says which title each
+/// line has become. An item that is rated twice has its last rating, and a number that is neither
+/// is left out with a note. Throws Error 65 with file and line for what is no rating, is not on the
+/// model's scale, has more fields than the first line, or names several items or none; 66 and such
+/// as read_small_file.
 std::vector<OwnRating> read_own_ratings(const std::string& path, const Model& model,
-                                        TitleLookup& titles, const Log& log);
+                                        const TitleLookup& titles, const Log& log);
 
 }  // namespace alsatian

@@ -13,8 +13,6 @@ namespace alsatian {
 namespace {
 
 constexpr double validation_share = 0.1;
-/// Of fewer, too few are left to measure on for any choice to be sure.
-constexpr std::int64_t fewest_ratings = 100;
 
 TrainingSizes sizes_of(const Dataset& dataset) {
   TrainingSizes sizes = training_sizes(dataset);
@@ -35,27 +33,40 @@ std::string choice_text(const PenaltyChoice& choice, const ModelSpec& spec) {
   const std::string best = penalties_text(choice.best, spec);
   if (given == best) return fmt::format("the default, {}: nothing better was found", given);
   const std::string errors =
-      fmt::format("validation RMSE {:.4f} for {:.4f}, {:.1f} standard errors of the difference",
-                  choice.best_rmse, choice.given_rmse, choice.gain_in_errors);
-  if (choice.chose_best)
-    return fmt::format("{} in place of the default, {}: {}", best, given, errors);
-  return fmt::format("the default, {}: {} is not surely better ({}, and {:g} count)", given, best,
-                     errors, least_gain_in_errors);
+      fmt::format("validation RMSE {:.4f} for {:.4f}", choice.best_rmse, choice.given_rmse);
+  if (choice.chose_best) {
+    return fmt::format(
+        "{} in place of the default, {}: {}, {:.1f} standard errors of the difference", best, given,
+        errors, choice.gain_in_errors);
+  }
+  if (choice.best_rmse >= choice.given_rmse) {
+    return fmt::format("the default, {}: {} is no better once both are trained in full ({})", given,
+                       best, errors);
+  }
+  return fmt::format(
+      "the default, {}: {} is not surely better ({}, {:.1f} standard errors of the difference "
+      "where "
+      "more than {:g} are asked for)",
+      given, best, errors, choice.gain_in_errors, least_gain_in_errors(choice.ratings));
 }
 
 std::optional<PenaltyChoice> RegAuto::choose(const RegAutoTask& task) {
   trials_.clear();
-  if (task.dataset.validation.size() > 0) return search(task, task.dataset);
-  if (task.dataset.train.size() >= fewest_ratings) {
+  std::int64_t ratings = task.dataset.validation.size();
+  if (ratings >= fewest_to_choose_by) return search(task, task.dataset);
+  if (ratings == 0) {
     SplitRule split = task.dataset.split;
     split.validation_share = validation_share;
     Dataset dataset = task.ratings.split(split);
     dataset.tests.clear();
-    if (dataset.validation.size() > 0) return search(task, dataset);
+    ratings = dataset.validation.size();
+    if (ratings >= fewest_to_choose_by) return search(task, dataset);
   }
-  log_.warning(fmt::format("--reg auto: {} are too few to choose by: the default is taken, {}",
-                           counted(task.dataset.train.size(), "training rating"),
-                           penalties_text(task.spec.regularization, task.spec)));
+  log_.warning(
+      fmt::format("--reg auto: {} to measure on are too few to choose by (fewer than {}): "
+                  "the default is taken, {}",
+                  counted(ratings, "rating"), fewest_to_choose_by,
+                  penalties_text(task.spec.regularization, task.spec)));
   return std::nullopt;
 }
 

@@ -65,7 +65,8 @@ void require_factors(const Model& model) {
 void print_items(Output& output, const SimilarOptions& options, const Model& model) {
   TitleLookup titles(model, options.movies, Log());
   const std::int32_t item =
-      find_item(model, titles, options.item, {"--item", ExitCode::usage, "--item "});
+      find_item(model, titles, options.item,
+                {"--item", ExitCode::usage, "the id of the one you mean: --item ID"});
   const auto similar = Scorer(model, {}).similar_items(item, options.top);
   std::vector<std::string> columns{"rank", "item", "title", "similarity"};
   if (!titles.present()) columns.erase(columns.begin() + 2);

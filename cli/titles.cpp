@@ -1,90 +1,106 @@
 // Implements titles.hpp.
-// Linear in the number of titles, which are folded once however many questions there are.
+// Errors about titles say what was meant as far as that can be guessed, and never guess an answer.
 #include "cli/titles.hpp"
 
 #include "cli/memory_plan.hpp"
 #include "host/error.hpp"
 #include "host/ratings/file_kind.hpp"
-#include "host/ratings/values.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstddef>
-#include <cstdlib>
-#include <iterator>
-#include <memory>
-#include <new>
-#include <utf8proc.h>
-#include <utility>
 
 namespace alsatian {
 namespace {
 
-/// Text as it is compared: letters of every script without case and accents. What is no UTF-8 stays
-/// as it is. Throws std::bad_alloc where memory runs out.
-std::string folded(std::string_view text) {
-  constexpr auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE |
-                                                          UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK);
-  utf8proc_uint8_t* mapped = nullptr;
-  const utf8proc_ssize_t length =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                   static_cast<utf8proc_ssize_t>(text.size()), &mapped, options);
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
-  if (length == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
-  if (length < 0) return std::string(text);
-  return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(length)};
-}
-
-bool is_of_a_word(char byte) {
-  const auto value = static_cast<unsigned char>(byte);
-  return value >= 0x80 || std::isalnum(value) != 0;
-}
-
-/// The words of a folded text in alphabetical order, so that "Matrix, The" is "the matrix".
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = static_cast<std::size_t>(
-        std::find_if_not(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_of_a_word) -
-        text.begin());
-    if (end > at) words.emplace_back(text.substr(at, end - at));
-    at = end + 1;
+/// How many items have an id that titles have.
+std::int64_t items_with_title(const Titles& titles, const IdIndex& items) {
+  std::vector<bool> has_title(static_cast<std::size_t>(items.size()));
+  for (std::int64_t entry = 0; entry < titles.ids.size(); ++entry) {
+    const auto item = items.find(titles.ids[entry]);
+    if (item) has_title[static_cast<std::size_t>(*item)] = true;
   }
-  std::ranges::sort(words);
-  return words;
-}
-
-/// A folded title without the year that MovieLens writes behind it: "toy story (1995)".
-std::string_view without_year(std::string_view title) {
-  constexpr std::size_t length = 7;  // " (1995)"
-  if (title.size() <= length) return title;
-  const std::string_view end = title.substr(title.size() - length);
-  const bool is_year = end.starts_with(" (") && end.ends_with(')') &&
-                       std::ranges::all_of(end.substr(2, 4),
-                                           [](char digit) { return digit >= '0' && digit <= '9'; });
-  return is_year ? title.substr(0, title.size() - length) : title;
+  return std::ranges::count(has_title, true);
 }
 
 /// The titles of a file that the user named: it must know an item.
 StringTable given_titles(const Model& model, const std::string& path, const Log& log) {
   const Titles titles = read_titles(path, available_memory());
   for (const std::string& warning : titles.warnings) log.warning(warning);
-  StringTable by_index = titles_by_index(titles, model.items);
-  if (by_index.size() > 0 || model.items.size() == 0) return by_index;
-  throw Error(ExitCode::bad_data, printable(path),
-              titles.ids.size() == 0
-                  ? std::string("has no titles")
-                  : fmt::format("no id of it is an item of the model: its first is {}, the model's "
-                                "{}",
-                                quoted(titles.ids[0]), quoted(model.items.text(0))),
-              titles.ids.size() == 0
-                  ? std::string(titles_contents.remedy)
-                  : "give the titles of the items that the model was trained on");
+  check_titles_fit(titles, {model.items}, path, log);
+  return titles_by_index(titles, model.items);
+}
+
+/// `"a"; "b"; ...` with ids where they are wanted.
+std::string listed_titles(const Model& model, const TitleLookup& titles,
+                          const std::vector<std::int32_t>& items, const char* between) {
+  constexpr std::size_t most = 10;
+  std::string text;
+  for (std::size_t n = 0; n < std::min(items.size(), most); ++n) {
+    text += fmt::format("{}{} {}", n == 0 ? "" : between, model.items.text(items[n]),
+                        quoted(titles.title(items[n])));
+  }
+  return items.size() > most ? text + "; ..." : text;
+}
+
+[[noreturn]] void throw_in_no_title(const Model& model, const TitleLookup& titles,
+                                    const std::string& text, const ItemPlace& place) {
+  constexpr std::size_t suggestions = 3;
+  const bool may_be_id = place.by == NamedBy::id_or_title;
+  const std::vector<std::int32_t> near = titles.matcher().nearest(text, suggestions);
+  std::string help = may_be_id ? std::string("give the item's id or a part of its title")
+                               : fmt::format("give a part of its title, or {}", place.by_id);
+  if (!near.empty()) {
+    help =
+        fmt::format("did you mean {}? Else {}", listed_titles(model, titles, near, " or "), help);
+  }
+  throw Error(place.code, place.text,
+              fmt::format("{} is {}in no title", quoted(text), may_be_id ? "no item id and " : ""),
+              help);
 }
 
 }  // namespace
+
+void check_titles_fit(const Titles& titles, const TitledItems& items, const std::string& path,
+                      const Log& log) {
+  if (items.ids.size() == 0) return;
+  if (titles.ids.size() == 0) {
+    throw Error(ExitCode::bad_data, printable(path), "has no titles",
+                std::string(titles_contents.remedy));
+  }
+  const std::int64_t found = items_with_title(titles, items.ids);
+  if (found == 0) {
+    throw Error(ExitCode::bad_data, printable(path),
+                fmt::format("no id of it is an item of {}: its first is {}, {}'s {}", items.owner,
+                            quoted(titles.ids[0]), items.owner, quoted(items.ids.text(0))),
+                std::string(items.remedy));
+  }
+  if (2 * found >= items.ids.size()) return;
+  log.warning(fmt::format("{} has titles of only {} of the {} items of {}: is it of other data?",
+                          printable(path), found, items.ids.size(), items.owner));
+}
+
+Titles titles_for_report(const std::string& movies_path, const std::string& data_path,
+                         const TitledItems& items, const Log& log) {
+  Titles titles;
+  if (!movies_path.empty()) {
+    titles = read_titles(movies_path, available_memory());
+    check_titles_fit(titles, items, movies_path, log);
+  } else if (!data_path.empty() && data_path != "-") {
+    try {
+      titles = find_titles(data_path, available_memory());
+    } catch (const Error& error) {  // nobody named them: no reason to stop
+      log.warning(fmt::format("no titles: {}: {}", error.place(), error.what()));
+    }
+    if (titles.ids.size() > 0 && items_with_title(titles, items.ids) == 0) {
+      log.warning("the titles beside the ratings are of other items: none is shown");
+      titles = {};
+    }
+  }
+  for (const std::string& warning : titles.warnings) log.warning(warning);
+  return titles;
+}
 
 StringTable titles_by_index(const Titles& titles, const IdIndex& items) {
   std::vector<std::int64_t> title_of(static_cast<std::size_t>(items.size()), -1);
@@ -110,72 +126,38 @@ std::string_view TitleLookup::title(std::int32_t item) const {
   return present() ? titles_[item] : std::string_view();
 }
 
-enum class TitleLookup::Fit { whole, without_year, words, part, none };
-
-TitleLookup::Folded TitleLookup::fold(std::string_view title) {
-  std::string text = folded(title);
-  std::vector<std::string> words = words_of(text);
-  std::vector<std::string> rest = words_of(without_year(text));
-  return {std::move(text), std::move(words), std::move(rest)};
+const TitleMatcher& TitleLookup::matcher() const {
+  if (!matcher_) matcher_.emplace(titles_);
+  return *matcher_;
 }
 
-TitleLookup::Fit TitleLookup::fit_of(const Folded& title, const Folded& text) {
-  if (title.words == text.words) {
-    return (title.text == text.text || !title.words.empty()) ? Fit::whole : Fit::none;
-  }
-  if (!text.words.empty()) {
-    if (title.words_without_year == text.words) return Fit::without_year;
-    if (std::ranges::includes(title.words, text.words)) return Fit::words;
-  }
-  return title.text.find(text.text) == std::string::npos ? Fit::none : Fit::part;
+bool TitleLookup::is_title(std::string_view text) const {
+  return present() && matcher().find(text).fit <= TitleFit::without_article;
 }
 
-std::vector<std::int32_t> TitleLookup::matching(std::string_view text) {
-  for (std::int64_t item = std::ssize(folded_); item < titles_.size(); ++item) {
-    folded_.push_back(fold(titles_[item]));
-  }
-  const Folded wanted = fold(text);
-  std::vector<std::int32_t> items;
-  // A number is an id or a whole title, as 300; not a part of every title with a year.
-  Fit best = is_number(text) ? Fit::without_year : Fit::part;
-  for (std::int64_t item = 0; item < titles_.size(); ++item) {
-    if (titles_[item].empty()) continue;
-    const Fit fit = fit_of(folded_[static_cast<std::size_t>(item)], wanted);
-    if (fit > best) continue;
-    if (fit < best) items.clear();
-    best = fit;
-    items.push_back(static_cast<std::int32_t>(item));
-  }
-  return items;
-}
-
-std::int32_t find_item(const Model& model, TitleLookup& titles, const std::string& text,
+std::int32_t find_item(const Model& model, const TitleLookup& titles, const std::string& text,
                        const ItemPlace& place) {
-  if (const auto item = model.items.find(text)) return *item;
-  if (!titles.present()) {
-    throw Error(
-        place.code, place.text,
-        fmt::format("{} is no item id, and there are no titles to look it up in", quoted(text)),
-        "give the item's id, or --movies movies.csv");
-  }
-  const std::vector<std::int32_t> items = titles.matching(text);
-  if (items.size() == 1) return items.front();
-  if (items.empty()) {
+  if (text.find_first_not_of(" \t") == std::string::npos) {
     throw Error(place.code, place.text,
-                fmt::format("{} is no item id and in no title", quoted(text)),
+                place.by == NamedBy::title ? "has an empty title" : "has an empty id or title",
                 "give the item's id or a part of its title");
   }
-  constexpr std::size_t candidates_shown = 10;
-  std::string listed;
-  for (std::size_t n = 0; n < std::min(items.size(), candidates_shown); ++n) {
-    listed += fmt::format("{}{} {}", n == 0 ? "" : "; ", model.items.text(items[n]),
-                          quoted(titles.title(items[n])));
+  if (place.by == NamedBy::id_or_title) {
+    if (const auto item = model.items.find(text)) return *item;
   }
+  if (!titles.present()) {
+    throw Error(place.code, place.text,
+                fmt::format("{} is {}, and there are no titles to look it up in", quoted(text),
+                            place.by == NamedBy::title ? "a title" : "no item id"),
+                "give the item's id, or --movies movies.csv");
+  }
+  const std::vector<std::int32_t> items = titles.matcher().find(text).titles;
+  if (items.size() == 1) return items.front();
+  if (items.empty()) throw_in_no_title(model, titles, text, place);
   throw Error(place.code, place.text,
-              fmt::format("{} is in {} titles: {}{}", quoted(text), items.size(), listed,
-                          items.size() > candidates_shown ? "; ..." : ""),
-              fmt::format("give more of the title, or the id: {}{}", place.id_option,
-                          model.items.text(items.front())));
+              fmt::format("{} is in {} titles: {}", quoted(text), items.size(),
+                          listed_titles(model, titles, items, "; ")),
+              fmt::format("give more of the title, or {}", place.by_id));
 }
 
 }  // namespace alsatian

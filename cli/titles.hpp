@@ -3,60 +3,73 @@
 #pragma once
 
 #include "cli/log.hpp"
+#include "cli/title_match.hpp"
 #include "host/error.hpp"
 #include "host/model/model.hpp"
 #include "host/ratings/reader.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace alsatian {
 
 /// titles [items], "" for an item without one; empty where no item has one.
 StringTable titles_by_index(const Titles& titles, const IdIndex& items);
 
+/// Whose items titles are looked up for, in errors.
+struct TitledItems {
+  const IdIndex& ids;
+  std::string_view owner = "the model";
+  std::string_view remedy = "give the titles of the items that the model was trained on";
+};
+
+/// Throws Error 65 at the file of --movies where it has no title of an item, and warns where it has
+/// those of fewer than half: it is of other data then.
+void check_titles_fit(const Titles& titles, const TitledItems& items, const std::string& path,
+                      const Log& log);
+
+/// For a report: those of --movies, checked, or else those beside the ratings as far as they can be
+/// read and are of the items, with a warning where not. data_path may be "" or "-".
+Titles titles_for_report(const std::string& movies_path, const std::string& data_path,
+                         const TitledItems& items, const Log& log);
+
 class TitleLookup {
  public:
-  /// The titles of `movies_path` where it is not "", else the model's own. Throws Error 65 where
-  /// the file has no title of an item of the model.
+  /// The titles of `movies_path` where it is not "", else the model's own. Throws as
+  /// check_titles_fit.
   TitleLookup(const Model& model, const std::string& movies_path, const Log& log);
 
   /// Whether there are any titles.
   bool present() const { return titles_.size() > 0; }
   /// "" where the item has none.
   std::string_view title(std::int32_t item) const;
-  /// Items whose title is what somebody wrote, or else whose title without its year is, or has all
-  /// of its words, or contains it: those of the first kind that there are. Case, accents and the
-  /// order of words do not count; a number is compared with whole titles alone.
-  std::vector<std::int32_t> matching(std::string_view text);
+  /// What fits what somebody wrote: titles that are folded with the first question.
+  const TitleMatcher& matcher() const;
+  /// Whether the text is a whole title, but for its year and article.
+  bool is_title(std::string_view text) const;
 
  private:
-  /// As titles are compared.
-  struct Folded {
-    std::string text;
-    std::vector<std::string> words;
-    std::vector<std::string> words_without_year;
-  };
-  enum class Fit;  // best first
-  static Fit fit_of(const Folded& title, const Folded& text);
-  static Folded fold(std::string_view title);
-
   StringTable titles_;
-  std::vector<Folded> folded_;  // [titles], from the first question on
+  mutable std::optional<TitleMatcher> matcher_;
 };
+
+/// What an item may be named by.
+enum class NamedBy { id_or_title, title };
 
 /// Where somebody named an item, for errors.
 struct ItemPlace {
   std::string text;  // "--item", or file and line
   ExitCode code;
-  std::string id_option;  // what stands before an id there: "--item "
+  std::string by_id;  // how an id is given there: "the id of the one you mean: --item ID"
+  NamedBy by = NamedBy::id_or_title;
 };
 
-/// The item by its id, or by what `matching` finds where that is one. Throws Error at `place`,
-/// with the candidates where there are several.
-std::int32_t find_item(const Model& model, TitleLookup& titles, const std::string& text,
+/// The item by its id where ids count, or by the title that fits best where that is one. Throws
+/// Error at `place`, with the candidates where there are several, and with titles that are spelt
+/// nearly so where there is none.
+std::int32_t find_item(const Model& model, const TitleLookup& titles, const std::string& text,
                        const ItemPlace& place);
 
 }  // namespace alsatian

@@ -4,6 +4,7 @@
 
 #include "host/atomic_file.hpp"
 #include "host/error.hpp"
+#include "host/ratings/titles_beside.hpp"
 
 #include <fmt/format.h>
 
@@ -170,6 +171,9 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
 void probe_outputs(const TrainOptions& options) {
   std::vector<std::string> inputs = options.split.test_files;
   add_data_files(options.data, inputs);
+  if (const std::string titles = titles_file_beside(options.data); !titles.empty()) {
+    inputs.push_back(titles);
+  }
   for (const std::string& input : {options.config, options.user_features, options.item_features}) {
     if (!input.empty()) inputs.push_back(input);
   }

@@ -77,8 +77,8 @@ struct Titles {
 Titles read_titles(const std::string& path,
                    std::int64_t free_bytes = std::numeric_limits<std::int64_t>::max());
 
-/// The titles file beside the ratings where `data_path` is a MovieLens folder or .zip; empty
-/// where there is none.
+/// The titles in the MovieLens folder or .zip that `data_path` is, or beside the file that it is
+/// (see titles_beside.hpp); empty where there are none.
 Titles find_titles(const std::string& data_path,
                    std::int64_t free_bytes = std::numeric_limits<std::int64_t>::max());
 

@@ -8,6 +8,7 @@
 #include "host/ratings/name_table.hpp"
 #include "host/ratings/reader.hpp"
 #include "host/ratings/records.hpp"
+#include "host/ratings/titles_beside.hpp"
 #include "host/ratings/values.hpp"
 
 #include <fmt/format.h>
@@ -15,8 +16,10 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -244,6 +247,16 @@ Titles parse_titles(std::string_view text, const std::string& place) {
   return titles;
 }
 
+/// What a data set with this file of ratings calls its file of titles; "" for any other file.
+std::string_view titles_name_for(std::string_view ratings_name) {
+  if (ratings_name.ends_with(".gz")) ratings_name.remove_suffix(3);
+  if (ratings_name == "ratings.csv") return "movies.csv";
+  if (ratings_name == "ratings.dat") return "movies.dat";
+  const bool is_split = ratings_name.size() == 7 && ratings_name.starts_with('u') &&
+                        (ratings_name.ends_with(".base") || ratings_name.ends_with(".test"));
+  return ratings_name == "u.data" || is_split ? "u.item" : "";
+}
+
 void refuse_other_than_titles(std::string_view bytes, const std::string& place) {
   refuse_other_kinds(bytes, place, titles_contents);
 }
@@ -273,7 +286,22 @@ Titles read_titles(const std::string& path, std::int64_t free_bytes) {
   return titles_of(open_input(path, titles_input(free_bytes)));
 }
 
+std::string titles_file_beside(const std::string& ratings_path) {
+  const std::filesystem::path path(ratings_path);
+  const std::string_view name = titles_name_for(path.filename().string());
+  std::error_code error;
+  if (name.empty() || !std::filesystem::is_regular_file(path, error)) return "";
+  for (const std::string_view ending : {"", ".gz"}) {
+    const std::filesystem::path titles =
+        path.parent_path() / (std::string(name) + std::string(ending));
+    if (std::filesystem::is_regular_file(titles, error)) return titles.string();
+  }
+  return "";
+}
+
 Titles find_titles(const std::string& data_path, std::int64_t free_bytes) {
+  const std::string beside = titles_file_beside(data_path);
+  if (!beside.empty()) return read_titles(beside, free_bytes);
   const std::optional<Input> input = find_input(data_path, titles_input(free_bytes));
   return input ? titles_of(*input) : Titles{};
 }

@@ -96,17 +96,19 @@ double shrinkage(const Exploration& data) {
 Figure item_list(const Exploration& data, const std::vector<std::size_t>& items,
                  const std::string& key_name, const std::function<double(std::size_t)>& key) {
   Figure figure;
+  const bool has_titles = data.facts.titles.size() > 0;
   figure.data.columns = {"rank", "item", "title", "ratings", "mean", "deviation"};
+  if (!has_titles) figure.data.columns.erase(figure.data.columns.begin() + 2);
   if (!key_name.empty()) figure.data.columns.push_back(key_name);
   for (std::size_t rank = 0; rank < items.size(); ++rank) {
     const std::size_t item = items[rank];
     const std::int64_t count = data.items.counts[item];
     std::vector<Value> row{static_cast<std::int64_t>(rank) + 1,
-                           data.ratings.items.text(static_cast<std::int32_t>(item)),
-                           data.title(item),
-                           count,
-                           data.items.mean(item),
-                           std::sqrt(within(data, item) / static_cast<double>(count))};
+                           data.ratings.items.text(static_cast<std::int32_t>(item))};
+    if (has_titles) row.emplace_back(data.title(item));
+    row.emplace_back(count);
+    row.emplace_back(data.items.mean(item));
+    row.emplace_back(std::sqrt(within(data, item) / static_cast<double>(count)));
     if (!key_name.empty()) row.emplace_back(key(item));
     figure.data.rows.push_back(std::move(row));
   }

@@ -278,7 +278,7 @@ PenaltyChoice PenaltySearch::decide(const Regularization& found) {
     } else {
       const PairedGain gain = paired_gain(given.losses, best.losses, counts_by_user(dataset_));
       choice.gain_in_errors = gain.error > 0 ? gain.mean / gain.error : 0;
-      choice.chose_best = choice.gain_in_errors > least_gain_in_errors;
+      choice.chose_best = choice.gain_in_errors > least_gain_in_errors(choice.ratings);
     }
   }
   choice.trials = trials_;

@@ -16,6 +16,7 @@ namespace alsatian::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const ProblemFolder& problem() { return ProblemFolder::shared(); }
 
@@ -115,12 +116,98 @@ INSTANTIATE_TEST_SUITE_P(
         BadRatings{"1,4\n2,77\n", ":2: \"77\" is not on the model's scale"},
         BadRatings{"1,4\n2\n", ":2: has 1 field, not 2"},
         BadRatings{"a,b,c,d,e\n", ":1: has 5 fields and no header"},
+        BadRatings{"item,rating\n1, 2,5\n",
+                   ":2: has 3 fields, not 2 as the first line: \"1, 2,5\""},
+        BadRatings{"item,rating\n1,4,extra,stuff\n", ":2: has 4 fields, not 2"},
+        BadRatings{"1,4\n2,3,3\n", ":2: has 3 fields, not 2"},
+        BadRatings{"Shawshank Redemption, The (1994),5\n", ":1: has 3 fields and no header"},
+        BadRatings{"title,rating\n,4\n", ":2: has an empty title"},
+        BadRatings{"title,rating\n1,4\n", ":2: \"1\" is in no title"},
         BadRatings{"color,rating\nred,4\n", ":1: is a header without a column of items"},
         BadRatings{"amber,4\n", ":1: \"amber\" is in "},
         BadRatings{"no such film,4\n", ":1: \"no such film\" is no item id and in no title"},
         BadRatings{"1,2,4\n9,2,4\n", ":2: is of user \"9\""},
         BadRatings{"\"1,4\n", ":1: is not a record of text"},
         BadRatings{"987654321,4\n", ": rates no item of the model"}));
+
+/// Titles that people write otherwise than MovieLens does.
+class NewcomersTitles : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_bytes(folder_.file("r.csv"), small_ratings(12, 9));  // ids 1 to 9
+    ASSERT_EQ(run({"train", "--data", folder_.file("r.csv"), "--k", "2", "--out", model_}).code, 0);
+    write_bytes(movies_,
+                "movieId,title\n1,Toy Story (1995)\n2,\"Matrix, The (1999)\"\n3,7 (1999)\n"
+                "4,Matrix Reloaded (2003)\n5,\"Matrix of Evil, A (2003)\"\n6,Toy Story 2 (1999)\n"
+                "7,Heat (1995)\n8,\"Good, the Bad and the Ugly, The (1966)\"\n");
+  }
+  RunResult recommend(const std::string& ratings, const std::vector<std::string>& more = {}) const {
+    return with_input(with({"recommend", model_, "--ratings", "-", "--movies", movies_}, more),
+                      ratings);
+  }
+  /// The second line of the file, as the program says that it took it.
+  void expect_taken(const std::string& ratings, const std::string& said) const {
+    const RunResult result = recommend(ratings);
+    EXPECT_EQ(result.code, 0) << result.error;
+    EXPECT_THAT(result.error, HasSubstr("line 2: " + said + "\n"));
+  }
+
+ private:
+  TemporaryFolder folder_;
+  std::string movies_ = folder_.file("films.csv");
+  std::string model_ = folder_.file("model");
+};
+
+TEST_F(NewcomersTitles, DecideByTheHeaderWhetherANumberIsATitle) {
+  expect_taken("title,rating\n7,4\n", "\"7\" is 7 (1999)");
+  expect_taken("item,rating\n7,4\n", "\"7\" is Heat (1995)");
+  expect_taken("movieId,rating\n7,4\n", "\"7\" is Heat (1995)");
+  expect_taken("1,3\n7,4\n", "\"7\" is Heat (1995)");
+  const RunResult either = recommend("1,3\n7,4\n", {"--quiet"});
+  EXPECT_THAT(either.error, HasSubstr("warning: stdin:2: \"7\" is taken for an id, that of \"Heat "
+                                      "(1995)\", and is a title too"));
+  EXPECT_THAT(recommend("item,rating\n7,4\n", {"--quiet"}).error, Not(HasSubstr("a title too")));
+}
+
+TEST_F(NewcomersTitles, AreSaidByLineUnlessQuiet) {
+  expect_taken("title,rating\ntoy story,4\n", "\"toy story\" is Toy Story (1995)");
+  EXPECT_THAT(recommend("title,rating\ntoy story,4\n", {"--quiet"}).error,
+              Not(HasSubstr("line 2")));
+}
+
+TEST_F(NewcomersTitles, AreExactWhereArticleYearAndCaseAloneDiffer) {
+  expect_taken("title,rating\nmatrix,4\n", "\"matrix\" is Matrix, The (1999)");
+  expect_taken("title,rating\nThe Matrix,4\n", "\"The Matrix\" is Matrix, The (1999)");
+  expect_taken("title,rating\nmatrix (1999),4\n", "\"matrix (1999)\" is Matrix, The (1999)");
+  expect_taken("title,rating\nThe Heat,4\n", "\"The Heat\" is Heat (1995)");
+  const RunResult several = recommend("title,rating\nmatr,4\n");
+  EXPECT_EQ(several.code, 65);
+  EXPECT_THAT(several.error, HasSubstr("\"matr\" is in 3 titles: 2 \"Matrix, The (1999)\"; 4 "));
+  EXPECT_THAT(several.error, HasSubstr("\n  help: give more of the title, or name the column item "
+                                       "and give ids\n"));
+  const RunResult item =
+      run({"similar", problem().model(), "--movies", problem().movies(), "--item", "amber"});
+  EXPECT_THAT(item.error, HasSubstr("or the id of the one you mean: --item ID\n"));
+}
+
+TEST_F(NewcomersTitles, ThatAreMisspeltAreAskedAbout) {
+  const RunResult result = recommend("Toy Stroy,4\n");
+  EXPECT_EQ(result.code, 65);
+  EXPECT_THAT(result.error, HasSubstr("help: did you mean 1 \"Toy Story (1995)\"? Else give"));
+  EXPECT_THAT(recommend("Quite another,4\n").error, Not(HasSubstr("did you mean")));
+}
+
+TEST_F(NewcomersTitles, WithCommasAreToBeQuoted) {
+  for (const std::string ratings :
+       {"title,rating\nToy Story, 2,5\n", "Toy Story,4,5\n",
+        "title,rating\nGood, the Bad and the Ugly, The (1966),5\n",
+        "Good, the Bad and the Ugly, The (1966),5\n", "1,4\nMatrix, The (1999),5\n"}) {
+    const RunResult result = recommend(ratings);
+    EXPECT_EQ(result.code, 65) << ratings;
+    EXPECT_TRUE(is_error_text(result.error)) << result.error;
+    EXPECT_THAT(result.error, HasSubstr("put a title with a comma in quotes")) << ratings;
+  }
+}
 
 TEST(Newcomer, IsExplainedByContributionsThatAddUpToThePrediction) {
   const std::string mine = ratings_of("2");
@@ -146,13 +233,37 @@ TEST(Newcomer, IsExplainedByContributionsThatAddUpToThePrediction) {
   }
 }
 
-TEST(Newcomer, OfTheDataIsExplainedLikeTheirOwnList) {
+TEST(Newcomer, OfTheDataIsExplainedByWhatTheModelWasTrainedOn) {
+  // Trained until nothing moves, so that the row of the model solves the same equations.
+  const TemporaryFolder folder;
+  const std::string model = folder.file("model");
+  const RunResult trained =
+      run({"train", "--data", problem().ratings(), "--k", "2", "--epochs", "60", "--holdout", "0.2",
+           "--threads", "1", "--quiet", "--out", model});
+  ASSERT_EQ(trained.code, 0) << trained.error;
+  const std::vector<std::string> explain{"explain", model, "--user", "3", "--data"};
+  for (const std::string item : {"1", "5"}) {
+    const RunResult explained = run(with(explain, {problem().ratings(), "--item", item}));
+    ASSERT_EQ(explained.code, 0) << explained.error;
+    EXPECT_THAT(explained.error, HasSubstr(" that the model was trained on (holdout 0.2"));
+    const RunResult predicted = with_input({"predict", model, "--pairs", "-"}, "3," + item + "\n");
+    ASSERT_EQ(predicted.code, 0) << predicted.error;
+    EXPECT_NEAR(Tsv(explained.output).number(0, "prediction"),
+                Tsv(predicted.output).number(0, "prediction"), 1e-5)
+        << item;
+  }
+}
+
+TEST(Newcomer, OfOtherDataIsExplainedByAllOfItWithAWarning) {
+  const TemporaryFolder folder;
+  write_bytes(folder.file("ratings.csv"), read_bytes(problem().ratings()) + "99999,1,3,0\n");
   const RunResult by_list =
       with_input({"explain", problem().model(), "--ratings", "-", "--item", "1"}, ratings_of("3"));
-  const RunResult by_data = run(
-      {"explain", problem().model(), "--user", "3", "--data", problem().ratings(), "--item", "1"});
+  const RunResult by_data = run({"explain", problem().model(), "--user", "3", "--data",
+                                 folder.file("ratings.csv"), "--item", "1"});
   ASSERT_EQ(by_data.code, 0) << by_data.error;
   ASSERT_EQ(by_list.code, 0) << by_list.error;
+  EXPECT_THAT(by_data.error, HasSubstr("is not what the model was trained on: all ratings in it"));
   // Ratings come in another order, so that sums are rounded otherwise.
   const Tsv left(by_list.output);
   const Tsv right(by_data.output);

@@ -17,7 +17,7 @@ class ProblemFolder {
   static const ProblemFolder& shared();
 
   std::string ratings() const { return folder_.file("ratings.csv"); }
-  std::string movies() const { return folder_.file("movies.csv"); }
+  std::string movies() const { return folder_.file("titles.csv"); }
   /// Trained by als with --k 8 --holdout 0.1, titles not in it.
   std::string model() const;
   /// What that training printed.

@@ -371,6 +371,34 @@ TEST(MoviesOption, OfRatingsOrOfOtherItemsIsRefused) {
   }
 }
 
+TEST(TitlesOfOtherData, EndEveryCommandThatTakesThemAndFewAreWarnedOf) {
+  const TemporaryFolder folder;
+  const std::string ratings = folder.file("r.csv");
+  const std::string model = folder.file("als.safetensors");
+  write_bytes(ratings, small_ratings(12, 9));
+  ASSERT_EQ(run({"train", "--data", ratings, "--k", "2", "--holdout", "0.1", "--out", model}).code,
+            0);
+  const std::string movies = folder.file("films.csv");
+  const std::vector<std::vector<std::string>> commands{
+      {"explore", "--data", ratings},
+      {"evaluate", model, "--data", ratings, "--figures", folder.file("figures")},
+      {"recommend", model, "--users", "1", "--include-seen"},
+      {"similar", model, "--item", "1"},
+      {"explain", model, "--user", "1", "--data", ratings}};
+  for (const auto& command : commands) {
+    write_bytes(movies, "movieId,title\n800001,Nothing\n");
+    const RunResult other = run(with(command, {"--movies", movies}));
+    EXPECT_EQ(other.code, 65) << command[0] << other.error;
+    EXPECT_THAT(other.error, HasSubstr("films.csv: no id of it is an item of the ")) << command[0];
+    write_bytes(movies, "movieId,title\n1,X\n2,Y\n");
+    const RunResult few = run(with(command, {"--movies", movies}));
+    EXPECT_EQ(few.code, 0) << command[0] << few.error;
+    EXPECT_THAT(few.error,
+                HasSubstr("warning: " + movies + " has titles of only 2 of the 9 items of the "))
+        << command[0];
+  }
+}
+
 TEST(TitlesBesideRatings, AreReadBeforeTrainingAndWarnedOfWhereTheyFitNoItem) {
   const TemporaryFolder folder;
   write_bytes(folder.file("ratings.csv"), small_ratings(12, 9));
@@ -397,6 +425,10 @@ TEST(TitlesBesideRatings, AreReadBeforeTrainingAndWarnedOfWhereTheyFitNoItem) {
   EXPECT_THAT(
       run({"recommend", folder.file("als.safetensors"), "--users", "1", "--include-seen"}).output,
       HasSubstr("\tZ\t"));
+  write_bytes(folder.file("movies.csv"), "movieId,title\n1,X\n2,Y\n");
+  const RunResult by_file = run({"train", "--data", folder.file("ratings.csv"), "--k", "2", "--out",
+                                 folder.file("als.safetensors")});
+  EXPECT_THAT(by_file.error, HasSubstr("als.safetensors, with titles")) << "titles beside a file";
   write_bytes(folder.file("movies.csv"), "movieId,title\n800001,Nothing\n");
   const RunResult strangers = run(with(arguments, {"--quiet"}));
   EXPECT_EQ(strangers.code, 0);

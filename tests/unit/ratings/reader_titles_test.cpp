@@ -58,7 +58,23 @@ TEST(ReaderTitles, AnyTableWithNamedColumnsIsTaken) {
   EXPECT_EQ(pairs_of(read_titles(folder.file("plain.csv"))), expected);
 }
 
-TEST(ReaderTitles, AreFoundInFoldersAndArchivesOnly) {
+TEST(ReaderTitles, AreFoundBesideRatingsThatAreCalledAsTheirDataSetCallsThem) {
+  const TemporaryFolder folder;
+  for (const auto& [ratings, titles] :
+       {std::pair("ratings.csv", "movies.csv"), std::pair("ratings.dat", "movies.dat"),
+        std::pair("u.data", "u.item"), std::pair("u1.base", "u.item"),
+        std::pair("ub.test", "u.item")}) {
+    write_bytes(folder.file(ratings), "1\t2\t3\n");
+    std::filesystem::remove(folder.file(titles));
+    EXPECT_EQ(find_titles(folder.file(ratings)).ids.size(), 0) << ratings;
+    write_bytes(folder.file(titles), read_bytes(tiny(titles)));
+    EXPECT_EQ(pairs_of(find_titles(folder.file(ratings))), four_titles) << ratings;
+  }
+  write_bytes(folder.file("other.csv"), "1,2,3\n");
+  EXPECT_EQ(find_titles(folder.file("other.csv")).ids.size(), 0);
+}
+
+TEST(ReaderTitles, AreFoundInFoldersAndArchives) {
   const TemporaryFolder folder;
   EXPECT_EQ(find_titles(folder.path().string()).ids.size(), 0);
   write_bytes(folder.file("u.item"), read_bytes(tiny("u.item")));

@@ -178,7 +178,7 @@ TEST_P(PenaltySearchOf, LeavesADefaultThatNothingIsSurelyBetterThan) {
   const PenaltyChoice near = search(dataset, spec).choice;
   EXPECT_FALSE(near.chose_best);
   EXPECT_EQ(near.chosen().factors, spec.regularization.factors);
-  EXPECT_LE(near.gain_in_errors, least_gain_in_errors);
+  EXPECT_LE(near.gain_in_errors, least_gain_in_errors(near.ratings));
 }
 
 TEST_P(PenaltySearchOf, CountsWhatItTried) {
