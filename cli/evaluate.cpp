@@ -21,6 +21,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -103,13 +104,10 @@ void print_errors(Output& output, Format format, const std::string& part,
   table.finish();
 }
 
-struct DefinedFigure {
-  const char* name;
-  Cell value;
-  std::string definition;
-};
+/// Nothing where it is not a number.
+Value measured_value(double value) { return std::isnan(value) ? Value{} : Value{value}; }
 
-DefinedFigure defined(const char* name, Cell value, std::int32_t top = 0) {
+DefinedFigure defined(const char* name, Value value, std::int32_t top = 0) {
   return {name, std::move(value), figure_definition(name, top)};
 }
 
@@ -117,8 +115,8 @@ std::vector<DefinedFigure> rating_figures(const RatingEvaluation& evaluation) {
   return {
       defined("rmse", evaluation.all.rmse),
       defined("mae", evaluation.all.mae),
-      defined("nll", measured(evaluation.all.mean_nll)),
-      defined("r_squared", measured(evaluation.all.r_squared)),
+      defined("nll", measured_value(evaluation.all.mean_nll)),
+      defined("r_squared", measured_value(evaluation.all.r_squared)),
       defined("coverage", evaluation.coverage),
       defined("unknown_users", evaluation.unknown_users),
       defined("unknown_items", evaluation.unknown_items),
@@ -140,7 +138,7 @@ std::vector<DefinedFigure> ranking_figures(const RankingMetrics& metrics) {
   std::vector<DefinedFigure> figures{
       {"users", metrics.users, ranked_users_definition(metrics.relevant_from)}};
   const auto add = [&](const char* name, double value) {
-    figures.push_back(defined(name, measured(value), metrics.top));
+    figures.push_back(defined(name, measured_value(value), metrics.top));
   };
   add("precision", metrics.precision);
   add("recall", metrics.recall);
@@ -152,11 +150,29 @@ std::vector<DefinedFigure> ranking_figures(const RankingMetrics& metrics) {
   return figures;
 }
 
-void print_figures(Output& output, Format format, const std::string& part,
-                   const std::vector<DefinedFigure>& figures) {
+/// train: what ranking leaves out, by user.
+TestEvaluation evaluate_test(const Scorer& scorer, const Model& model,
+                             const CompressedMatrix& train, const TestSet& test,
+                             const EvaluateOptions& options) {
+  TestEvaluation evaluation{.name = test.name,
+                            .ratings = evaluate_ratings(scorer, model, test.ratings)};
+  evaluation.figures = rating_figures(evaluation.ratings);
+  const auto predictive = predictive_figures(model, test.ratings);
+  evaluation.figures.insert(evaluation.figures.end(), predictive.begin(), predictive.end());
+  if (!options.top) return evaluation;
+  evaluation.ranking =
+      ranking_figures(evaluate_ranking(scorer, model, train, test.ratings, *options.top,
+                                       options.relevant.value_or(default_relevant_from(model))));
+  return evaluation;
+}
+
+void print_figures(Output& output, Format format, const TestEvaluation& evaluation) {
+  std::vector<DefinedFigure> figures = evaluation.figures;
+  figures.insert(figures.end(), evaluation.ranking.begin(), evaluation.ranking.end());
   Table table(output, format, {"part", "figure", "value", "definition"});
   for (const DefinedFigure& figure : figures) {
-    table.row({part, std::string(figure.name), figure.value, figure.definition});
+    const Cell value = std::visit([](const auto& shown) { return Cell(shown); }, figure.value);
+    table.row({evaluation.name, figure.name, value, figure.definition});
   }
   table.finish();
 }
@@ -178,8 +194,8 @@ std::vector<TestSet> test_sets(const Model& model, const EvaluateOptions& option
 }
 
 Page report_page(const Scorer& scorer, const Model& model, const EvaluateOptions& options,
-                 const std::optional<Dataset>& dataset, std::vector<Section> errors,
-                 const Log& log) {
+                 const std::optional<Dataset>& dataset, const std::vector<TestEvaluation>& tests,
+                 std::vector<Section> errors, const Log& log) {
   const ItemFacts facts =
       item_facts(titles_for_report(options.movies, options.data, {model.items}, log), model.items);
   Page page{.title = "Evaluation of " + source_name(options.model),
@@ -187,8 +203,8 @@ Page report_page(const Scorer& scorer, const Model& model, const EvaluateOptions
   page.facts = {{"model", std::string(algorithm_name(model.spec.algorithm))},
                 {"k", fmt::format("{}", model.spec.rank)},
                 {"users", fmt::format("{}", model.users.size())},
-                {"items", fmt::format("{}", model.items.size())},
-                {"train RMSE", fmt::format("{:.4f}", model.statistics.train_rmse)}};
+                {"items", fmt::format("{}", model.items.size())}};
+  for (auto& fact : test_facts(tests)) page.facts.push_back(std::move(fact));
   page.sections = std::move(errors);
   page.sections.push_back(factor_section(scorer, model, facts));
   if (dataset) page.sections.push_back(user_section(scorer, model, facts, dataset->train));
@@ -221,29 +237,23 @@ void evaluate_command(Arguments arguments) {
       options.top ? compress_by_user(dataset->train, model.users.size()) : CompressedMatrix();
   const char* between_tables = options.format != Format::jsonl ? "\n" : "";
   std::vector<Section> sections;
+  std::vector<TestEvaluation> evaluations;
   for (const TestSet& test : tests) {
     if (&test != &tests.front()) output.write(between_tables);
-    const RatingEvaluation evaluation = evaluate_ratings(scorer, model, test.ratings);
+    evaluations.push_back(evaluate_test(scorer, model, train, test, options));
+    const TestEvaluation& evaluation = evaluations.back();
     if (options.report.wanted()) {
       sections.push_back(
-          error_section(scorer, model, test.ratings, test.name, evaluation, sections.size() + 1));
+          error_section(scorer, model, test.ratings, evaluation, sections.size() + 1));
     }
-    std::vector<DefinedFigure> figures = rating_figures(evaluation);
-    const auto predictive = predictive_figures(model, test.ratings);
-    figures.insert(figures.end(), predictive.begin(), predictive.end());
-    if (options.top) {
-      const auto ranking = ranking_figures(
-          evaluate_ranking(scorer, model, train, test.ratings, *options.top,
-                           options.relevant.value_or(default_relevant_from(model))));
-      figures.insert(figures.end(), ranking.begin(), ranking.end());
-    }
-    print_errors(output, options.format, test.name, evaluation, model.has_features());
+    print_errors(output, options.format, test.name, evaluation.ratings, model.has_features());
     output.write(between_tables);
-    print_figures(output, options.format, test.name, figures);
+    print_figures(output, options.format, evaluation);
   }
   if (options.report.wanted()) {
-    write_report(options.report,
-                 report_page(scorer, model, options, dataset, std::move(sections), log), log);
+    write_report(
+        options.report,
+        report_page(scorer, model, options, dataset, evaluations, std::move(sections), log), log);
   }
   output.flush();
 }

@@ -20,11 +20,9 @@
 #include "host/ratings/prepared_ratings.hpp"
 #include "host/ratings/split.hpp"
 #include "host/train/backend.hpp"
-#include "host/train/convergence.hpp"
 #include "host/train/log_observer.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -493,22 +491,13 @@ class TrainCommand {
 
   /// How far the draws of all chains say the same, and a warning where they do not.
   void say_whether_chains_met(const TrainingResult& result) const {
-    const int chains = std::get<Bayes>(result.model.spec.algorithm).chains;
-    std::vector<std::string> apart;
     for (const TraceStatistics& trace : result.model.statistics.traces) {
       log_.field("trace", fmt::format("{}: mean {:.4g}, R-hat {:.3f}, {:.0f} effective of {}",
                                       trace.name, trace.mean, trace.r_hat, trace.effective_draws,
                                       counted(result.last.draws, "draw")));
-      if (trace.r_hat > largest_r_hat) {
-        apart.push_back(fmt::format("{} {:.3f}", trace.name, trace.r_hat));
-      }
     }
-    if (apart.empty()) return;
-    log_.warning(fmt::format(
-        "{} after {}: R-hat of {} is above {}, so that other draws may say other things; more "
-        "--epochs, or more --chains to average over, make the mean surer",
-        chains > 1 ? "the chains have not met" : "the chain still moves",
-        counted(result.last.epoch, "sweep"), fmt::join(apart, ", "), largest_r_hat));
+    const std::string warning = convergence_warning(result);
+    if (!warning.empty()) log_.warning(warning);
   }
 
   /// From here on a signal stops training after its epoch; before, it ends the process at once.

@@ -2,7 +2,9 @@
 // One grid holds every epoch; each figure takes its columns from it.
 #include "cli/train_report.hpp"
 
+#include "cli/log.hpp"
 #include "cli/reg_auto.hpp"
+#include "cli/train_summary.hpp"
 
 #include <fmt/format.h>
 
@@ -99,6 +101,23 @@ bool is_of_draws(const ReportObserver& observed) {
   return !observed.epochs().empty() && observed.epochs().front().sigma.has_value();
 }
 
+/// Sweeps of burn-in among those that ran: those after which there was no draw to average over.
+std::size_t burn_in_sweeps(const ReportObserver& observed) {
+  return is_of_draws(observed) ? static_cast<std::size_t>(
+                                     std::ranges::count(observed.epochs(), 0, &EpochStats::draws))
+                               : 0;
+}
+
+/// Shades burn-in, in whose sweeps figures are those of a state on the way.
+void mark_burn_in(const ReportObserver& observed, Figure& figure) {
+  const std::size_t sweeps = burn_in_sweeps(observed);
+  if (sweeps == 0 || figure.data.rows.size() != observed.epochs().size()) return;
+  const Value& end = figure.data.rows[sweeps - 1].front();
+  const auto* sweep = std::get_if<std::int64_t>(&end);
+  figure.plot.stage = "burn-in";
+  figure.plot.stage_end = sweep != nullptr ? static_cast<double>(*sweep) : std::get<double>(end);
+}
+
 /// Train, validation and each test set.
 std::vector<Series> parts(const std::string& figure, const ReportObserver& observed) {
   const std::vector<std::string>& test_names = observed.test_names();
@@ -113,8 +132,9 @@ std::vector<Series> parts(const std::string& figure, const ReportObserver& obser
 }
 
 /// The same curves against epochs and against seconds.
-void add_curves(Section& section, const Grid& epochs, const std::vector<Series>& lines,
-                const std::string& name, const std::string& title, const std::string& text) {
+void add_curves(Section& section, const ReportObserver& observed, const Grid& epochs,
+                const std::vector<Series>& lines, const std::string& name, const std::string& title,
+                const std::string& text) {
   for (const std::string x : {"epoch", "seconds"}) {
     Figure figure = curves(epochs, x, lines);
     if (figure.plot.series.empty()) return;
@@ -122,6 +142,7 @@ void add_curves(Section& section, const Grid& epochs, const std::vector<Series>&
     figure.title = fmt::format("{} by {}", title, x);
     figure.text = text;
     figure.plot.y_title = title;
+    mark_burn_in(observed, figure);
     section.figures.push_back(std::move(figure));
   }
 }
@@ -145,22 +166,39 @@ Figure stage_figure(Stages stages, const std::vector<EpochStats>& epochs) {
 
 Section error_section(const ReportObserver& observed, const Grid& epochs) {
   Section section{.title = "Errors"};
-  const std::string of_draws =
-      is_of_draws(observed)
-          ? " Of the training part those of each draw alone, else those of the mean over draws."
-          : "";
+  std::string of_draws;
+  if (is_of_draws(observed)) {
+    of_draws =
+        " Of the training part those of each draw alone, else those of the mean over the draws so "
+        "far.";
+    if (const std::size_t sweeps = burn_in_sweeps(observed); sweeps > 0) {
+      of_draws += fmt::format(
+          " The first {} are burn-in (shaded), whose draws do not count: there all are of the "
+          "last chain's state alone, and the test error falls at its end because averaging begins.",
+          counted(static_cast<std::int64_t>(sweeps), "sweep"));
+    }
+  }
   add_curves(
-      section, epochs, parts("rmse", observed), "rmse", "RMSE",
+      section, observed, epochs, parts("rmse", observed), "rmse", "RMSE",
       "√ of the mean of (rating − prediction)², unclipped, in the rating's unit." + of_draws);
-  add_curves(section, epochs, parts("nll", observed), "nll", "NLL",
+  add_curves(section, observed, epochs, parts("nll", observed), "nll", "NLL",
              "Mean of −log p(rating), in nats." + of_draws);
   return section;
 }
 
 Section optimizer_section(const ReportObserver& observed, const Grid& epochs) {
-  Section section{.title = "Optimization"};
-  add_curves(section, epochs, {{"objective", "objective"}}, "objective", "Objective",
-             "F, the sum of losses and penalties, of standardized ratings.");
+  const bool samples = is_of_draws(observed);
+  Section section{.title = samples ? "The sampler" : "Optimization"};
+  std::string text = "F, the sum of losses and penalties, of standardized ratings.";
+  if (samples) {
+    text +=
+        " Of each draw alone, with penalties as --reg has them, which the sampler does not use: it "
+        "minimizes nothing. The start from als has a small F; F climbs to where most of the "
+        "posterior is and stays around it. That it climbs is no fault; whether it still climbs at "
+        "the end tells whether burn-in was long enough.";
+  }
+  add_curves(section, observed, epochs, {{"objective", "objective"}}, "objective", "Objective",
+             text);
   const bool has_rate = std::ranges::any_of(
       observed.epochs(), [](const EpochStats& stats) { return stats.learning_rate != 0; });
   if (!has_rate) return section;
@@ -217,6 +255,7 @@ Section chain_section(const ReportObserver& observed) {
   }
   const auto add = [&](const std::string& name, auto value) {
     Figure figure = trace_figure(observed, name, value);
+    mark_burn_in(observed, figure);
     if (!figure.data.rows.empty()) section.figures.push_back(std::move(figure));
   };
   add("sigma", [](const ChainStats& chain) { return std::optional(chain.sigma); });
@@ -281,6 +320,25 @@ Section time_section(const ReportObserver& observed, const Grid& epochs, Stages 
   return section;
 }
 
+/// What a sampler was told and gave: of penalties and of a best sweep it knows nothing.
+std::vector<std::pair<std::string, std::string>> sampling_facts(const ReportObserver& observed,
+                                                                const Model& model) {
+  const auto& bayes = std::get<Bayes>(model.spec.algorithm);
+  std::int64_t draws = 0;
+  if (!observed.epochs().empty()) draws = observed.epochs().back().draws;
+  return {{"sweeps run", fmt::format("{}", model.statistics.epochs_run)},
+          {"burn-in", counted(std::int64_t{bayes.burn_in}, "sweep")},
+          {"chains", fmt::format("{}", bayes.chains)},
+          {"draws kept", fmt::format("{} of {}", model.draws, draws)}};
+}
+
+std::vector<std::pair<std::string, std::string>> optimizing_facts(const ModelSpec& spec,
+                                                                  const ModelStatistics& figures) {
+  return {{"reg", fmt::format("{:.4g}", spec.regularization.factors)},
+          {"epochs run", fmt::format("{}", figures.epochs_run)},
+          {"best epoch", fmt::format("{}", figures.best_epoch)}};
+}
+
 }  // namespace
 
 void ReportObserver::on_start(const std::string& backend, const ModelSpec&, std::int64_t) {
@@ -297,11 +355,15 @@ Page training_page(const ReportObserver& observed, const TrainingResult& result,
             .lead = "How training went, epoch by epoch."};
   page.facts = {{"likelihood", std::string(likelihood_name(spec.likelihood))},
                 {"k", fmt::format("{}", spec.rank)},
-                {"reg", fmt::format("{:.4g}", spec.regularization.factors)},
-                {"device", observed.backend()},
-                {"epochs run", fmt::format("{}", statistics.epochs_run)},
-                {"best epoch", fmt::format("{}", statistics.best_epoch)},
-                {"train RMSE", fmt::format("{:.4f}", statistics.train_rmse)}};
+                {"device", observed.backend()}};
+  for (auto& fact : is_bayes(spec) ? sampling_facts(observed, result.model)
+                                   : optimizing_facts(spec, statistics)) {
+    page.facts.push_back(std::move(fact));
+  }
+  page.facts.emplace_back("train RMSE", fmt::format("{:.4f}", statistics.train_rmse));
+  if (std::string warning = convergence_warning(result); !warning.empty()) {
+    page.warnings.push_back(std::move(warning));
+  }
   if (statistics.test_rmse) {
     page.facts.emplace_back("test RMSE", fmt::format("{:.4f}", *statistics.test_rmse));
   }

@@ -2,6 +2,12 @@
 // All predictors go through the same evaluation, so that their figures can be compared.
 #include "cli/train_summary.hpp"
 
+#include "cli/log.hpp"
+#include "host/train/convergence.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -101,6 +107,22 @@ ModelSpec biases_spec(const ModelSpec& spec) {
 }
 
 }  // namespace
+
+std::string convergence_warning(const TrainingResult& result) {
+  std::vector<std::string> apart;
+  for (const TraceStatistics& trace : result.model.statistics.traces) {
+    if (trace.r_hat > largest_r_hat) {
+      apart.push_back(fmt::format("{} {:.3f}", trace.name, trace.r_hat));
+    }
+  }
+  if (apart.empty()) return "";
+  const bool several = std::get<Bayes>(result.model.spec.algorithm).chains > 1;
+  return fmt::format(
+      "{} after {}: R-hat of {} is above {}, so that other draws may say other things; more "
+      "--epochs, or more --chains to average over, make the mean surer",
+      several ? "the chains have not met" : "the chain still moves",
+      counted(result.last.epoch, "sweep"), fmt::join(apart, ", "), largest_r_hat);
+}
 
 Model mean_model(const Model& trained, const Dataset& dataset) {
   Model model;

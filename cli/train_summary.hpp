@@ -34,6 +34,9 @@ inline constexpr std::string_view no_nll =
     "predicted "
     "without error";
 
+/// Of bayes: a warning where R-hat says that the chains, or the halves of one, differ; else "".
+std::string convergence_warning(const TrainingResult& result);
+
 /// The model that predicts the training mean for everybody.
 Model mean_model(const Model& trained, const Dataset& dataset);
 

@@ -137,6 +137,7 @@ TunePlan plan_search(TuneOptions& options) {
   const ModelOptions& model = options.train.model;
   TunePlan plan;
   plan.search = options.search.value_or(model.model == "mle" ? Search::halving : Search::grid);
+  plan.drawn = options.grid.trials.has_value();
   plan.split = make_split(split, model.seed);
   const std::vector<Point> points = chosen_points(options.grid, model);
   plan.axes = options.grid.axes;

@@ -2,6 +2,7 @@
 // One grid holds every trial; table and figures take their columns from it.
 #include "cli/tune_report.hpp"
 
+#include "cli/log.hpp"
 #include "host/report/heat_map.hpp"
 
 #include <fmt/format.h>
@@ -18,6 +19,8 @@ namespace {
 
 /// Axes whose largest value is so many times the smallest are drawn logarithmic.
 constexpr double wide = 8;
+/// More lines than that in a plot are told apart by nobody.
+constexpr std::size_t most_lines = 12;
 
 std::string column_name(const SearchAxis& axis) {
   std::string name = axis.name == "lr" ? "learning_rate" : axis.name;
@@ -94,6 +97,46 @@ bool is_measured(const TrialResult& trial) {
   return trial.figures.epochs > 0 && !trial.figures.diverged;
 }
 
+bool is_halving(const TunePlan& plan) { return plan.tuner.rungs.size() > 1; }
+
+Axis drawn_axis(const SearchAxis& axis) {
+  const double lowest = axis.range ? axis.range->lowest : axis.values.front();
+  const double highest = axis.range ? axis.range->highest : axis.values.back();
+  return lowest > 0 && highest > wide * lowest ? Axis::logarithmic : Axis::linear;
+}
+
+/// How far halving let a trial go: trials of few epochs are not to be compared with those of many.
+std::string epochs_of_rung(const TunePlan& plan, const TrialResult& trial) {
+  return counted(plan.tuner.rungs[static_cast<std::size_t>(trial.rung)].epochs, "epoch");
+}
+
+std::string halving_text() {
+  return " Colors and shapes: after how many epochs, which halving gives to fewer and fewer "
+         "trials; "
+         "those of few epochs are worse for that alone.";
+}
+
+/// Trials that have figures, by an axis; of halving by how far they went first.
+std::vector<std::size_t> measured_by(const TunePlan& plan, const TuningResult& result,
+                                     const SearchAxis& axis) {
+  std::vector<std::size_t> order;
+  for (std::size_t trial = 0; trial < plan.specs.size(); ++trial) {
+    if (is_measured(result.trials[trial])) order.push_back(trial);
+  }
+  std::ranges::stable_sort(order, {}, [&](std::size_t trial) {
+    return std::pair(result.trials[trial].rung, setting_of(axis, plan.specs[trial]));
+  });
+  return order;
+}
+
+/// What the points of an axis_figure are, and why two at one place differ.
+std::string points_text(const TunePlan& plan) {
+  if (plan.axes.size() < 2) return "A point for each trial.";
+  return "A point for each trial, whose other settings differ as well: what this setting alone "
+         "does "
+         "shows where the lowest points lie.";
+}
+
 /// Validation RMSE against one axis, a line for each value of another where there is one to tell
 /// by.
 Figure axis_figure(const TunePlan& plan, const TuningResult& result, const SearchAxis& axis,
@@ -101,20 +144,19 @@ Figure axis_figure(const TunePlan& plan, const TuningResult& result, const Searc
   const std::string column = column_name(axis);
   Figure figure{.name = "rmse_by_" + column,
                 .title = fmt::format("Validation RMSE by {}", axis.name)};
-  const bool lines = plan.axes.size() <= 2 && !axis.range && (other == nullptr || !other->range);
+  const bool is_listed = !plan.drawn && !axis.range && (other == nullptr || !other->range);
+  const bool lines = plan.axes.size() <= 2 && is_listed && !is_halving(plan) &&
+                     (other == nullptr || other->values.size() <= most_lines);
   figure.data.columns = {column, "validation_rmse", "trial"};
   if (other != nullptr) figure.data.columns.push_back(column_name(*other));
-  std::vector<std::size_t> order(plan.specs.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, {},
-                           [&](std::size_t trial) { return setting_of(axis, plan.specs[trial]); });
-  for (const std::size_t trial : order) {
-    if (!is_measured(result.trials[trial])) continue;
+  if (is_halving(plan)) figure.data.columns.emplace_back("after");
+  for (const std::size_t trial : measured_by(plan, result, axis)) {
     std::vector<Value> row{number(setting_of(axis, plan.specs[trial]), axis.whole),
                            result.trials[trial].figures.rmse, fmt::format("trial {}", trial + 1)};
     if (other != nullptr) {
       row.push_back(number(setting_of(*other, plan.specs[trial]), other->whole));
     }
+    if (is_halving(plan)) row.emplace_back(epochs_of_rung(plan, result.trials[trial]));
     figure.data.rows.push_back(std::move(row));
   }
   figure.plot = {
@@ -122,14 +164,51 @@ Figure axis_figure(const TunePlan& plan, const TuningResult& result, const Searc
       .series = {{"validation_rmse", "validation RMSE", lines ? Mark::line : Mark::points}},
       .x_title = axis.name,
       .y_title = "validation RMSE",
+      .x_axis = drawn_axis(axis),
       .hover = "trial"};
-  if (other != nullptr && lines) {
+  if (!lines) figure.text = points_text(plan);
+  if (is_halving(plan)) {
+    figure.plot.group = "after";
+    figure.text += halving_text();
+  } else if (other != nullptr && lines) {
     figure.plot.group = column_name(*other);
     figure.text = fmt::format("A line for each {}.", other->name);
   }
-  const double lowest = axis.range ? axis.range->lowest : axis.values.front();
-  const double highest = axis.range ? axis.range->highest : axis.values.back();
-  if (lowest > 0 && highest > wide * lowest) figure.plot.x_axis = Axis::logarithmic;
+  return figure;
+}
+
+/// Trials where they were drawn in the plane of the first two axes, colored by their error.
+Figure scatter_surface(const TunePlan& plan, const TuningResult& result) {
+  const SearchAxis& x = plan.axes[0];
+  const SearchAxis& y = plan.axes[1];
+  Figure figure{.name = "response_surface",
+                .title = fmt::format("Response surface: {} by {}", y.name, x.name)};
+  figure.text =
+      "A point for each trial. The stronger its color, the less its validation RMSE, which stands "
+      "beside its number: the best has all of it, the median half.";
+  if (plan.axes.size() > 2) figure.text += " What else was varied differs from point to point.";
+  figure.data.columns = {column_name(x), column_name(y), "validation_rmse", "trial"};
+  if (is_halving(plan)) figure.data.columns.emplace_back("after");
+  for (const std::size_t trial : measured_by(plan, result, x)) {
+    const double rmse = result.trials[trial].figures.rmse;
+    std::vector<Value> row{number(setting_of(x, plan.specs[trial]), x.whole),
+                           number(setting_of(y, plan.specs[trial]), y.whole), rmse,
+                           fmt::format("trial {}, RMSE {:.4f}", trial + 1, rmse)};
+    if (is_halving(plan)) row.emplace_back(epochs_of_rung(plan, result.trials[trial]));
+    figure.data.rows.push_back(std::move(row));
+  }
+  figure.plot = {.x = column_name(x),
+                 .series = {{column_name(y), y.name, Mark::points}},
+                 .x_title = x.name,
+                 .y_title = y.name,
+                 .x_axis = drawn_axis(x),
+                 .y_axis = drawn_axis(y),
+                 .hover = "trial",
+                 .shade = "validation_rmse"};
+  if (is_halving(plan)) {
+    figure.plot.group = "after";
+    figure.text += halving_text();
+  }
   return figure;
 }
 
@@ -176,16 +255,13 @@ std::vector<std::string> value_names(const std::vector<double>& values) {
   return names;
 }
 
-/// Few settings as a table with each one's RMSE; many as a picture.
+constexpr std::size_t most_cell_columns = 12;  // of cells that have room for a figure
+
+/// Few settings with each one's RMSE in its cell; many as colors alone.
 std::string surface_svg(const std::map<std::pair<double, double>, double>& least,
                         const SearchAxis& rows, const SearchAxis& columns,
                         const std::string& title) {
-  constexpr std::size_t most_rows = 24;
-  constexpr std::size_t most_columns = 12;
   const std::vector<std::vector<double>> shares = shades(least, rows, columns);
-  if (rows.values.size() > most_rows || columns.values.size() > most_columns) {
-    return heat_map_svg(shares, title);
-  }
   HeatTable table{.row_names = value_names(rows.values),
                   .column_names = value_names(columns.values),
                   .row_title = rows.name,
@@ -203,8 +279,13 @@ std::string surface_svg(const std::map<std::pair<double, double>, double>& least
   return heat_table_svg(table, title);
 }
 
-/// The two listed axes with the most values, if there are two.
+/// Of a grid the two axes with the most values as cells, of other searches of two axes points.
 std::optional<Figure> surface_figure(const TunePlan& plan, const TuningResult& result) {
+  if (plan.axes.size() > 1 && (plan.drawn || is_halving(plan))) {
+    Figure figure = scatter_surface(plan, result);
+    if (figure.data.rows.empty()) return std::nullopt;
+    return figure;
+  }
   std::vector<const SearchAxis*> listed;
   for (const SearchAxis& axis : plan.axes) {
     if (axis.values.size() > 1) listed.push_back(&axis);
@@ -212,8 +293,11 @@ std::optional<Figure> surface_figure(const TunePlan& plan, const TuningResult& r
   if (listed.size() < 2) return std::nullopt;
   std::ranges::stable_sort(listed, std::greater<>(),
                            [](const SearchAxis* axis) { return axis->values.size(); });
-  const SearchAxis& rows = *listed[0];
-  const SearchAxis& columns = *listed[1];
+  // The longer side goes down while cells hold figures, and across where they are colors alone.
+  const bool many = listed[0]->values.size() > 2 * most_cell_columns ||
+                    listed[1]->values.size() > most_cell_columns;
+  const SearchAxis& rows = *listed[many ? 1 : 0];
+  const SearchAxis& columns = *listed[many ? 0 : 1];
   const auto least = least_by_pair(plan, result, rows, columns);
   if (least.empty()) return std::nullopt;
   Figure figure{.name = "response_surface",
@@ -221,8 +305,7 @@ std::optional<Figure> surface_figure(const TunePlan& plan, const TuningResult& r
   figure.text = fmt::format(
       "Rows: {} from {:.4g} at the top to {:.4g}; columns: {} from {:.4g} on the left to {:.4g}. "
       "The stronger a cell's color, the less its validation RMSE: the best has all of it, the "
-      "median "
-      "half. Of several trials in a cell the best counts.",
+      "median half. Of several trials in a cell the best counts.",
       rows.name, rows.values.back(), rows.values.front(), columns.name, columns.values.front(),
       columns.values.back());
   figure.data.columns = {column_name(rows), column_name(columns), "validation_rmse"};
@@ -272,9 +355,14 @@ void print_grid(Output& output, Format format, const Grid& grid) {
   table.finish();
 }
 
+std::string search_name(const TunePlan& plan) {
+  const std::string points = plan.drawn ? "random" : "grid";
+  return plan.search == Search::halving ? points + ", halving" : points;
+}
+
 void add_facts(const TunePlan& plan, const TuningResult& result, Page& page) {
   page.facts = {{"trials", fmt::format("{}", plan.specs.size())},
-                {"search", plan.search == Search::halving ? "halving" : "grid"},
+                {"search", search_name(plan)},
                 {"measured on", plan.tuner.folds > 1 ? fmt::format("{} folds", plan.tuner.folds)
                                                      : fmt::format("{} of the ratings",
                                                                    plan.split.validation_share)}};

@@ -6,7 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <numeric>
 
@@ -172,6 +174,21 @@ Section figure_section(const Comparison& comparison) {
   return section;
 }
 
+/// Some columns of a grid, by name.
+Grid columns_of(const Grid& grid, std::initializer_list<const char*> names) {
+  Grid some;
+  some.rows.resize(grid.rows.size());
+  for (const char* name : names) {
+    const auto at =
+        static_cast<std::size_t>(std::ranges::find(grid.columns, name) - grid.columns.begin());
+    some.columns.emplace_back(name);
+    for (std::size_t row = 0; row < grid.rows.size(); ++row) {
+      some.rows[row].push_back(grid.rows[row][at]);
+    }
+  }
+  return some;
+}
+
 Section group_section(const Comparison& comparison) {
   Section section{.title = "Where they differ"};
   section.figures.push_back(group_figure(comparison, comparison.errors.by_user_activity,
@@ -299,7 +316,15 @@ Page comparison_page(const Comparison& comparison) {
   page.sections.push_back(figure_section(comparison));
   page.sections.push_back(group_section(comparison));
   Section models{.title = "The models"};
-  models.figures.push_back(table("models", "How they were trained", models_grid(comparison)));
+  // Two tables: one of all columns would be wider than the page.
+  const Grid all = models_grid(comparison);
+  models.figures.push_back(table("models", "How they were trained",
+                                 columns_of(all, {"model", "algorithm", "likelihood", "k", "reg",
+                                                  "reg_bias", "epochs", "train_rmse"})));
+  models.figures.push_back(
+      table("models_data", "What they know of the data",
+            columns_of(all, {"model", "training_ratings", "users", "items", "bytes",
+                             "unknown_users", "unknown_items", "trained_on"})));
   page.sections.push_back(std::move(models));
   return page;
 }

@@ -108,46 +108,125 @@ Figure coverage(const Triples& test, const std::vector<float>& predictions, doub
   return figure;
 }
 
+/// Nothing where a figure is not a number.
+Value number_or_nothing(double value) { return std::isnan(value) ? Value{} : Value{value}; }
+
 Figure by_group(const std::vector<RatingErrors>& groups, const std::string& name,
                 const std::string& title) {
-  Figure figure{.name = name, .title = title};
-  figure.data.columns = {"group", "ratings", "rmse", "mae"};
+  Figure figure{.name = name, .title = "Error by " + title};
+  figure.data.columns = {"group", "ratings", "rmse", "mae", "nll", "r_squared"};
   figure.plot = {.x = "group",
                  .series = {{"rmse", "RMSE", Mark::bars}, {"mae", "MAE", Mark::bars}},
                  .y_title = "error"};
   for (const RatingErrors& group : groups) {
     if (group.count == 0) continue;
-    figure.data.rows.push_back({group.name, group.count, group.rmse, group.mae});
+    figure.data.rows.push_back({group.name, group.count, group.rmse, group.mae,
+                                number_or_nothing(group.mean_nll),
+                                number_or_nothing(group.r_squared)});
   }
   return figure;
+}
+
+/// The same groups by NLL, which is what likelihoods other than that of a squared error minimise.
+Figure nll_by_group(Figure errors, const std::string& title) {
+  Figure figure = std::move(errors);
+  figure.name = "nll_" + figure.name;
+  figure.title = "NLL by " + title;
+  figure.plot.series = {{"nll", "NLL", Mark::bars}};
+  figure.plot.y_title = "NLL, nats";
+  return figure;
+}
+
+void add_groups(const Model& model, const std::vector<RatingErrors>& groups,
+                const std::string& name, const std::string& title, Section& section) {
+  Figure errors = by_group(groups, name, title);
+  const bool has_nll = std::ranges::any_of(groups, [](const RatingErrors& group) {
+    return group.count > 0 && !std::isnan(group.mean_nll);
+  });
+  if (has_nll && !std::holds_alternative<Gaussian>(model.spec.likelihood)) {
+    section.figures.push_back(nll_by_group(errors, title));
+  }
+  section.figures.push_back(std::move(errors));
+}
+
+/// Every figure that evaluate prints, with what it is.
+Figure figure_table(const TestEvaluation& evaluation) {
+  Figure figure{.name = "figures", .title = "Every figure, and what it is"};
+  figure.data.columns = {"figure", "value", "definition"};
+  for (const auto* figures : {&evaluation.figures, &evaluation.ranking}) {
+    for (const DefinedFigure& defined : *figures) {
+      figure.data.rows.push_back({defined.name, defined.value, defined.definition});
+    }
+  }
+  return figure;
+}
+
+/// Ranking figures as bars; that over how many users stands in the table.
+Figure ranking_bars(const std::vector<DefinedFigure>& ranking) {
+  Figure figure{.name = "ranking", .title = "Ranking"};
+  figure.data.columns = {"figure", "value"};
+  figure.plot = {.x = "figure", .series = {{"value", "value", Mark::bars}}, .y_title = "share"};
+  for (const DefinedFigure& defined : ranking) {
+    if (defined.name == "users") {
+      figure.text = defined.definition + ". What each figure is, the table above says.";
+    } else {
+      figure.data.rows.push_back({defined.name, defined.value});
+    }
+  }
+  return figure;
+}
+
+std::string shown(double value) {
+  return std::isnan(value) ? "not defined" : fmt::format("{:.4f}", value);
 }
 
 }  // namespace
 
 Section error_section(const Scorer& scorer, const Model& model, const Triples& test,
-                      const std::string& name, const RatingEvaluation& evaluation,
-                      std::size_t number) {
-  Section section{.title = "Errors on " + name};
+                      const TestEvaluation& evaluation, std::size_t number) {
+  const RatingEvaluation& errors = evaluation.ratings;
+  Section section{.title = "Errors on " + evaluation.name};
   section.notes.push_back(fmt::format(
-      "{} ratings: RMSE {:.4f}, clipped {:.4f}, of known users and items {:.4f}; MAE {:.4f}.",
-      evaluation.all.count, evaluation.all.rmse, evaluation.all_clipped.rmse, evaluation.known.rmse,
-      evaluation.all.mae));
+      "{} ratings: NLL {}; RMSE {:.4f}, clipped {:.4f}, of known users and items {}; MAE {:.4f}; "
+      "R² {}.",
+      errors.all.count, shown(errors.all.mean_nll), errors.all.rmse, errors.all_clipped.rmse,
+      shown(errors.known.rmse), errors.all.mae, shown(errors.all.r_squared)));
   const std::vector<float> predictions = scorer.predict(test.users, test.items);
   if (predictions.empty()) return section;
-  section.figures.push_back(residuals(test, predictions, evaluation.all.rmse));
+  section.figures.push_back(figure_table(evaluation));
+  if (!evaluation.ranking.empty()) section.figures.push_back(ranking_bars(evaluation.ranking));
+  section.figures.push_back(residuals(test, predictions, errors.all.rmse));
   section.figures.push_back(calibration(test, predictions));
   const double dispersion = model.statistics.dispersion;
   if (std::holds_alternative<Gaussian>(model.spec.likelihood) && dispersion > 0) {
     section.figures.push_back(
         coverage(test, predictions, std::sqrt(dispersion) * model.scale.deviation));
   }
-  section.figures.push_back(
-      by_group(evaluation.by_user_activity, "by_user_activity", "Error by activity of the user"));
-  section.figures.push_back(by_group(evaluation.by_item_popularity, "by_item_popularity",
-                                     "Error by popularity of the item"));
+  add_groups(model, errors.by_user_activity, "by_user_activity", "activity of the user", section);
+  add_groups(model, errors.by_item_popularity, "by_item_popularity", "popularity of the item",
+             section);
   if (number == 1) return section;
   for (Figure& figure : section.figures) figure.name += fmt::format("_{}", number);
   return section;
+}
+
+std::vector<std::pair<std::string, std::string>> test_facts(
+    const std::vector<TestEvaluation>& tests) {
+  std::vector<std::pair<std::string, std::string>> facts;
+  for (const TestEvaluation& test : tests) {
+    const std::string on = tests.size() > 1 ? " on " + test.name : "";
+    const auto add = [&](const std::string& figure, double value) {
+      if (!std::isnan(value)) facts.emplace_back(figure + on, fmt::format("{:.4f}", value));
+    };
+    add("test RMSE", test.ratings.all.rmse);
+    add("test NLL", test.ratings.all.mean_nll);
+    add("test R²", test.ratings.all.r_squared);
+    for (const DefinedFigure& figure : test.ranking) {
+      const auto* value = std::get_if<double>(&figure.value);
+      if (figure.name == "ndcg" && value != nullptr) add("NDCG", *value);
+    }
+  }
+  return facts;
 }
 
 }  // namespace alsatian

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t mapped_items = 1000;
 constexpr std::size_t spectrum_rows = 20'000;
+constexpr std::int32_t mapped_columns = 256;  // of the draws of bayes: axes cost their cube
 constexpr std::size_t shown_items = 10;
 constexpr std::int32_t shown_neighbors = 5;
 constexpr std::size_t shown_genres = 10;
@@ -42,21 +44,54 @@ std::string name_of(const Model& model, const ItemFacts& facts, std::int32_t ite
   return model.items.text(item);
 }
 
-Figure spectrum(const PrincipalAxes& users, const PrincipalAxes& items) {
+/// Factors of some draws of bayes, evenly apart and the last among them, side by side. Of other
+/// models all there are. Each draw has its own axes, but what two rows have in common is the same
+/// in any, so that the mean over draws of their products is that of the rows side by side.
+SideFactors of_draws(const Model& model, const SideFactors& side, std::int32_t draws) {
+  if (draws == model.draws) return side;
+  const std::int32_t rank = model.spec.rank;
+  SideFactors some(side.rows, rank * draws);
+  // Kept rows are divided by √draws, so that their products add to the mean.
+  const double scale = std::sqrt(static_cast<double>(model.draws) / draws);
+  for (std::int64_t row = 0; row < side.rows; ++row) {
+    for (std::int32_t draw = 0; draw < draws; ++draw) {
+      const std::int64_t from = std::int64_t{draw + 1} * model.draws / draws - 1;
+      for (std::int32_t i = 0; i < rank; ++i) {
+        some.row(row)[draw * rank + i] = static_cast<float>(scale * side.row(row)[from * rank + i]);
+      }
+    }
+  }
+  return some;
+}
+
+/// Of bayes of the last draw alone: draws side by side have as many columns as all together.
+Figure spectrum(const Model& model, const std::vector<std::int32_t>& user_rows,
+                const std::vector<std::int32_t>& item_rows) {
+  const std::vector<double> users =
+      principal_variances(of_draws(model, model.factors.users, 1), user_rows);
+  const std::vector<double> items =
+      principal_variances(of_draws(model, model.factors.items, 1), item_rows);
   Figure figure{.name = "factor_spectrum",
                 .title = "Factor spectrum",
                 .text =
                     "Variance of the factors along their principal axes, of at most 20,000 of "
-                    "the most rated rows. A flat tail says that a smaller --k would do."};
+                    "the most rated rows."};
+  figure.text +=
+      model.draws > 1
+          ? fmt::format(
+                " Of the last of {} draws alone, since each has axes of its own; it holds "
+                "how unsure the factors are beside what they say, so that its tail is no "
+                "advice on --k.",
+                model.draws)
+          : " A flat tail says that a smaller --k would do.";
   figure.data.columns = {"axis", "user_variance", "item_variance"};
   figure.plot = {.x = "axis",
                  .series = {{"user_variance", "users"}, {"item_variance", "items"}},
                  .x_title = "axis",
                  .y_title = "variance",
                  .y_axis = Axis::logarithmic};
-  for (std::size_t axis = 0; axis < items.variances.size(); ++axis) {
-    figure.data.rows.push_back(
-        {static_cast<std::int64_t>(axis) + 1, users.variances[axis], items.variances[axis]});
+  for (std::size_t axis = 0; axis < std::min(users.size(), items.size()); ++axis) {
+    figure.data.rows.push_back({static_cast<std::int64_t>(axis) + 1, users[axis], items[axis]});
   }
   return figure;
 }
@@ -71,12 +106,17 @@ std::string genre_of(const ItemFacts& facts, std::int32_t item) {
 
 Figure item_map(const Model& model, const ItemFacts& facts) {
   const std::vector<std::int32_t> items = most_rated_rows(model.item_counts, mapped_items);
-  const PrincipalAxes axes = principal_axes(model.factors.items, items);
+  const std::int32_t draws = std::clamp(mapped_columns / model.spec.rank, 1, model.draws);
+  const PrincipalAxes axes = principal_axes(of_draws(model, model.factors.items, draws), items);
   Figure figure{.name = "item_map",
                 .title = "Map of the most rated items",
                 .text =
                     "Their factors on the two axes along which they vary most; what is near was "
                     "liked by the same users. Colors: the most frequent of an item's genres."};
+  if (model.draws > 1) {
+    figure.text += fmt::format(" Of {} draws of {}, and of what their axes have in common.", draws,
+                               model.draws);
+  }
   figure.data.columns = {"x", "y", "item", "name", "ratings"};
   figure.plot = {.x = "x",
                  .series = {{"y", "items", Mark::points}},
@@ -157,8 +197,7 @@ Section factor_section(const Scorer& scorer, const Model& model, const ItemFacts
   }
   const auto users = most_rated_rows(model.user_counts, spectrum_rows);
   const auto items = most_rated_rows(model.item_counts, spectrum_rows);
-  section.figures.push_back(spectrum(principal_axes(model.factors.users, users),
-                                     principal_axes(model.factors.items, items)));
+  section.figures.push_back(spectrum(model, users, items));
   if (model.spec.rank > 1) section.figures.push_back(item_map(model, facts));
   section.figures.push_back(neighbors(scorer, model, facts));
   return section;

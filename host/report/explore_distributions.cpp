@@ -122,12 +122,12 @@ Figure count_distribution(const RowSums& rows, std::string_view side) {
                 .text = power_law_text(fit, side)};
   figure.data.columns = {"from", "to", "center", "rows", "rows_per_count", "power_law"};
   figure.plot = {.x = "center",
-                 .series = {{"rows_per_count", fmt::format("{}s", side), Mark::points},
-                            {"power_law", "power law", Mark::line}},
+                 .series = {{"rows_per_count", fmt::format("{}s", side), Mark::points}},
                  .x_title = fmt::format("ratings of the {}", side),
                  .y_title = fmt::format("{}s per count", side),
                  .x_axis = Axis::logarithmic,
                  .y_axis = Axis::logarithmic};
+  if (fit) figure.plot.series.push_back({"power_law", "power law", Mark::line});
   const std::vector<std::int64_t> edges = count_edges(counts.empty() ? 0 : counts.back());
   for (std::size_t bin = 0; bin + 1 < edges.size(); ++bin) {
     const std::int64_t found =

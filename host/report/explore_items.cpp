@@ -274,8 +274,11 @@ Figure best_rated(const Exploration& data) {
   figure.name = "best_rated";
   figure.title = "Best items";
   figure.text = fmt::format(
-      "By the mean with {:.4g} ratings at the mean of all beside the item's own: the variance "
-      "within items over that between them.",
+      "By shrunk_mean: the item's mean as if it had {:.3g} more ratings, all equal to the mean of "
+      "all "
+      "ratings, so that a single 5 is not the best of all. That many, because it is how far "
+      "ratings "
+      "of one item differ from each other, over how far items differ (their variances).",
       weight);
   return figure;
 }
@@ -295,8 +298,8 @@ Figure most_polarizing(const Exploration& data) {
   figure.name = "most_polarizing";
   figure.title = "Most polarizing items";
   figure.text = fmt::format(
-      "By the deviation of an item's ratings from their mean, with {} ratings of the deviation "
-      "usual within items ({:.4f}) beside its own.",
+      "By shrunk_deviation: the deviation of the item's ratings from their mean, as if it had {} "
+      "more ratings that deviate as usual within items, {:.4f}.",
       weight, std::sqrt(variance));
   return figure;
 }

@@ -38,10 +38,14 @@ struct Plot {
   Axis y_axis = Axis::linear;
   std::string group = {};  // column that splits the only series into several, "" for none
   std::string hover = {};  // column with a name for each point, "" for none
+  std::string shade = {};  // column by which points are colored, the least strongest, "" for none
   /// Columns with the ends of an interval around the only series; "" for none. Such a plot is a
   /// forest: x are names, one below the other, and intervals lie beside each other's with 0 marked.
   std::string lower = {};
   std::string upper = {};
+  /// Up to where on the x axis the plot is shaded, and what that part is; "" for none of it.
+  double stage_end = 0;
+  std::string stage = {};
 };
 
 struct Figure {

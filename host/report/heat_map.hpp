@@ -17,8 +17,9 @@ struct HeatCell {
   std::string text = {};
 };
 
-/// A table of few cells, the first row at the top, with names of rows on the left and of columns
-/// below. cells [row_names][column_names].
+/// A table of cells, the first row at the top, with names of rows on the left and of columns below.
+/// Of more than 12 columns or 24 rows cells are colors alone, and as many names are left out as
+/// have no room. cells [row_names][column_names].
 struct HeatTable {
   std::vector<std::string> row_names = {};
   std::vector<std::string> column_names = {};

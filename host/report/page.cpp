@@ -106,6 +106,11 @@ json plot_json(const Figure& figure) {
   }
   if (!plot.group.empty()) result["group"] = column_json(figure.data, plot.group);
   if (!plot.hover.empty()) result["hover"] = column_json(figure.data, plot.hover);
+  if (!plot.shade.empty()) result["shade"] = column_json(figure.data, plot.shade);
+  if (!plot.stage.empty()) {
+    result["stage"] = clean_text(plot.stage, 80);
+    result["stageEnd"] = plot.stage_end;
+  }
   if (!plot.lower.empty()) {
     result["lower"] = column_json(figure.data, plot.lower);
     result["upper"] = column_json(figure.data, plot.upper);
@@ -168,7 +173,7 @@ void append_figure(std::string& html, const Figure& figure) {
   html += fmt::format("<figure id=\"{}\"><h3>{}</h3>\n", html_text(figure.name),
                       html_text(figure.title));
   if (!figure.text.empty()) html += fmt::format("<p>{}</p>\n", html_text(figure.text, 1000));
-  html += figure.svg;
+  if (!figure.svg.empty()) html += "<div class=\"picture\">" + figure.svg + "</div>\n";
   const bool drawn = !figure.plot.series.empty() && !figure.data.rows.empty();
   if (drawn) {
     html += fmt::format(
@@ -196,6 +201,10 @@ void append_head(std::string& html, const Page& page) {
       html_text(page.title), page_style());
   if (!page.lead.empty()) {
     html += fmt::format("<p class=\"lead\">{}</p>\n", html_text(page.lead, 1000));
+  }
+  for (const std::string& warning : page.warnings) {
+    html += fmt::format("<p class=\"note\"><strong>Warning:</strong> {}</p>\n",
+                        html_text(warning, 1000));
   }
   html +=
       "<noscript><style>.plot { display: none; }</style><p class=\"note\">The plots need "

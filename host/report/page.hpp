@@ -21,6 +21,7 @@ struct Section {
 struct Page {
   std::string title = {};
   std::string lead = {};
+  std::vector<std::string> warnings = {};                       // stand first
   std::vector<std::pair<std::string, std::string>> facts = {};  // a name and a value each
   std::vector<Section> sections = {};
 };

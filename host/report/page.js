@@ -1,6 +1,6 @@
 // Draws the plots of a report from the JSON beside it, in the colors of the page, and folds the
 // tables that hold the same figures.
-// Redraws where the colors change: light, dark, and paper, which is always light.
+// Redraws where colors or sizes change: light, dark, and paper, which is light and of one width.
 (() => {
   "use strict";
   const plots = JSON.parse(document.getElementById("plots").textContent);
@@ -13,16 +13,27 @@
 
   for (const table of document.querySelectorAll("figure details")) table.open = false;
 
+  // A row without a value stays, as a point that is not drawn: what the pointer is over is found in
+  // each series by its place in the list. Named marks are found by their own place on the plot.
   const pointsOf = (plot, y, keep) => plot.x
     .map((x, row) => ({ x, y: y[row], name: plot.hover ? plot.hover[row] : undefined, row }))
-    .filter((point) => point.y !== null && point.x !== null && keep(point.row));
+    .filter((point) => !plot.hover || (point.y !== null && point.x !== null && keep(point.row)));
+
+  // Five digits: what differs in the table is told apart here too.
+  const number = (value) => {
+    if (typeof value !== "number") return String(value);
+    if (Number.isInteger(value)) return value.toLocaleString("en");
+    if (Math.abs(value) < 1e-4) return String(Number(value.toPrecision(5)));
+    return value.toLocaleString("en", { maximumSignificantDigits: 5 });
+  };
+
+  const shortened = (text, longest) =>
+    (text.length > longest ? text.slice(0, longest - 1) + "…" : text);
 
   const seriesOf = (plot) => {
     if (!plot.group) return plot.series.map((series) => ({ ...series, keep: () => true }));
     const names = [...new Set(plot.group)];
-    const shown = (name) =>
-      (typeof name === "number" ? String(Number(name.toPrecision(4))) : String(name));
-    return names.map((name) => ({ ...plot.series[0], name: shown(name),
+    return names.map((name) => ({ ...plot.series[0], name: number(name),
       keep: (row) => plot.group[row] === name }));
   };
 
@@ -36,22 +47,39 @@
     return alike.length > 1 && alike.length <= dashes.length ? alike.indexOf(all[index]) : 0;
   };
 
+  // The less a point's shade, the stronger its color: the least has all of it, the median half.
+  const fillsOf = (plot, points, color) => {
+    const all = plot.shade.filter((value) => value !== null).sort((left, right) => left - right);
+    const least = all[0];
+    const half = all[Math.floor(all.length / 2)] - least;
+    return points.map(({ row }) => {
+      const share = half > 0 ? 2 ** (-(plot.shade[row] - least) / half) : 1;
+      return color + Math.round(255 * share).toString(16).padStart(2, "0");
+    });
+  };
+
   const datasetOf = (plot, all, index, color, isCategory) => {
     const series = all[index];
     const points = series.mark === "points";
     const place = placeOf(all, index);
+    const data = isCategory ? series.y : pointsOf(plot, series.y, series.keep);
+    const fill = plot.shade ? fillsOf(plot, data, color)
+      : series.mark === "bars" || points ? color + "bb" : color;
     return {
       type: series.mark === "bars" ? "bar" : isCategory ? "line" : "scatter",
       label: series.name,
-      data: isCategory ? series.y : pointsOf(plot, series.y, series.keep),
+      data,
       borderColor: color,
-      backgroundColor: series.mark === "bars" || points ? color + "bb" : color,
+      backgroundColor: fill,
       showLine: !points,
+      // Where x are numbers a line leads over rows without a value; over names and times a gap stays.
+      spanGaps: !isCategory,
       borderDash: series.mark === "line" ? dashes[place] : [],
       pointStyle: points ? shapes[place] : "circle",
       order: series.mark === "bars" ? 0 : -place,
       borderWidth: series.mark === "bars" ? 0 : points ? 1 : 2,
-      pointRadius: points ? (plot.x.length > 300 ? 2 : plot.x.length > 60 ? 3 : 4) : plot.x.length > 60 ? 0 : 2,
+      pointRadius: plot.shade ? 6 : points ? (plot.x.length > 300 ? 2 : plot.x.length > 60 ? 3 : 4)
+        : plot.x.length > 60 ? 0 : 2,
       pointHitRadius: 8,
       tension: 0,
     };
@@ -63,7 +91,8 @@
     const steps = numbers.slice(1).map((x, at) => x - numbers[at]).filter((step) => step > 0);
     const step = steps.length > 0 ? Math.min(...steps) : 1;
     const digits = Math.min(20, Math.max(0, 1 - Math.floor(Math.log10(step))));
-    return xs.map((x) => (typeof x === "number" ? String(Number(x.toFixed(digits))) : x));
+    return xs.map((x) => (typeof x === "number" ? String(Number(x.toFixed(digits)))
+      : shortened(x, 24)));
   };
 
   // Each tick of a logarithmic axis with its own digits: 1,000 and 0.01, not 1,000.00. Those that
@@ -81,12 +110,25 @@
     grid: { color: line },
   });
 
+  // How wide a plot is on a sheet, whatever the screen: the style makes it as wide as the sheet.
+  const paperWidth = 680;
+
+  // On paper a size of its own, since nothing tells a script how wide the sheet is.
+  const add = (canvas, isPaper, paperHeight, { data, options, plugins }) => {
+    const chart = new Chart(canvas, { data, plugins, options: { ...options, animation: false,
+      responsive: !isPaper, maintainAspectRatio: false,
+      ...(isPaper ? { devicePixelRatio: 2 } : {}) } });
+    if (isPaper) chart.resize(paperWidth, paperHeight);
+    charts.push(chart);
+    canvas.dataset.drawn = "yes";
+  };
+
   // Names one below the other, each with its interval and the value in it; 0 is marked.
-  const drawForest = (plot, canvas, colors, ink, line) => {
+  const drawForest = (plot, canvas, colors, ink, line, isPaper) => {
     const values = plot.series[0].y;
-    const isNarrow = canvas.parentElement.clientWidth < 600;
-    canvas.parentElement.style.height = `${90 + (isNarrow ? 38 : 26) * plot.x.length}px`;
-    const number = (value) => String(Number(value.toPrecision(4)));
+    const isNarrow = !isPaper && canvas.parentElement.clientWidth < 600;
+    const height = 90 + (isNarrow ? 38 : 26) * plot.x.length;
+    canvas.parentElement.style.height = `${height}px`;
     const describe = (item) => `${number(values[item.dataIndex])}, from `
       + `${number(plot.lower[item.dataIndex])} to ${number(plot.upper[item.dataIndex])}`;
     const valueScale = scale("linear", plot.yTitle, ink, line);
@@ -95,7 +137,7 @@
     valueScale.suggestedMax = 0;
     const nameScale = scale("category", "", ink, line);
     nameScale.ticks.autoSkip = false;
-    charts.push(new Chart(canvas, {
+    add(canvas, isPaper, height, {
       data: {
         // On a phone a name stands above its figure.
         labels: isNarrow ? plot.x.map((name) => name.split(": ")) : plot.x,
@@ -107,45 +149,76 @@
         ],
       },
       options: {
-        animation: false,
-        responsive: true,
-        maintainAspectRatio: false,
         indexAxis: "y",
         interaction: { mode: "index", intersect: false, axis: "y" },
         scales: { x: valueScale, y: nameScale },
         plugins: {
           legend: { display: false },
-          tooltip: { filter: (item) => item.datasetIndex === 0, callbacks: { label: describe } },
+          tooltip: { filter: (item) => item.datasetIndex === 0, callbacks: { label: describe,
+            title: (items) => items.map((item) => plot.x[item.dataIndex]) } },
         },
       },
-    }));
-    canvas.dataset.drawn = "yes";
+    });
   };
 
-  const draw = (plot, isDark) => {
+  // Over a named mark its name, then what it is; else the place, and each series' value there.
+  const tooltipOf = (plot) => (plot.hover ? {
+    filter: (item, at) => at < 3,
+    callbacks: {
+      title: (items) => items.map((item) => item.raw.name),
+      label: (item) => [...(plot.group ? [item.dataset.label] : []),
+        `${plot.xTitle}: ${number(item.raw.x)}`, `${plot.yTitle}: ${number(item.raw.y)}`],
+    },
+  } : {
+    callbacks: {
+      title: (items) => {
+        if (items.length === 0) return "";
+        const x = plot.x[items[0].dataIndex];
+        return typeof x === "number" ? `${plot.xTitle}: ${number(x)}` : x;
+      },
+      label: (item) => `${item.dataset.label}: ${number(plot.series[item.datasetIndex]
+        .y[item.dataIndex])}`,
+    },
+  });
+
+  // A part of the plot on its left, shaded and named.
+  const stageOf = (plot, ink, line) => ({
+    id: "stage",
+    beforeDatasetsDraw: (chart) => {
+      const { ctx, chartArea: { left, right, top, bottom }, scales } = chart;
+      const end = Math.min(right, scales.x.getPixelForValue(plot.stageEnd));
+      ctx.save();
+      ctx.fillStyle = line;
+      ctx.fillRect(left, top, end - left, bottom - top);
+      ctx.fillStyle = ink;
+      ctx.font = `12px ${Chart.defaults.font.family}`;
+      ctx.fillText(plot.stage, left + 4, bottom - 6);
+      ctx.restore();
+    },
+  });
+
+  const draw = (plot, isDark, isPaper) => {
     const canvas = document.querySelector(`canvas[data-plot="${plot.name}"]`);
     if (!canvas) return;
     const ink = isDark ? "#c3ccd8" : "#39424e";
     const line = isDark ? "#333c48" : "#e3e7ec";
     const colors = isDark ? darkColors : lightColors;
     if (plot.lower) {
-      drawForest(plot, canvas, colors, ink, line);
+      drawForest(plot, canvas, colors, ink, line, isPaper);
       return;
     }
     const isCategory = plot.series.some((series) => series.mark === "bars")
       || plot.x.some((x) => typeof x === "string");
     const series = seriesOf(plot);
     if (plot.group) canvas.parentElement.classList.add("tall");
-    charts.push(new Chart(canvas, {
+    add(canvas, isPaper, plot.group ? 440 : 290, {
+      plugins: plot.stage ? [stageOf(plot, ink, line)] : [],
       data: {
         labels: isCategory ? labelsOf(plot.x) : undefined,
         datasets: series.map((_, index) =>
           datasetOf(plot, series, index, colors[index % colors.length], isCategory)),
       },
       options: {
-        animation: false,
-        responsive: true,
-        maintainAspectRatio: false,
         interaction: { mode: plot.hover ? "nearest" : "index", intersect: Boolean(plot.hover),
           axis: plot.hover ? "xy" : "x" },
         scales: {
@@ -156,22 +229,20 @@
           legend: { display: series.length > 1, labels: { color: ink, boxWidth: 14,
             sort: (left, right) => left.datasetIndex - right.datasetIndex,
             generateLabels: (chart) => Chart.defaults.plugins.legend.labels.generateLabels(chart)
-              .map((label) => ({ ...label, lineDash: [] })) } },
-          tooltip: { callbacks: plot.hover
-            ? { title: (items) => items.map((item) => item.raw.name).slice(0, 3) } : {} },
+              .map((label) => ({ ...label, lineDash: [], text: shortened(label.text, 40) })) } },
+          tooltip: tooltipOf(plot),
         },
       },
-    }));
-    canvas.dataset.drawn = "yes";
+    });
   };
 
-  const drawAll = (isDark) => {
+  const drawAll = (isDark, isPaper) => {
     while (charts.length > 0) charts.pop().destroy();
-    for (const plot of plots) draw(plot, isDark);
+    for (const plot of plots) draw(plot, isDark, isPaper);
   };
 
-  drawAll(dark.matches);
-  dark.addEventListener("change", () => drawAll(dark.matches));
-  window.addEventListener("beforeprint", () => drawAll(false));
-  window.addEventListener("afterprint", () => drawAll(dark.matches));
+  drawAll(dark.matches, false);
+  dark.addEventListener("change", () => drawAll(dark.matches, false));
+  window.addEventListener("beforeprint", () => drawAll(false, true));
+  window.addEventListener("afterprint", () => drawAll(dark.matches, false));
 })();

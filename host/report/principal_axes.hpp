@@ -18,6 +18,10 @@ struct PrincipalAxes {
   std::vector<std::array<double, 2>> coordinates;
 };
 
+/// Their variances alone, which cost a fraction of the axes.
+std::vector<double> principal_variances(const SideFactors& side,
+                                        std::span<const std::int32_t> rows);
+
 /// Work O(rows·rank² + rank³), in double; threads never change a digit.
 PrincipalAxes principal_axes(const SideFactors& side, std::span<const std::int32_t> rows);
 

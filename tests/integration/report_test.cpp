@@ -87,6 +87,67 @@ TEST(EvaluateReport, HasTheErrorsThatArePrintedForEveryTestSet) {
   EXPECT_FALSE(std::filesystem::exists(folder.file("figures/recommendations.tsv")));
 }
 
+/// The second table that evaluate prints.
+Tsv printed_figures(const RunResult& result) {
+  return Tsv(result.output.substr(result.output.find("\n\n") + 2));
+}
+
+TEST(EvaluateReport, HasEveryFigureThatIsPrintedWithItsDefinition) {
+  const TemporaryFolder folder;
+  const std::string ratings = ProblemFolder::shared().ratings();
+  const RunResult result = run({"evaluate", ProblemFolder::shared().model(), "--data", ratings,
+                                "--top", "5", "--figures", folder.file("figures"), "--quiet"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const Tsv printed = printed_figures(result);
+  const Tsv figures(read_bytes(folder.file("figures/figures.tsv")));
+  ASSERT_EQ(figures.rows(), printed.rows());
+  for (std::size_t row = 0; row < printed.rows(); ++row) {
+    for (const char* column : {"figure", "value", "definition"}) {
+      EXPECT_EQ(figures.at(row, column), printed.at(row, column));
+    }
+  }
+  const Tsv ranking(read_bytes(folder.file("figures/ranking.tsv")));
+  EXPECT_EQ(ranking.rows(), 7U);
+  EXPECT_EQ(ranking.at(ranking.find("figure", "ndcg"), "value"),
+            printed.at(printed.find("figure", "ndcg"), "value"));
+}
+
+TEST(EvaluateReport, DrawsTheNllOfLikelihoodsThatAreNotOfASquaredError) {
+  const TemporaryFolder folder;
+  const std::string model = folder.file("model.safetensors");
+  const std::string ratings = ProblemFolder::shared().ratings();
+  ASSERT_EQ(
+      run({"train", "--data", ratings, "--likelihood", "bernoulli", "--positive", "4", "--model",
+           "mle", "--k", "2", "--epochs", "2", "--holdout", "0.2", "--out", model, "--quiet"})
+          .code,
+      0);
+  const RunResult result =
+      run({"evaluate", model, "--data", ratings, "--figures", folder.file("figures"), "--quiet"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const Tsv groups(read_bytes(folder.file("figures/nll_by_user_activity.tsv")));
+  const Tsv printed(result.output.substr(0, result.output.find("\n\n") + 1));
+  ASSERT_GT(groups.rows(), 0U);
+  for (std::size_t row = 0; row < groups.rows(); ++row) {
+    EXPECT_EQ(groups.at(row, "nll"),
+              printed.at(printed.find("group", groups.at(row, "group")), "nll"));
+  }
+}
+
+TEST(EvaluateReport, HasTheSpectrumOfOneDrawOfASampler) {
+  const TemporaryFolder folder;
+  const std::string model = folder.file("model.safetensors");
+  const std::string ratings = ProblemFolder::shared().ratings();
+  ASSERT_EQ(run({"train", "--data", ratings, "--model", "bayes", "--k", "3", "--epochs", "12",
+                 "--burn-in", "4", "--keep", "5", "--holdout", "0.1", "--out", model, "--quiet"})
+                .code,
+            0);
+  const RunResult result =
+      run({"evaluate", model, "--data", ratings, "--figures", folder.file("figures"), "--quiet"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_EQ(Tsv(read_bytes(folder.file("figures/factor_spectrum.tsv"))).rows(), 3U);
+  EXPECT_GT(Tsv(read_bytes(folder.file("figures/item_map.tsv"))).rows(), 0U);
+}
+
 TEST(EvaluateReport, RecommendsNothingThatTheUserRated) {
   // Without a test part, what was rated in training is all that was rated, as recommend has it.
   const TemporaryFolder folder;
@@ -124,6 +185,36 @@ TEST(TrainReport, CostsNoModelWhereTheDiskIsFull) {
   const RunResult result = run(train_arguments({"--out", model, "--report", "/dev/full"}));
   EXPECT_EQ(result.code, 74) << result.error;
   EXPECT_EQ(run({"inspect", model}).code, 0);
+}
+
+TEST(TrainReport, OfASamplerSaysWhatDoesNotCountAndWhetherChainsMet) {
+  const TemporaryFolder folder;
+  const RunResult result = run({"train", "--data", ProblemFolder::shared().ratings(), "--model",
+                                "bayes", "--k", "3", "--epochs", "14", "--burn-in", "4", "--chains",
+                                "2", "--holdout", "0.1", "--report", folder.file("train.html")});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const std::string html = read_bytes(folder.file("train.html"));
+  EXPECT_THAT(html, HasSubstr("<dt>burn-in</dt><dd>4 sweeps</dd>"));
+  EXPECT_THAT(html, HasSubstr("\"stage\":\"burn-in\",\"stageEnd\":4.0"));
+  EXPECT_THAT(html, HasSubstr("minimizes nothing"));
+  EXPECT_EQ(html.find("<dt>best epoch"), std::string::npos);
+  EXPECT_EQ(html.find("<dt>reg<"), std::string::npos);
+  // So few sweeps of two chains do not meet, which is said in both places or in none.
+  EXPECT_THAT(result.error, HasSubstr("the chains have not met after 14 sweeps"));
+  EXPECT_THAT(html, HasSubstr("<strong>Warning:</strong> the chains have not met after 14 sweeps"));
+}
+
+TEST(EvaluateReport, ShowsTestErrorsFirst) {
+  const TemporaryFolder folder;
+  const RunResult result =
+      run({"evaluate", ProblemFolder::shared().model(), "--data", ProblemFolder::shared().ratings(),
+           "--top", "5", "--report", folder.file("evaluation.html"), "--quiet"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const std::string html = read_bytes(folder.file("evaluation.html"));
+  for (const char* tile : {"test RMSE", "test NLL", "test R²", "NDCG"}) {
+    EXPECT_THAT(html, HasSubstr("<dt>" + std::string(tile) + "</dt><dd>0."));
+  }
+  EXPECT_EQ(html.find("<dt>train RMSE"), std::string::npos);
 }
 
 TEST(TrainReport, NamesNoFolderInWhichAGpuWasLookedFor) {

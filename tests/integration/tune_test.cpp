@@ -10,10 +10,13 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <set>
 
 namespace alsatian::testing {
 namespace {
 
+using ::testing::ContainsRegex;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -519,9 +522,48 @@ TEST(TuneReport, DrawsManySettingsWithoutTheirNumbers) {
       run(tune_arguments({"--grid", "k=0:12:lin13", "--grid", "reg=0.3:3:log13", "--epochs", "1",
                           "--report", folder.file("tune.html"), "--quiet"}));
   ASSERT_EQ(result.code, 0) << result.error;
-  EXPECT_THAT(read_bytes(folder.file("tune.html")), HasSubstr("<svg class=\"heat\""));
+  const std::string html = read_bytes(folder.file("tune.html"));
+  const std::string svg = html.substr(html.find("<svg class=\"cells\""));
+  // Figures in cells have one of these classes, names of rows and columns another.
+  EXPECT_THAT(svg.substr(0, svg.find("</svg>")), Not(ContainsRegex("class=\"(on)?\"[^>]*>0[.]")));
+  // Thirteen lines in a plot would not be told apart.
+  EXPECT_THAT(html, HasSubstr("A point for each trial"));
+  EXPECT_THAT(html, Not(HasSubstr("A line for each")));
+}
+
+TEST(TuneReport, SaysOfARandomSearchThatItIsOne) {
+  const TemporaryFolder folder;
+  const RunResult result =
+      run(tune_arguments({"--trials", "5", "--grid", "k=1:9:lin", "--grid", "reg=0.3:3:log",
+                          "--epochs", "2", "--report", folder.file("tune.html"), "--quiet"}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  const std::string html = read_bytes(folder.file("tune.html"));
+  EXPECT_THAT(html, HasSubstr("<dt>search</dt><dd>random</dd>"));
+  EXPECT_THAT(html, HasSubstr("\"shade\":["));
 }
 #endif
+
+TEST(TuneFigures, HaveASurfaceOfRandomTrialsAndHowFarEachWent) {
+  const TemporaryFolder folder;
+  const RunResult result =
+      run(tune_arguments({"--model", "mle", "--trials", "9", "--grid", "k=1:9:lin", "--grid",
+                          "reg=0.3:3:log", "--epochs", "9", "--figures", folder.file("figures")}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  const Tsv trials(result.output);
+  for (const char* name : {"response_surface", "rmse_by_k", "rmse_by_reg"}) {
+    const Tsv figure(read_bytes(folder.file("figures/" + std::string(name) + ".tsv")));
+    ASSERT_EQ(figure.rows(), trials.rows()) << name;
+    std::set<std::string> after;
+    for (std::size_t row = 0; row < figure.rows(); ++row) {
+      const std::string trial = figure.at(row, "trial").substr(6);
+      const std::size_t same = trials.find("trial", trial.substr(0, trial.find(',')));
+      EXPECT_EQ(figure.at(row, "validation_rmse"), trials.at(same, "validation_rmse"));
+      after.insert(trials.at(same, "rung") + ": " + figure.at(row, "after"));
+    }
+    // A third of the trials goes on, with three times the epochs, but none has fewer than two.
+    EXPECT_THAT(after, ElementsAre("1: 2 epochs", "2: 3 epochs", "3: 9 epochs")) << name;
+  }
+}
 
 }  // namespace
 }  // namespace alsatian::testing

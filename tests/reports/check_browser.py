@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Opens reports in headless Chromium: plots drawn, nothing logged, nothing fetched, no overflow.
+# Opens reports in headless Chromium: plots drawn, tooltips true, nothing logged or fetched.
 # Speaks to the browser through a pipe, so that it needs no package but chromium itself.
 """Usage: check_browser.py --program ALSATIAN [--keep FOLDER]; exits 77 where there is no chromium."""
 import argparse
@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,39 @@ PAINTED = """
 LAYOUT = """({width: document.documentElement.scrollWidth, title: document.title,
   background: getComputedStyle(document.body).backgroundColor,
   images: document.images.length, plots: JSON.parse(document.getElementById("plots").textContent).length})"""
+
+# What the page says where the pointer is over a mark: for each row that is drawn, in its place.
+# Of long plots some rows, among them the last. Chart.js itself chooses what the pointer is over.
+HOVERED = """
+JSON.parse(document.getElementById("plots").textContent).map((plot) => {
+  const chart = Chart.getChart(document.querySelector(`canvas[data-plot="${plot.name}"]`));
+  const flat = chart.options.indexAxis === "y";
+  const across = flat ? chart.scales.y : chart.scales.x;
+  const upwards = flat ? chart.scales.x : chart.scales.y;
+  const step = Math.max(1, Math.floor(plot.x.length / 40));
+  const rows = plot.x.map((_, row) => row)
+    .filter((row) => row % step === 0 || row === plot.x.length - 1);
+  const said = [];
+  for (const row of rows) {
+    const place = across.type === "category"
+      ? across.getPixelForValue(row, row) : across.getPixelForValue(plot.x[row]);
+    for (const series of plot.series) {
+      const value = series.y[row];
+      if (value === null || plot.x[row] === null) continue;
+      if (upwards.type === "logarithmic" && value <= 0) continue;
+      const height = upwards.getPixelForValue(value);
+      const at = flat ? {x: height, y: place} : {x: place, y: height};
+      const {mode, ...options} = chart.options.interaction;
+      const items = chart.getElementsAtEventForMode({native: true, ...at}, mode, options);
+      chart.tooltip.setActiveElements(items.map(({datasetIndex, index}) =>
+        ({datasetIndex, index})), at);
+      said.push({row, series: series.name, title: chart.tooltip.title,
+        lines: chart.tooltip.body.flatMap((part) => part.lines)});
+    }
+  }
+  return {plot, said};
+})
+"""
 
 
 class Browser:
@@ -112,6 +146,69 @@ class Browser:
         self.process.wait()
 
 
+def number_in(text):
+    """The first number in a text, or nothing."""
+    found = re.search(r"[-\u2212]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?", text)
+    return float(found.group().replace(",", "").replace("\u2212", "-")) if found else None
+
+
+def says(text, value):
+    """Whether a text has a number equal to a value to five significant digits."""
+    number = number_in(text)
+    # Half a unit of the fifth digit is at most this share; the value itself has seven.
+    return number is not None and abs(number - value) <= 0.501e-4 * abs(value)
+
+
+def row_of_tooltip(plot, row):
+    """What each series has in a row, by its name; of rows at the same place, those of any."""
+    rows = [other for other, x in enumerate(plot["x"]) if x == plot["x"][row]]
+    return {series["name"]: [series["y"][other] for other in rows] for series in plot["series"]}
+
+
+def complaints_of_tooltip(plot, said):
+    """What is wrong with what a tooltip says over one mark."""
+    place = f"plot {plot['name']}, row {said['row']}, {said['series']}"
+    x = plot["x"][said["row"]]
+    if "hover" in plot:
+        name = plot["hover"][said["row"]]
+        value = plot["series"][0]["y"][said["row"]]
+        lines = said["lines"]
+        # Of several marks in one place three are named.
+        if name not in said["title"] and len(said["title"]) < 3:
+            return [f"{place}: is named {said['title']} instead of {name}"]
+        if len(said["title"]) == 1 and not says(lines[-1].rsplit(": ", 1)[-1], value):
+            return [f"{place}: says {lines} where the mark is at {value}"]
+        return []
+    found = []
+    title = " ".join(said["title"])
+    shown = title.rsplit(" ", 1)[-1]
+    if not (says(shown, x) if isinstance(x, (int, float)) else str(x) in title):
+        found.append(f"{place}: is titled {title} where x is {x}")
+    expected = row_of_tooltip(plot, said["row"])
+    told = set()
+    for line in said["lines"]:
+        if "lower" in plot:
+            told.add(said["series"])
+            if not says(line, expected[said["series"]][0]):
+                found.append(f"{place}: says {line}, not {expected[said['series']][0]}")
+            continue
+        name, text = line.rsplit(": ", 1)
+        told.add(name)
+        if not any(value is not None and says(text, value) for value in expected.get(name, [])):
+            found.append(f"{place}: says {line} where the data have {expected.get(name)}")
+    if said["series"] not in told:
+        found.append(f"{place}: says nothing of it: {said['lines']}")
+    return found
+
+
+def complaints_of_hovering(browser, path):
+    """Over every mark the tooltip says what the data have there, and of no other place."""
+    browser.open(path, 1280, "light")
+    return [f"{path.name}, hovering: {what}" for hovered in browser.value(HOVERED)
+            for said in hovered["said"]
+            for what in complaints_of_tooltip(hovered["plot"], said)]
+
+
 def complaints(browser, path, width, scheme):
     """What is wrong with a report as opened: an empty list where nothing is."""
     browser.open(path, width, scheme)
@@ -163,12 +260,24 @@ def complaints_without_script(browser, path):
     return [f"{path.name}, without scripts: {what}" for what in found]
 
 
-def complaints_on_paper(browser, path):
-    """What is wrong with a report as printed from a dark screen: ink must be dark on white."""
-    browser.open(path, 720, "dark")
+SHEET = 718  # pixels of style across a sheet of A4 between margins of a centimeter
+
+
+def complaints_on_paper(browser, path, width):
+    """What is wrong with a report as printed from a dark screen: ink dark, plots of one width."""
+    browser.open(path, width, "dark")
+    browser.value("window.dispatchEvent(new Event('beforeprint'))")
     browser.call("Emulation.setEmulatedMedia", media="print",
                  features=[{"name": "prefers-color-scheme", "value": "dark"}])
-    browser.value("window.dispatchEvent(new Event('beforeprint'))")
+    browser.call("Emulation.setDeviceMetricsOverride", width=SHEET, height=900,
+                 deviceScaleFactor=1, mobile=False)
+    frames = browser.value("""[...document.querySelectorAll("canvas[data-plot]")].map((canvas) => {
+      const frame = canvas.closest("figure").getBoundingClientRect();
+      const drawn = canvas.getBoundingClientRect();
+      return {name: canvas.dataset.plot, inside: drawn.left >= frame.left
+        && drawn.right <= frame.right && drawn.bottom <= frame.bottom,
+        share: drawn.width / frame.width, ratio: drawn.width / drawn.height
+          / (canvas.width / canvas.height)};})""")
     ink = browser.value("""[...document.querySelectorAll("canvas[data-plot]")].map((canvas) =>
       Chart.getChart(canvas).options.scales.x.ticks.color)""")
     folded = browser.value("""[...document.querySelectorAll("figure details")]
@@ -179,7 +288,10 @@ def complaints_on_paper(browser, path):
         found.append(f"prints labels in {sorted(set(ink))}")
     if not folded:
         found.append("prints tables beside their plots")
-    return [f"{path.name}, on paper: {what}" for what in found]
+    for frame in frames:
+        if not frame["inside"] or frame["share"] < 0.9 or abs(frame["ratio"] - 1) > 0.02:
+            found.append(f"prints {frame['name']} not over its frame: {frame}")
+    return [f"{path.name}, {width} wide, on paper: {what}" for what in found]
 
 
 def write_data(folder, program):
@@ -215,10 +327,23 @@ def make_reports(folder, program):
         subprocess.run([program, "evaluate", folder / f"{model}.safetensors", "--data", folder,
                         "--report", folder / f"evaluate-{model}.html", "--quiet"], check=True,
                        stdout=subprocess.DEVNULL)
+    # Curves with gaps: some epochs have no error.
+    subprocess.run([program, "train", "--data", folder, "--model", "mle", "--k", "4", "--epochs",
+                    "10", "--validation", "0.1", "--evaluate-every", "3", "--report",
+                    folder / "train-gaps.html", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([program, "train", "--data", folder, "--model", "bayes", "--k", "4", "--epochs",
+                    "24", "--burn-in", "6", "--keep", "8", "--chains", "2", "--holdout", "0.2",
+                    "--report", folder / "train-bayes.html", "--out",
+                    folder / "bayes.safetensors", "--quiet"], check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run([program, "evaluate", folder / "bayes.safetensors", "--data", folder, "--top",
+                    "10", "--report", folder / "evaluate-bayes.html", "--quiet"], check=True,
+                   stdout=subprocess.DEVNULL)
     grid = ("--grid", "k=2,4,8", "--grid", "reg=0.3:3:log4", "--epochs", "3")
     draws = ("--model", "mle", "--trials", "9", "--grid", "k=2:9:lin", "--grid", "reg=0.3:3:log",
              "--folds", "2")
-    for name, flags in (("grid", grid), ("random", draws)):
+    large = ("--grid", "k=1,2,3,4,5,6", "--grid", "reg=0.3:3:log50", "--epochs", "1")
+    for name, flags in (("grid", grid), ("random", draws), ("large", large)):
         subprocess.run([program, "tune", "--data", folder, *flags, "--report",
                         folder / f"tune-{name}.html", "--quiet"], check=True,
                        stdout=subprocess.DEVNULL)
@@ -247,7 +372,9 @@ def main():
         try:
             for report in reports:
                 found += complaints_without_script(browser, report.resolve())
-                found += complaints_on_paper(browser, report.resolve())
+                for width in (390, 1280):
+                    found += complaints_on_paper(browser, report.resolve(), width)
+                found += complaints_of_hovering(browser, report.resolve())
                 for width in (390, 1280):
                     for scheme in ("light", "dark"):
                         found += complaints(browser, report.resolve(), width, scheme)

@@ -122,6 +122,20 @@ TEST(HeatTable, HasEveryCellWithItsTextOnAShadeThatItIsSeenOn) {
   EXPECT_THAT(svg, Not(HasSubstr("<img")));
 }
 
+TEST(HeatTable, OfManyCellsIsWideWithNamesThatHaveRoom) {
+  HeatTable table{.row_title = "k", .column_title = "reg"};
+  for (int row = 0; row < 6; ++row) table.row_names.push_back(std::to_string(row));
+  for (int column = 0; column < 50; ++column) table.column_names.push_back(std::to_string(column));
+  table.cells.assign(6, std::vector<HeatCell>(50, HeatCell{.share = 1, .text = "0.8451"}));
+  const std::string svg = heat_table_svg(table, "surface");
+  EXPECT_EQ(occurrences(svg, "<rect"), 300U);
+  EXPECT_THAT(svg, Not(HasSubstr("0.8451")));
+  EXPECT_EQ(occurrences(svg, "class=\"name row\""), 6U);
+  // Columns are 12 wide, and a name needs 62: each sixth.
+  EXPECT_EQ(occurrences(svg, "class=\"name\""), 9U);
+  EXPECT_THAT(svg, HasSubstr("viewBox=\"0 0 690 242\""));
+}
+
 TEST(Tables, GiveSentencesInTheLastColumnRoomAndNamesNone) {
   Page page = page_of("plain", 1);
   page.sections[0].figures[0].plot = {};

@@ -42,6 +42,15 @@ TEST(PrincipalAxes, FindTheAxesOfACrossWithTheLargestEntryPositive) {
   }
 }
 
+TEST(PrincipalAxes, HaveTheVariancesThatAreAskedForAlone) {
+  const SideFactors side = cross();
+  const std::vector<double> variances = principal_variances(side, all_rows(side));
+  ASSERT_EQ(variances.size(), 2U);
+  EXPECT_NEAR(variances[0], 2 * 9 / 4.0, rounding);
+  EXPECT_NEAR(variances[1], 2 * 1 / 4.0, rounding);
+  EXPECT_TRUE(principal_variances(side, {}).empty());
+}
+
 TEST(PrincipalAxes, OfSomeRowsAreTheirsAlone) {
   const SideFactors side = cross();
   const std::vector<std::int32_t> rows{2, 3};
