@@ -105,6 +105,10 @@ struct TakenApart {
   std::vector<std::string> without_year;
   std::vector<std::string> without_article;
 
+  bool says_article_or_year() const {
+    return !year.empty() || without_article.size() < without_year.size();
+  }
+
   explicit TakenApart(std::string_view folded)
       : text(folded), year(year_of(folded)), words(words_of(folded)) {
     const std::string_view rest = folded.substr(0, folded.size() - year.size());
@@ -120,7 +124,7 @@ TitleFit fit_of(const TakenApart& title, const TakenApart& wanted) {
   if (!wanted.words.empty()) {
     if (title.without_year == wanted.words) return TitleFit::without_year;
     if (!wanted.without_article.empty() && title.without_article == wanted.without_article &&
-        (wanted.year.empty() || wanted.year == title.year)) {
+        (wanted.year.empty() || wanted.year == title.year) && wanted.says_article_or_year()) {
       return TitleFit::without_article;
     }
     if (std::ranges::includes(title.words, wanted.words)) return TitleFit::words;

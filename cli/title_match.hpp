@@ -13,8 +13,9 @@
 namespace alsatian {
 
 /// How a title fits what was written, best first. Case, accents and the order of words never count.
-/// without_article: a year is left out too, unless it was written and is another. words: the title
-/// has all that were written. part: it contains the text.
+/// without_article: a year is left out too, unless it was written and is another; but one of both
+/// was written, since "lord of the rings" may mean any of four. words: the title has all that were
+/// written. part: it contains the text.
 enum class TitleFit { whole, without_year, without_article, words, part, none };
 
 class TitleMatcher {

