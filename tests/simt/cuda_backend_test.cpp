@@ -267,20 +267,19 @@ void expect_every_failure_told(const Algorithm& algorithm, cudaError_t failure, 
 }
 
 /// All calls are made once or twice in a step: more of them would be the same over again.
-std::vector<Algorithm> short_trainings() {
-  return {Als{}, Mle{}, LeastSquares{.inner_steps = 2}, Bayes{}};
+class CudaTableOf : public ::testing::TestWithParam<Algorithm> {};
+INSTANTIATE_TEST_SUITE_P(ShortTrainings, CudaTableOf,
+                         ::testing::Values(Als{}, Mle{}, LeastSquares{.inner_steps = 2}, Bayes{}),
+                         [](const auto& tested) {
+                           return std::string(algorithm_name(tested.param));
+                         });
+
+TEST_P(CudaTableOf, TellsEveryFailedCallWithItsPlace) {
+  expect_every_failure_told(GetParam(), cudaErrorIllegalAddress, ExitCode::internal);
 }
 
-TEST(CudaTable, TellsEveryFailedCallWithItsPlace) {
-  for (const Algorithm& algorithm : short_trainings()) {
-    expect_every_failure_told(algorithm, cudaErrorIllegalAddress, ExitCode::internal);
-  }
-}
-
-TEST(CudaTable, TellsEveryFailedAllocationWithItsPlace) {
-  for (const Algorithm& algorithm : short_trainings()) {
-    expect_every_failure_told(algorithm, cudaErrorMemoryAllocation, ExitCode::out_of_memory);
-  }
+TEST_P(CudaTableOf, TellsEveryFailedAllocationWithItsPlace) {
+  expect_every_failure_told(GetParam(), cudaErrorMemoryAllocation, ExitCode::out_of_memory);
 }
 
 TEST(CudaTable, GivesTheSameBytesWhicheverStreamIsAhead) {
