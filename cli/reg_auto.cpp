@@ -45,8 +45,7 @@ std::string choice_text(const PenaltyChoice& choice, const ModelSpec& spec) {
   }
   return fmt::format(
       "the default, {}: {} is not surely better ({}, {:.1f} standard errors of the difference "
-      "where "
-      "more than {:g} are asked for)",
+      "where more than {:g} are asked for)",
       given, best, errors, choice.gain_in_errors, least_gain_in_errors(choice.ratings));
 }
 

@@ -65,15 +65,15 @@ struct DrawBiases {
 
 /// What users' rows of each draw are drawn around, in standardised units, for users who were not in
 /// training: relative to the mean of users' rows a row w = [p; b] ~ N(μ + Bᵀf, Λ⁻¹), with f 1/√n
-/// for each of the n items that they rated, and a rating is constants[d] + items[i, d] + ⟨p, q + n⟩
-/// + b
-/// + N(0, 1/α), q the item's row of the draw and n the mean of items' rows. order is the rank, and
-/// one more with biases. Empty in other models.
+/// for each of the n items that they rated, and a rating is
+///   constants[d] + items[i, d] + ⟨p, q + ν⟩ + b + N(0, 1/α),
+/// q the item's row of the draw and ν the mean of items' rows. order is the rank, and one more with
+/// biases. Empty in other models.
 struct DrawPriors {
   std::vector<double> noise_precisions;  // α [draws], times the likelihood's power
   std::vector<double> precisions;        // Λ [draws, order, order]
   std::vector<double> user_means;        // μ [draws, order]
-  std::vector<double> item_means;        // n [draws, order], its last entry unused
+  std::vector<double> item_means;        // ν [draws, order], its last entry unused
   std::vector<float> weights;            // B [items, draws, order], halves; none without features
 };
 

@@ -35,7 +35,7 @@ struct ItemSide {
   }
   std::int32_t first_column() const { return draw.value_or(0) * rank(); }
 
-  /// n of the draw.
+  /// ν of the draw.
   double mean(std::int32_t j) const {
     if (!draw) return 0;
     const std::int64_t index = *draw * order() + j;

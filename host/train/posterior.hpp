@@ -17,8 +17,8 @@ namespace alsatian {
 struct CenteredDraw {
   Factors factors;
   double constant = 0;
-  std::vector<double>
-      user_center;  // the mean row [rank + 1], its bias last; empty in a mean of draws
+  /// The mean rows [rank + 1], their bias last; empty in a mean of draws.
+  std::vector<double> user_center;
   std::vector<double> item_center;
 };
 

@@ -3,6 +3,7 @@
 #include "kernels/cpu/feature_preconditioner.hpp"
 
 #include "kernels/cpu/parallel.hpp"
+#include "kernels/cpu/row_sums.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -22,7 +23,6 @@ constexpr float least_eigenvalue = 0.05F;
 // roundings, so that M⁻¹ is positive definite whatever V is.
 constexpr double jitter = 1e-5;
 
-constexpr std::int64_t rows_per_task = 64;
 constexpr std::int64_t most_parts = 32;
 
 std::int64_t part_length(std::int64_t rows) {
@@ -110,11 +110,6 @@ FactorTable groups_of(std::int64_t features, std::int32_t count) {
     table.view().row(row)[row % count] = 1;
   }
   return table;
-}
-
-void sum_rows(const KernelTable& kernels, const RowSumTask& task) {
-  parallel_for(
-      task.pattern.rows(), [&](std::int64_t row) { kernels.row_sum(task, row); }, rows_per_task);
 }
 
 /// FᵀF·V.

@@ -3,16 +3,15 @@
 #include "kernels/cpu/feature_weights.hpp"
 
 #include "kernels/cpu/chunked_sum.hpp"
-#include "kernels/cpu/parallel.hpp"
+#include "kernels/cpu/row_sums.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 namespace alsatian::cpu {
 namespace {
-
-constexpr std::int64_t rows_per_task = 64;
 
 /// Σ over chunks of visit(first, last, sums), sums [count], in the order of the chunks.
 template <typename Visit>
@@ -39,11 +38,6 @@ void visit_entries(std::int64_t first, std::int64_t last, std::int32_t rank, boo
     }
     if (biases) visit(row, static_cast<std::size_t>(rank), tables.biases[row]...);
   }
-}
-
-void sum_rows(const KernelTable& kernels, const RowSumTask& task) {
-  parallel_for(
-      task.pattern.rows(), [&](std::int64_t row) { kernels.row_sum(task, row); }, rows_per_task);
 }
 
 }  // namespace
@@ -82,8 +76,13 @@ FactorTable& FeatureWeights::weights() {
 }
 
 void FeatureWeights::scale(float factor) {
-  for (float& value : weights_.flat()) value *= factor;
-  for (float& value : means_.flat()) value *= factor;
+  for (FactorTable* const table : {&weights_, &means_}) {
+    float* const values = table->flat().data();
+    for_each_chunk(std::ssize(table->flat()),
+                   [&](std::int64_t, std::int64_t first, std::int64_t last) {
+                     for (std::int64_t j = first; j < last; ++j) values[j] *= factor;
+                   });
+  }
 }
 
 SideView<const float> FeatureWeights::means() {

@@ -358,7 +358,7 @@ TEST_F(DeviceGibbsAnyhow, ReachesElementsBeyond32BitOffsets) {
   constexpr std::int32_t stride = 128;
   constexpr std::int64_t rows = beyond_32_bits / stride + 3;
   constexpr std::int64_t far_row = rows - 1;
-  // One rating, at position 2³¹ + 3, of the last row by the last column.
+  // One rating, at position 2³² + 3, of the last row by the last column.
   constexpr std::int64_t position = beyond_32_bits + 3;
   SparseMemory<std::int64_t> offsets(rows + 1);
   SparseMemory<std::int32_t> columns(position + 1);

@@ -182,6 +182,14 @@ Joint joint_with_given_features() {
 
 constexpr double wrong = 7;  // no right sweep changes a figure by as much
 
+void expect_seen(Fault fault, double change) {
+  if (fault == Fault::none) {
+    EXPECT_LE(change, largest_right_change);
+  } else {
+    EXPECT_GE(change, wrong);
+  }
+}
+
 TEST(GibbsSweep, LeavesTheJointDistributionAsItIs) {
   const auto sweep = [](Joint& joint, const GibbsKey& key) {
     gibbs_sweep(joint.problem(), joint.user_features(), joint.item_features(), key, joint.state,
@@ -202,12 +210,7 @@ class GivenFeaturesFault : public ::testing::TestWithParam<Fault> {};
 
 TEST_P(GivenFeaturesFault, IsSeenInTheJointDistribution) {
   const auto sweep = [&](Joint& joint, const GibbsKey& key) { sweep_with(GetParam(), key, joint); };
-  const double change = largest_change(joint_with_given_features(), sweep);
-  if (GetParam() == Fault::none) {
-    EXPECT_LE(change, largest_right_change);
-  } else {
-    EXPECT_GE(change, wrong);
-  }
+  expect_seen(GetParam(), largest_change(joint_with_given_features(), sweep));
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryTermAndScale, GivenFeaturesFault,
@@ -257,12 +260,7 @@ class GibbsFault : public ::testing::TestWithParam<Fault> {};
 
 TEST_P(GibbsFault, IsSeenInTheJointDistribution) {
   const auto sweep = [&](Joint& joint, const GibbsKey& key) { sweep_with(GetParam(), key, joint); };
-  const double change = largest_change(small_joint(), sweep);
-  if (GetParam() == Fault::none) {
-    EXPECT_LE(change, largest_right_change);
-  } else {
-    EXPECT_GE(change, wrong);
-  }
+  expect_seen(GetParam(), largest_change(small_joint(), sweep));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -287,12 +285,7 @@ TEST_P(GibbsScaleFault, IsSeenInTheJointDistribution) {
     draw_scale_with(joint, GetParam(), all.by_item, joint.item_features(), gibbs_item_streams, key,
                     joint.parameters.users, joint.state.items, joint.parameters.items);
   };
-  const double change = largest_change(small_joint(), step);
-  if (GetParam() == Fault::none) {
-    EXPECT_LE(change, largest_right_change);
-  } else {
-    EXPECT_GE(change, wrong);
-  }
+  expect_seen(GetParam(), largest_change(small_joint(), step));
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryTerm, GibbsScaleFault,
