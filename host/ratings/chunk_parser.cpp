@@ -4,6 +4,7 @@
 
 #include "host/ratings/file_kind.hpp"
 #include "host/ratings/plain_row.hpp"
+#include "host/ratings/short_row.hpp"
 #include "host/ratings/values.hpp"
 
 #include <algorithm>
@@ -30,6 +31,45 @@ PlainParser plain_parser(const ParseRules& rules) {
   if (size < 2) return has_time ? parse_plain_row<1, true> : parse_plain_row<1, false>;
   return nullptr;
 }
+
+/// The parser of short rows for a layout that has a plain one; nullptr where it has none.
+ShortRowParser short_row_parser(const ParseRules& rules) {
+  const Layout& layout = rules.layout;
+  if (layout.rules.delimiter.text.size() > 1) return nullptr;
+  if (layout.roles.time < 0) return short_row_parser(TimeField::none);
+  return short_row_parser(rules.keep_times ? TimeField::read : TimeField::checked);
+}
+
+/// Reads rows of digits: short ones at once, while there are some, others field by field.
+class PlainRows {
+ public:
+  PlainRows(const Chunk& chunk, const ParseRules& rules)
+      : plain_(plain_parser(rules)),
+        short_(plain_ == nullptr ? nullptr : short_row_parser(rules)),
+        delimiter_(rules.layout.rules.delimiter.text.empty()
+                       ? " "
+                       : rules.layout.rules.delimiter.text.data()),
+        begin_(chunk.text.data()),
+        end_(chunk.readable_end) {}
+
+  /// The start of the next line, or nullptr where the row needs the careful parser.
+  const char* read(const char* at, PlainRow& row) {
+    if (plain_ == nullptr || end_ - at < plain_row_reach) return nullptr;
+    if (short_ != nullptr && at - begin_ >= short_row_reach_back) {
+      if (const char* next = short_(at, delimiter_, row)) return next;
+      if (--patience_ == 0) short_ = nullptr;
+    }
+    return plain_(at, delimiter_, row);
+  }
+
+ private:
+  PlainParser plain_;
+  ShortRowParser short_;
+  const char* delimiter_;
+  const char* begin_;  // of what may be looked at
+  const char* end_;
+  int patience_ = 1000;  // rows that are not short, until none is tried any more
+};
 
 BadLineReason reason_of(IdForm form) {
   switch (form) {
@@ -75,20 +115,16 @@ class ChunkParser {
         line_(chunk.first_line) {}
 
   void parse() {
-    const PlainParser plain = plain_parser(rules_);
-    const std::string& text = layout_.rules.delimiter.text;
-    const char* delimiter = text.empty() ? " " : text.data();
+    PlainRows rows(chunk_, rules_);
     const char* at = chunk_.text.data();
     const char* end = at + chunk_.text.size();
     PlainRow row{};
     while (at < end && !stopped_) {
-      if (plain != nullptr && chunk_.readable_end - at >= plain_row_reach) {
-        if (const char* next = plain(at, delimiter, row)) {
-          store(row);
-          ++line_;
-          at = next;
-          continue;
-        }
+      if (const char* next = rows.read(at, row)) {
+        store(row);
+        ++line_;
+        at = next;
+        continue;
       }
       at = read_record(at, end, layout_.rules, record_);
       parse_record();
