@@ -102,18 +102,19 @@ std::vector<OwnRating> ratings_of_user(const Model& model, const ExplainOptions&
 }
 
 /// What is to be explained: what was asked for, or what would be recommended.
-std::vector<std::int32_t> items_of(const Model& model, TitleLookup& titles,
-                                   const ExplainOptions& options, const FoldIn& person) {
+/// Leaves the model no other user.
+std::vector<std::int32_t> items_of(Model& model, TitleLookup& titles, const ExplainOptions& options,
+                                   const FoldIn& person) {
   std::vector<std::int32_t> items;
   for (const std::string& item : options.items) {
     items.push_back(find_item(
         model, titles, item, {"--item", ExitCode::usage, "the id of the one you mean: --item ID"}));
   }
   if (!items.empty()) return items;
-  const Model own = person.model_of_user();
+  person.replace_users(model);
   const CompressedMatrix rated = person.rated_items();
   const std::vector<std::int32_t> user{0};
-  const auto recommended = Scorer(own, {}).recommend(user, options.top, &rated, nullptr);
+  const auto recommended = Scorer(model, {}).recommend(user, options.top, &rated, nullptr);
   for (const ScoredItem& item : recommended.front()) items.push_back(item.index);
   return items;
 }
@@ -182,7 +183,7 @@ void explain_command(Arguments arguments) {
   const Log log(options.quiet);
   Output output;
   protect_from_rejects(options.reading, {options.model, options.data});
-  const Model model = load_model(options.model);
+  Model model = load_model(options.model);
   TitleLookup titles(model, options.movies, log);
   const FoldIn person(model, options.user.empty()
                                  ? read_own_ratings(options.ratings, model, titles, log)

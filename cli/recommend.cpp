@@ -213,11 +213,10 @@ std::vector<std::string> item_columns(const TitleLookup& titles, RankBy by) {
   return columns;
 }
 
-/// What recommendations are shown with. means: predicts, whatever decides the order; user: of its
-/// model.
+/// What recommendations are shown with. scorer: predicts, whatever decides the order.
 struct ShownItems {
   const Model& model;
-  const Scorer& means;
+  const Scorer& scorer;
   const TitleLookup& titles;
   RankBy by = RankBy::mean;
 
@@ -227,7 +226,7 @@ struct ShownItems {
     cells.push_back(id_cell(model.items, item.index));
     if (titles.present()) cells.emplace_back(std::string(titles.title(item.index)));
     if (by != RankBy::mean) {
-      cells.emplace_back(static_cast<float>(means.predict(user, item.index)));
+      cells.emplace_back(static_cast<float>(scorer.predict(user, item.index)));
     }
     cells.emplace_back(item.score);
   }
@@ -248,49 +247,44 @@ ChosenTopItems choose_top_items(const TopItemsRequest& request, const RecommendO
   return {make_draw_top_items(request, ranking_of(options)), "single draws are ranked there"};
 }
 
-/// What predicts for a newcomer and, where that is not it, what decides the order: draws say how
-/// sure each is of this user too.
-struct NewcomersModels {
-  NewcomersModels(const FoldIn& newcomer, const RecommendOptions& options)
-      : mean(newcomer.model_of_user()) {
-    if (options.rank_by == RankBy::mean) return;
-    drawn = newcomer.drawn_model_of_user(ranking_of(options).seed);
+/// Makes a newcomer the model's user 0, by whom items are ranked. Returns the user who predicts:
+/// the same, but where draws decide, which then say how sure each is of this user too.
+std::int32_t make_only_user(const FoldIn& newcomer, const RecommendOptions& options, Model& model) {
+  if (options.rank_by == RankBy::mean) {
+    newcomer.replace_users(model);
+    return 0;
   }
-  const Model& ranked_by() const { return drawn ? *drawn : mean; }
-
-  Model mean;
-  std::optional<Model> drawn;
-};
+  newcomer.replace_users_by_draw(model, ranking_of(options).seed);
+  return 1;
+}
 
 /// What somebody has rated is left out, unless nothing is to be.
 void recommend_to_newcomer(const RecommendOptions& options) {
   const Log log(options.quiet);
   Output output;
-  const Model model = load_model(options.model);
+  Model model = load_model(options.model);
   refuse_ranking(model, options.rank_by);
   TitleLookup titles(model, options.movies, log);
   std::optional<std::vector<std::int32_t>> allowed;
   if (!options.items.empty()) allowed = read_allow_list(options.items, model.items, log);
   const FoldIn newcomer(model, read_own_ratings(options.ratings, model, titles, log));
-  const NewcomersModels models(newcomer, options);
-  const Model& own = models.ranked_by();
+  const std::int32_t predicted_by = make_only_user(newcomer, options, model);
   const CompressedMatrix rated = newcomer.rated_items();
   const std::vector<std::int32_t> user{0};
-  const Scorer scorer(own, {.clip = options.clip});
-  const CandidateItems candidates(own, allowed ? &*allowed : nullptr);
+  const Scorer scorer(model, {.clip = options.clip});
+  const CandidateItems candidates(model, allowed ? &*allowed : nullptr);
   TopItemsRequest request{
-      .model = own, .candidates = candidates, .users = user, .count = options.top};
+      .model = model, .candidates = candidates, .users = user, .count = options.top};
   if (!options.include_seen) request.seen = &rated;
   std::vector<ScoredItem> items;
   scorer.recommend(*choose_top_items(request, options).backend,
                    [&](std::size_t, const auto& answers) { items = answers.front(); });
   Table table(output, options.format, item_columns(titles, options.rank_by));
-  const Scorer means(models.mean, {.clip = options.clip});
-  const ShownItems shown{model, means, titles, options.rank_by};
+  const ShownItems shown{model, scorer, titles, options.rank_by};
   std::int64_t rank = 0;
   for (const ScoredItem& item : items) {
     std::vector<Cell> cells;
-    shown.add_cells(cells, 0, ++rank, item);
+    shown.add_cells(cells, predicted_by, ++rank, item);
     table.row(cells);
   }
   table.finish();

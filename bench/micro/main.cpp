@@ -36,14 +36,25 @@ std::vector<std::int32_t> numbers_of(const std::string& list) {
   return numbers;
 }
 
-void add_all(const Setting& setting, const Settings& settings) {
+/// What a newcomer costs depends on the items, not on how many ratings they have.
+Settings with_few_ratings(Settings settings) {
+  constexpr std::int64_t most = 1'000'000;
+  const std::int64_t asked = settings.ratings.value_or(generate_shape(settings.shape).ratings);
+  settings.ratings = std::min(asked, most);
+  return settings;
+}
+
+void add_all(const Setting& setting, const Setting& few, const Settings& settings) {
   for (const int threads : numbers_of(settings.threads)) {
     add_loading(setting, threads);
     for (const std::int32_t rank : numbers_of(settings.ranks)) {
       add_training(setting, rank, threads);
       add_top_items(setting, rank, threads);
+      add_newcomer(few, rank, threads);
     }
+    for (const int keep : {16, 64}) add_newcomer_of_bayes(few, keep, threads);
   }
+  add_titles(few);
 }
 
 /// Options of ours; what is not known is left for Google Benchmark.
@@ -81,6 +92,7 @@ int run(int argc, char** argv) {
   numbers_of(settings.ranks);
   numbers_of(settings.threads);
   Problem problem(settings);
+  Problem few(with_few_ratings(settings));
   Limits limits(settings.small);
   benchmark::AddCustomContext("shape", settings.shape);
   benchmark::AddCustomContext("isa", std::string(isa_name(best_isa())));
@@ -88,7 +100,7 @@ int run(int argc, char** argv) {
   for (const auto& [name, rate] : limits.tried()) {
     benchmark::AddCustomContext(name + " GFLOP/s", fmt::format("{:.1f}", rate / 1e9));
   }
-  add_all({problem, limits}, settings);
+  add_all({problem, limits}, {few, limits}, settings);
   if (benchmark::RunSpecifiedBenchmarks() == 0) {
     throw Error(ExitCode::usage, "--benchmark_filter", "no benchmark has such a name",
                 "leave it out to run all of them");

@@ -7,6 +7,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <ctime>
 
@@ -31,8 +32,8 @@ inline double least_seconds(const Work& work, const Rates& rates) {
 }
 
 /// Runs piece() as often as Google Benchmark wants it after once for nothing, before each run
-/// prepare(), and between runs the limits. Its time is CPU time; counters: limit_cpu_s, and
-/// times_limit, how many times as much the piece takes.
+/// prepare(), and between runs the limits. Its time is CPU time; counters: limit_cpu_s,
+/// times_limit, how many times as much the piece takes, and wall_s, what somebody waits.
 template <typename Prepare, typename Piece>
 void beside_the_limit(benchmark::State& state, Limits& limits, const Work& work,
                       const Prepare& prepare, const Piece& piece) {
@@ -41,12 +42,15 @@ void beside_the_limit(benchmark::State& state, Limits& limits, const Work& work,
   piece();
   double total = 0;
   double limit = 0;
+  std::chrono::duration<double> waited{};
   Rates before = limits.measure();
   for ([[maybe_unused]] auto iteration : state) {
     prepare();
+    const auto begin = std::chrono::steady_clock::now();
     const double start = cpu_seconds();
     piece();
     const double taken = cpu_seconds() - start;
+    waited += std::chrono::steady_clock::now() - begin;
     state.SetIterationTime(taken);
     const Rates after = limits.measure();
     total += taken;
@@ -56,6 +60,7 @@ void beside_the_limit(benchmark::State& state, Limits& limits, const Work& work,
   const auto runs = static_cast<double>(state.iterations());
   state.counters["limit_cpu_s"] = limit / runs;
   state.counters["times_limit"] = total / limit;
+  state.counters["wall_s"] = waited.count() / runs;
   state.counters["gflops"] = before.flops / 1e9;
   state.counters["gbytes_per_s"] = before.bytes / 1e9;
 }

@@ -21,5 +21,11 @@ void add_loading(const Setting& setting, int threads);
 void add_training(const Setting& setting, std::int32_t rank, int threads);
 /// The best 100 items for every user.
 void add_top_items(const Setting& setting, std::int32_t rank, int threads);
+/// Somebody's row from 20 ratings and their best 10 items, with a model of als, or with one of
+/// bayes that keeps so many draws.
+void add_newcomer(const Setting& setting, std::int32_t rank, int threads);
+void add_newcomer_of_bayes(const Setting& setting, int keep, int threads);
+/// Titles found as people remember them.
+void add_titles(const Setting& setting);
 
 }  // namespace alsatian::bench

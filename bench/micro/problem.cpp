@@ -74,6 +74,31 @@ const Model& Problem::model(std::int32_t rank) {
   return models_.emplace(rank, train(dataset(), spec, options).model).first->second;
 }
 
+const Model& Problem::model_of_draws(int keep) {
+  const auto found = models_of_draws_.find(keep);
+  if (found != models_of_draws_.end()) return found->second;
+  ModelSpec spec;
+  spec.algorithm = Bayes{.burn_in = 0, .keep = keep};
+  spec.rank = Bayes::default_rank;
+  spec.epochs = keep;
+  TrainerOptions options;
+  options.device.kind = DeviceOptions::Kind::cpu;
+  options.evaluate_every = spec.epochs;
+  return models_of_draws_.emplace(keep, train(dataset(), spec, options).model).first->second;
+}
+
+const StringTable& Problem::titles() {
+  if (titles_) return *titles_;
+  const std::filesystem::path file = folder_ / "movies.csv";
+  std::ofstream out(file, std::ios::binary);
+  generate_titles(options_, [&](std::string_view text) {
+    out.write(text.data(), static_cast<std::streamsize>(text.size()));
+  });
+  out.close();
+  if (!out) throw std::runtime_error(fmt::format("cannot write {}", file.string()));
+  return titles_.emplace(read_titles(file).titles);
+}
+
 std::unique_ptr<Backend> Problem::backend(const Algorithm& algorithm, std::int32_t rank) {
   ModelSpec spec;
   spec.algorithm = algorithm;

@@ -41,6 +41,10 @@ class Problem {
   const Dataset& dataset();
   /// Trained by two epochs of als, so that scores are spread as those of users are.
   const Model& model(std::int32_t rank);
+  /// Of bayes: a draw of each of so many sweeps, all of them kept.
+  const Model& model_of_draws(int keep);
+  /// Made up, one an item.
+  const StringTable& titles();
   std::unique_ptr<Backend> backend(const Algorithm& algorithm, std::int32_t rank);
 
  private:
@@ -50,6 +54,8 @@ class Problem {
   bool written_ = false;
   std::optional<Dataset> dataset_;
   std::map<std::int32_t, Model> models_;
+  std::map<int, Model> models_of_draws_;
+  std::optional<StringTable> titles_;
 };
 
 }  // namespace alsatian::bench

@@ -83,8 +83,8 @@ using EnginePointer = std::unique_ptr<AlsatianCudaTopItems, DestroyTopItems>;
 EnginePointer create_engine(const TopItemsRequest& request, const AlsatianCudaTable& table,
                             const AlsatianCudaTopItemsShape& shape) {
   if (shape.count == 0) return EnginePointer(nullptr, {&table});
-  const CandidateItems& candidates = request.candidates;
-  const AlsatianCudaRows rows{candidates.factors(), candidates.biases(), candidates.size()};
+  const CandidateFactors factors(request.model, request.candidates);
+  const AlsatianCudaRows rows{factors.factors(), factors.biases(), request.candidates.size()};
   AlsatianCudaTopItems* engine = nullptr;
   call_cuda(table, table.top_items_create, &rows, &shape, &engine);
   return EnginePointer(engine, {&table});

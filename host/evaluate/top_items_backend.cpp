@@ -14,14 +14,33 @@ namespace {
 
 constexpr std::size_t users_per_block = 4096;
 
+std::string cpu_description() {
+  return fmt::format("cpu ({} thread{})", thread_count(), thread_count() == 1 ? "" : "s");
+}
+
+/// Few users, for whom packing the items is not worth while.
+class FewTopItems final : public TopItemsBackend {
+ public:
+  explicit FewTopItems(const TopItemsRequest& request) : request_(request) {}
+
+  std::string description() const override { return cpu_description(); }
+
+  void answer(const TakeTopItems& take) override {
+    if (request_.users.empty()) return;
+    take(0, top_items(request_.model, request_.candidates, request_.users, request_.count,
+                      request_.seen));
+  }
+
+ private:
+  TopItemsRequest request_;
+};
+
 class CpuTopItems final : public TopItemsBackend {
  public:
   explicit CpuTopItems(const TopItemsRequest& request)
       : request_(request), finder_(request.model, request.candidates) {}
 
-  std::string description() const override {
-    return fmt::format("cpu ({} thread{})", thread_count(), thread_count() == 1 ? "" : "s");
-  }
+  std::string description() const override { return cpu_description(); }
 
   void answer(const TakeTopItems& take) override {
     const std::size_t users = request_.users.size();
@@ -48,6 +67,7 @@ double work_of(const TopItemsRequest& request) {
 }  // namespace
 
 std::unique_ptr<TopItemsBackend> make_cpu_top_items(const TopItemsRequest& request) {
+  if (request.users.size() <= few_users) return std::make_unique<FewTopItems>(request);
   return std::make_unique<CpuTopItems>(request);
 }
 

@@ -42,14 +42,11 @@ double score_error_bound(double user_norm, double item_norm, double item_bias, d
          terms * std::numeric_limits<float>::min();
 }
 
-bool contains(std::span<const std::int32_t> ascending, std::int32_t value) {
-  return std::ranges::binary_search(ascending, value);
-}
-
 /// Everything that does not change from tile to tile.
 struct Question {
   const Model& model;
   const CandidateItems& candidates;
+  const CandidateFactors& factors;
   std::span<const std::int32_t> users;
   std::int32_t count;
   const CompressedMatrix* seen;
@@ -70,16 +67,24 @@ double usual_norm(const SideFactors& users) {
   return std::sqrt(squares / static_cast<double>(std::max<std::int64_t>(count, 1)));
 }
 
-std::vector<RankedItem> score_all(const Question& question, std::int64_t user) {
-  const auto seen = seen_items(question.seen, user);
-  std::vector<RankedItem> items;
-  for (std::int64_t position = 0; position < question.candidates.size(); ++position) {
-    const std::int32_t item = question.candidates.index(position);
-    if (contains(seen, item)) continue;
-    items.push_back(
-        {item, model_score(question.model, question.users[static_cast<std::size_t>(user)], item)});
+/// The best of some items.
+std::vector<RankedItem> ranked(const Model& model, std::int32_t user,
+                               std::span<const std::int32_t> items, std::int32_t count) {
+  std::vector<RankedItem> scored(items.size());
+  for_each_model_score(model, user, items, [&](std::size_t i, double score) {
+    scored[i] = {items[i], score};
+  });
+  return best_of(std::move(scored), count);
+}
+
+/// Candidates from `first` up to `last`, but for those that a user has seen.
+void list_unseen(const CandidateItems& candidates, std::int64_t first, std::int64_t last,
+                 std::span<const std::int32_t> seen, std::vector<std::int32_t>& items) {
+  items.clear();
+  for (std::int64_t position = first; position < last; ++position) {
+    const std::int32_t item = candidates.index(position);
+    if (!std::ranges::binary_search(seen, item)) items.push_back(item);
   }
-  return best_of(std::move(items), question.count);
 }
 
 /// Scratch of one thread.
@@ -94,7 +99,7 @@ struct Tile {
 /// overflow, and how it is asked for the best items then.
 cpu::TopUser ask_for(const Question& question, std::int32_t user) {
   const SideFactors& factors = question.model.factors.users;
-  const CandidateItems& candidates = question.candidates;
+  const CandidateFactors& candidates = question.factors;
   cpu::TopUser asked;
   double user_norm = 0;
   double constant = std::abs(question.model.mean_score());
@@ -119,11 +124,7 @@ std::vector<RankedItem> rank_kept(const Question& question, std::int32_t user,
   for (const std::int32_t position : positions) {
     items.push_back(question.candidates.index(question.panels.item(position)));
   }
-  std::vector<RankedItem> ranked(items.size());
-  for_each_model_score(question.model, user, items, [&](std::size_t i, double score) {
-    ranked[i] = {items[i], score};
-  });
-  return best_of(std::move(ranked), question.count);
+  return ranked(question.model, user, items, question.count);
 }
 
 void answer_tile(const Question& question, std::int64_t first, Tile& tile,
@@ -146,10 +147,14 @@ void answer_tile(const Question& question, std::int64_t first, Tile& tile,
   for (std::int64_t row = 0; row < users; ++row) {
     const auto user = static_cast<std::size_t>(first + row);
     const auto place = static_cast<std::size_t>(row);
-    answers[user] =
-        std::isnan(tile.users[place].error)
-            ? score_all(question, first + row)
-            : rank_kept(question, question.users[user], tile.selector.kept(place), tile.items);
+    if (std::isnan(tile.users[place].error)) {
+      list_unseen(question.candidates, 0, question.candidates.size(),
+                  seen_items(question.seen, first + row), tile.items);
+      answers[user] = ranked(question.model, question.users[user], tile.items, question.count);
+    } else {
+      answers[user] =
+          rank_kept(question, question.users[user], tile.selector.kept(place), tile.items);
+    }
   }
 }
 
@@ -172,7 +177,6 @@ std::span<const std::int32_t> seen_items(const CompressedMatrix* seen, std::int6
 }
 
 CandidateItems::CandidateItems(const Model& model, const std::vector<std::int32_t>* allowed) {
-  const SideFactors& items = model.factors.items;
   const auto add = [&](std::int32_t item) {
     if (model.knows_item(item)) indices_.push_back(item);
   };
@@ -180,25 +184,6 @@ CandidateItems::CandidateItems(const Model& model, const std::vector<std::int32_
     std::ranges::for_each(*allowed, add);
   } else {
     for (std::int32_t item = 0; item < model.items.size(); ++item) add(item);
-  }
-  factors_ = items.factors.data();
-  biases_ = items.biases.data();
-  if (size() != items.rows) {
-    for (const std::int32_t item : indices_) {
-      copied_factors_.insert(copied_factors_.end(), items.row(item), items.row(item) + items.rank);
-      copied_biases_.push_back(items.biases[static_cast<std::size_t>(item)]);
-    }
-    factors_ = copied_factors_.data();
-    biases_ = copied_biases_.data();
-  }
-  for (std::int64_t position = 0; position < size(); ++position) {
-    const double item_norm =
-        norm({factors_ + position * items.rank, static_cast<std::size_t>(items.rank)});
-    const double bias = std::abs(static_cast<double>(biases_[position]));
-    // Written so that a norm that is not a number stays: no later maximum may hide it.
-    if (!(item_norm <= largest_norm_)) largest_norm_ = item_norm;
-    if (!(bias <= largest_bias_)) largest_bias_ = bias;
-    if (std::isnan(largest_norm_) || std::isnan(largest_bias_)) break;
   }
 }
 
@@ -210,13 +195,38 @@ std::vector<std::int32_t> CandidateItems::positions(std::int64_t items) const {
   return positions;
 }
 
+CandidateFactors::CandidateFactors(const Model& model, const CandidateItems& candidates) {
+  const SideFactors& items = model.factors.items;
+  factors_ = items.factors.data();
+  biases_ = items.biases.data();
+  if (candidates.size() != items.rows) {
+    for (std::int64_t position = 0; position < candidates.size(); ++position) {
+      const std::int32_t item = candidates.index(position);
+      copied_factors_.insert(copied_factors_.end(), items.row(item), items.row(item) + items.rank);
+      copied_biases_.push_back(items.biases[static_cast<std::size_t>(item)]);
+    }
+    factors_ = copied_factors_.data();
+    biases_ = copied_biases_.data();
+  }
+  for (std::int64_t position = 0; position < candidates.size(); ++position) {
+    const double item_norm =
+        norm({factors_ + position * items.rank, static_cast<std::size_t>(items.rank)});
+    const double bias = std::abs(static_cast<double>(biases_[position]));
+    // Written so that a norm that is not a number stays: no later maximum may hide it.
+    if (!(item_norm <= largest_norm_)) largest_norm_ = item_norm;
+    if (!(bias <= largest_bias_)) largest_bias_ = bias;
+    if (std::isnan(largest_norm_) || std::isnan(largest_bias_)) break;
+  }
+}
+
 TopItemsFinder::TopItemsFinder(const Model& model, const CandidateItems& candidates, Isa isa)
     : model_(model),
       candidates_(candidates),
       isa_(isa),
+      factors_(model, candidates),
       positions_(candidates.positions(model.factors.items.rows)),
       panels_(std::make_unique<cpu::ItemPanels>(
-          SideView<const float>{candidates.factors(), candidates.biases(), candidates.size(),
+          SideView<const float>{factors_.factors(), factors_.biases(), candidates.size(),
                                 model.factors.items.rank, model.factors.items.rank},
           usual_norm(model.factors.users))) {
   cpu::kernels(isa);  // throws here rather than at the first question
@@ -232,7 +242,8 @@ std::vector<std::vector<RankedItem>> TopItemsFinder::find(std::span<const std::i
   const auto wanted =
       static_cast<std::int32_t>(std::min(static_cast<std::int64_t>(count), candidates_.size()));
   const std::int64_t at_once = users_per_tile(std::ssize(users), candidates_.size());
-  const Question question{model_, candidates_, users, wanted, seen, positions_, *panels_, at_once};
+  const Question question{model_, candidates_, factors_, users,  wanted,
+                          seen,   positions_,  *panels_, at_once};
   const std::int64_t tiles = (std::ssize(users) + at_once - 1) / at_once;
   parallel_for_with(
       tiles,
@@ -245,10 +256,34 @@ std::vector<std::vector<RankedItem>> TopItemsFinder::find(std::span<const std::i
   return answers;
 }
 
+std::vector<RankedItem> top_items_of(const Model& model, const CandidateItems& candidates,
+                                     std::int32_t user, std::int32_t count,
+                                     std::span<const std::int32_t> seen) {
+  constexpr std::int64_t items_per_task = 256;
+  const std::int64_t tasks = (candidates.size() + items_per_task - 1) / items_per_task;
+  std::vector<std::vector<RankedItem>> best(static_cast<std::size_t>(tasks));
+  parallel_for_with(
+      tasks, [] { return std::vector<std::int32_t>(); },
+      [&](std::int64_t task, std::vector<std::int32_t>& items) {
+        const std::int64_t end = std::min(candidates.size(), (task + 1) * items_per_task);
+        list_unseen(candidates, task * items_per_task, end, seen, items);
+        best[static_cast<std::size_t>(task)] = ranked(model, user, items, count);
+      });
+  std::vector<RankedItem> all;
+  for (const auto& some : best) all.insert(all.end(), some.begin(), some.end());
+  return best_of(std::move(all), count);
+}
+
 std::vector<std::vector<RankedItem>> top_items(const Model& model, const CandidateItems& candidates,
                                                std::span<const std::int32_t> users,
                                                std::int32_t count, const CompressedMatrix* seen) {
-  return TopItemsFinder(model, candidates).find(users, count, seen);
+  if (users.size() > few_users) return TopItemsFinder(model, candidates).find(users, count, seen);
+  std::vector<std::vector<RankedItem>> answers;
+  for (std::size_t user = 0; user < users.size(); ++user) {
+    answers.push_back(top_items_of(model, candidates, users[user], count,
+                                   seen_items(seen, static_cast<std::int64_t>(user))));
+  }
+  return answers;
 }
 
 }  // namespace alsatian

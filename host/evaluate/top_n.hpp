@@ -29,8 +29,7 @@ std::vector<RankedItem> best_of(std::vector<RankedItem> items, std::int32_t coun
 /// The items that a user has seen, ascending: a row of `seen`; nullptr: none.
 std::span<const std::int32_t> seen_items(const CompressedMatrix* seen, std::int64_t row);
 
-/// The items that may be recommended, with their factors side by side. Keeps a reference to the
-/// model, and copies the factors unless every item is a candidate.
+/// The items that may be recommended.
 class CandidateItems {
  public:
   /// allowed: ascending item indices, or nullptr for all; items without training ratings are left
@@ -43,16 +42,26 @@ class CandidateItems {
   }
   /// Position of each of so many items of the model, -1 for those that are no candidates.
   std::vector<std::int32_t> positions(std::int64_t items) const;
-  /// [size, rank] row-major.
+
+ private:
+  std::vector<std::int32_t> indices_;
+};
+
+/// The factors of candidates side by side: for many users, as making them reads them all. Keeps a
+/// reference to the model, and copies unless every item is a candidate.
+class CandidateFactors {
+ public:
+  CandidateFactors(const Model& model, const CandidateItems& candidates);
+
+  /// [candidates, rank] row-major.
   const float* factors() const { return factors_; }
-  /// [size]
+  /// [candidates]
   const float* biases() const { return biases_; }
   /// Largest Euclidean norm of a candidate's factors, and largest |bias|.
   double largest_norm() const { return largest_norm_; }
   double largest_bias() const { return largest_bias_; }
 
  private:
-  std::vector<std::int32_t> indices_;
   std::vector<float> copied_factors_;
   std::vector<float> copied_biases_;
   const float* factors_ = nullptr;
@@ -84,9 +93,19 @@ class TopItemsFinder {
   const Model& model_;
   const CandidateItems& candidates_;
   Isa isa_;
+  CandidateFactors factors_;
   std::vector<std::int32_t> positions_;  // of each item of the model; -1: no candidate
   std::unique_ptr<const cpu::ItemPanels> panels_;
 };
+
+/// The same for one user, without packing anything, by all threads: as long as users are few, less
+/// work than packing for them. seen: ascending items to leave out.
+std::vector<RankedItem> top_items_of(const Model& model, const CandidateItems& candidates,
+                                     std::int32_t user, std::int32_t count,
+                                     std::span<const std::int32_t> seen);
+
+/// As many users as a TopItemsFinder takes longer to pack for than top_items_of to answer.
+inline constexpr std::size_t few_users = 4;
 
 /// The same for one question.
 std::vector<std::vector<RankedItem>> top_items(const Model& model, const CandidateItems& candidates,

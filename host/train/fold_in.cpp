@@ -185,39 +185,42 @@ CompressedMatrix FoldIn::rated_items() const {
   return row;
 }
 
-Model FoldIn::model_of_user() const { return model_with(std::nullopt); }
-Model FoldIn::drawn_model_of_user(std::uint64_t seed) const { return model_with(seed); }
+void FoldIn::replace_users(Model& model) const {
+  make_room(model, 1);
+  set_user(model, 0, std::nullopt);
+}
 
-Model FoldIn::model_with(std::optional<std::uint64_t> seed) const {
-  // All but the users that training knows, who may be most of the model.
-  Model model;
-  model.spec = model_.spec;
-  model.scale = model_.scale;
-  model.items = model_.items;
-  model.item_counts = model_.item_counts;
-  model.item_features = model_.item_features;
-  model.factors.items = model_.factors.items;
-  model.draws = model_.draws;
-  model.draw_biases.constants = model_.draw_biases.constants;
-  model.draw_biases.items = model_.draw_biases.items;
-  model.statistics = model_.statistics;
-  model.user_counts = {static_cast<std::int32_t>(ratings_.size())};
-  SideFactors user(1, model_.factors.items.rank);
+void FoldIn::replace_users_by_draw(Model& model, std::uint64_t seed) const {
+  make_room(model, 2);
+  set_user(model, 0, seed);
+  set_user(model, 1, std::nullopt);
+}
+
+void FoldIn::make_room(Model& model, std::int32_t users) const {
+  model.users = IdIndex();
+  model.user_features = FeatureSource();
+  model.user_counts.assign(static_cast<std::size_t>(users),
+                           static_cast<std::int32_t>(ratings_.size()));
+  model.factors.users = SideFactors(users, model.factors.items.rank);
+  model.draw_biases.users.clear();
+}
+
+void FoldIn::set_user(Model& model, std::int32_t user, std::optional<std::uint64_t> seed) const {
   double bias = 0;
   for (const Equations& equations : equations_) {
     const ItemSide& side = equations.side;
     const Vector row = seed && side.draw ? equations.drawn_row(*seed) : equations.row;
-    double own_bias = model_.spec.biases ? row[side.rank()] : 0.0;
+    double own_bias = model.spec.biases ? row[side.rank()] : 0.0;
     for (std::int32_t j = 0; j < side.rank(); ++j) {
-      user.row(0)[side.first_column() + j] = static_cast<float>(row[j] * side.unit());
+      model.factors.users.row(user)[side.first_column() + j] =
+          static_cast<float>(row[j] * side.unit());
       own_bias += row[j] * side.mean(j);
     }
     if (side.draw) model.draw_biases.users.push_back(static_cast<float>(own_bias));
     bias += own_bias / static_cast<double>(equations_.size());
   }
-  user.biases[0] = static_cast<float>(bias * model_.scale.bias_unit());
-  model.factors.users = std::move(user);
-  return model;
+  model.factors.users.biases[static_cast<std::size_t>(user)] =
+      static_cast<float>(bias * model.scale.bias_unit());
 }
 
 double FoldIn::Explanation::prediction() const {

@@ -35,11 +35,12 @@ class FoldIn {
   /// What was rated, as one row: for leaving it out of recommendations.
   CompressedMatrix rated_items() const;
 
-  /// What predicts for this user alone, whose index is 0, with the model's items.
-  Model model_of_user() const;
-  /// The same with a draw of each row instead of its mean, of bayes: what draws differ by is then
-  /// all that is not known of the user.
-  Model drawn_model_of_user(std::uint64_t seed) const;
+  /// Leaves a model no user but this one, whose index is 0. model: the constructor's, or a copy of
+  /// it; its items stay where they are, so that others can be solved with it afterwards.
+  void replace_users(Model& model) const;
+  /// Of bayes, the same with two users who both are this one: 0 has a draw of each row, so that
+  /// what draws differ by is all that is not known of the user, and 1 the mean of each.
+  void replace_users_by_draw(Model& model, std::uint64_t seed) const;
 
   /// A prediction is base + Σ contributions, in the rating's units: base is what is predicted for
   /// a user without ratings (of bayes: who has rated the same items, by what that alone says), and
@@ -55,7 +56,8 @@ class FoldIn {
  private:
   struct Equations;
 
-  Model model_with(std::optional<std::uint64_t> seed) const;
+  void make_room(Model& model, std::int32_t users) const;
+  void set_user(Model& model, std::int32_t user, std::optional<std::uint64_t> seed) const;
 
   const Model& model_;
   std::vector<OwnRating> ratings_;

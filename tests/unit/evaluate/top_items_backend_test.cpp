@@ -10,8 +10,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -82,6 +85,62 @@ TEST(TopItemsFinder, AnswersTheSameOnEveryInstructionSet) {
       }
     }
   }
+}
+
+/// Items seen by 38 users, every seventh.
+CompressedMatrix every_seventh(std::int32_t items) {
+  CompressedMatrix seen{{0}, {}, {}};
+  for (std::int32_t user = 0; user < 38; ++user) {
+    for (std::int32_t item = user; item < items; item += 7) seen.columns.push_back(item);
+    seen.offsets.push_back(std::ssize(seen.columns));
+  }
+  seen.values.resize(seen.columns.size());
+  return seen;
+}
+
+class TopItemsOfFewUsers : public ::testing::TestWithParam<float> {};
+// Without trust in float many users are scored as few are.
+INSTANTIATE_TEST_SUITE_P(Biases, TopItemsOfFewUsers,
+                         ::testing::Values(0.0F, std::numeric_limits<float>::quiet_NaN()));
+
+TEST_P(TopItemsOfFewUsers, AreThoseThatManyUsersGet) {
+  Model model = sample_model({.users = 37, .items = 1021, .rank = 33});
+  model.item_counts[500] = 0;
+  model.factors.items.biases[7] = GetParam();
+  // Ties across the parts that threads take.
+  for (const std::int64_t item : {255, 256, 900}) {
+    model.factors.items.biases[static_cast<std::size_t>(item)] = 50;
+    std::fill_n(model.factors.items.row(item), 33, 0.0F);
+  }
+  const CandidateItems candidates(model, nullptr);
+  const CompressedMatrix seen = every_seventh(1021);
+  std::vector<std::int32_t> users(38);
+  std::iota(users.begin(), users.end(), -1);
+  for (const std::int32_t count : {1, 20, 2000}) {
+    const auto many = TopItemsFinder(model, candidates).find(users, count, &seen);
+    for (std::size_t first = 0; first < users.size(); ++first) {
+      const std::size_t asked = std::min(1 + first % few_users, users.size() - first);
+      const CompressedMatrix own = select_rows(seen, first, asked);
+      const auto few =
+          top_items(model, candidates, std::span(users).subspan(first, asked), count, &own);
+      ASSERT_EQ(few.size(), asked);
+      for (std::size_t user = 0; user < asked; ++user) {
+        const std::vector<RankedItem>& expected = many[first + user];
+        ASSERT_EQ(few[user].size(), expected.size());
+        for (std::size_t place = 0; place < expected.size(); ++place) {
+          EXPECT_EQ(few[user][place].index, expected[place].index);
+          EXPECT_EQ(few[user][place].score, expected[place].score);
+        }
+      }
+    }
+  }
+}
+
+TEST(TopItemsOfOneUser, AreNoneWhereNoneAreAskedForOrLeft) {
+  const Model model = sample_model({.users = 3, .items = 5, .rank = 2});
+  const std::vector<std::int32_t> nothing;
+  EXPECT_TRUE(top_items_of(model, CandidateItems(model, nullptr), 1, 0, {}).empty());
+  EXPECT_TRUE(top_items_of(model, CandidateItems(model, &nothing), 1, 3, {}).empty());
 }
 
 class ChosenDevice : public ::testing::Test {

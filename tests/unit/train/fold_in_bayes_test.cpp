@@ -6,6 +6,7 @@
 #include "host/train/fold_in.hpp"
 #include "host/train/posterior.hpp"
 #include "kernels/math/random.hpp"
+#include "tests/support/newcomers.hpp"
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
@@ -160,7 +161,7 @@ TEST_P(FoldInOfBayes, PredictsTheMeanOverTheConditionalsOfItsDraws) {
   const auto [biases, features] = GetParam();
   const Sampled sampled = sampled_model(biases, features);
   const FoldIn folded(sampled.model, own_ratings());
-  const Model own = folded.model_of_user();
+  const Model own = testing::model_of_user(folded, sampled.model);
   for (std::int32_t item = 0; item < items; ++item) {
     double mean = 0;
     for (std::int32_t draw = 0; draw < draws; ++draw) {
@@ -195,8 +196,10 @@ TEST_P(FoldInOfBayes, DrawsRowsOfTheConditionalDistribution) {
   constexpr int count = 4000;
   double sum = 0;
   double squares = 0;
+  Model own = sampled.model;
   for (std::uint64_t seed = 0; seed < count; ++seed) {
-    const double value = draw_prediction(folded.drawn_model_of_user(seed), 0, 3, 2);
+    folded.replace_users_by_draw(own, seed);
+    const double value = draw_prediction(own, 0, 3, 2);
     sum += value / count;
     squares += value * value / count;
   }
@@ -209,6 +212,22 @@ TEST_P(FoldInOfBayes, DrawsRowsOfTheConditionalDistribution) {
   EXPECT_NEAR((squares - sum * sum) / variance, 1, 5 * std::sqrt(2.0 / count));
 }
 
+TEST_P(FoldInOfBayes, PutsTheMeanBesideADraw) {
+  const auto [biases, features] = GetParam();
+  const Sampled sampled = sampled_model(biases, features);
+  const FoldIn folded(sampled.model, own_ratings());
+  const Model mean = testing::model_of_user(folded, sampled.model);
+  Model both = sampled.model;
+  folded.replace_users_by_draw(both, 11);
+  for (std::int32_t item = 0; item < items; ++item) {
+    EXPECT_EQ(Scorer(both, {}).predict(1, item), Scorer(mean, {}).predict(0, item));
+    for (std::int32_t draw = 0; draw < draws; ++draw) {
+      EXPECT_EQ(draw_prediction(both, 1, item, draw), draw_prediction(mean, 0, item, draw));
+      EXPECT_NE(draw_prediction(both, 0, item, draw), draw_prediction(mean, 0, item, draw));
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(BiasesAndFeatures, FoldInOfBayes,
                          ::testing::Combine(::testing::Bool(), ::testing::Bool()));
 
@@ -216,7 +235,8 @@ TEST(FoldInOfBayes, WithoutRatingsIsAUserAtTheMeanOfAll) {
   const Sampled sampled = sampled_model(true, true);
   const FoldIn nobody(sampled.model, {});
   const Scorer scorer(sampled.model, {});
-  EXPECT_NEAR(Scorer(nobody.model_of_user(), {}).predict(0, 3), scorer.predict(-1, 3), 1e-6);
+  EXPECT_NEAR(Scorer(testing::model_of_user(nobody, sampled.model), {}).predict(0, 3),
+              scorer.predict(-1, 3), 1e-6);
 }
 
 TEST(FoldInOfBayes, OfADamagedModelIsRefusedWhereNothingFiniteComesOut) {

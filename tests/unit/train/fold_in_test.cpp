@@ -7,6 +7,7 @@
 #include "host/train/backend.hpp"
 #include "tests/support/backend_pairs.hpp"
 #include "tests/support/expect_error.hpp"
+#include "tests/support/newcomers.hpp"
 
 #include <gtest/gtest.h>
 
@@ -61,7 +62,7 @@ TEST_P(FoldInOf, SolvesAUserAsTrainingDid) {
     const Trained trained(spec);
     for (const std::int64_t user : {0, 7, 23}) {
       const FoldIn folded(trained.model, trained.ratings_of(user));
-      const Model own = folded.model_of_user();
+      const Model own = testing::model_of_user(folded, trained.model);
       const Scorer new_user(own, {});
       const Scorer old_user(trained.model, {});
       for (std::int32_t item = 0; item < trained.problem.by_item.rows(); ++item) {
@@ -72,10 +73,23 @@ TEST_P(FoldInOf, SolvesAUserAsTrainingDid) {
   }
 }
 
+TEST_P(FoldInOf, LeavesTheItemsForTheNextUser) {
+  const Trained trained(testing::spec_of(Als{}, GetParam()));
+  Model shared = trained.model;
+  FoldIn(shared, trained.ratings_of(7)).replace_users(shared);
+  const FoldIn next(shared, trained.ratings_of(23));
+  next.replace_users(shared);
+  const FoldIn alone(trained.model, trained.ratings_of(23));
+  const Model expected = testing::model_of_user(alone, trained.model);
+  EXPECT_EQ(shared.factors.users.factors, expected.factors.users.factors);
+  EXPECT_EQ(shared.factors.users.biases, expected.factors.users.biases);
+  EXPECT_EQ(shared.factors.items.factors, trained.model.factors.items.factors);
+}
+
 TEST_P(FoldInOf, ExplainsAPredictionToItsLastDigit) {
   const Trained trained(testing::spec_of(Als{}, GetParam()));
   const FoldIn folded(trained.model, trained.ratings_of(7));
-  const Model own = folded.model_of_user();
+  const Model own = testing::model_of_user(folded, trained.model);
   for (std::int32_t item = 0; item < trained.problem.by_item.rows(); item += 5) {
     const FoldIn::Explanation explanation = folded.explain(item);
     EXPECT_EQ(explanation.contributions.size(), folded.ratings().size());
@@ -109,7 +123,7 @@ TEST(FoldIn, WithoutRatingsPredictsWhatIsKnownOfTheItem) {
   const Trained trained(testing::spec_of(Als{}, 4));
   const FoldIn nobody(trained.model, {});
   EXPECT_TRUE(nobody.explain(2).contributions.empty());
-  EXPECT_NEAR(Scorer(nobody.model_of_user(), {}).score(0, 2),
+  EXPECT_NEAR(Scorer(testing::model_of_user(nobody, trained.model), {}).score(0, 2),
               3.5 + trained.model.factors.items.biases[2], 1e-6);
 }
 
