@@ -169,16 +169,19 @@ void add_account(Facts& facts, const LineAccount& account) {
   facts.count("lines_header", account.header);
 }
 
+/// Empty where a figure was not measured.
+Cell cell_of(const std::optional<double>& figure) { return figure ? Cell(*figure) : Cell{}; }
+
 /// What --reg auto chose between; `reg` and `reg_bias` are what it chose.
 void add_penalty_choice(Facts& facts, const PenaltyChoice& choice) {
   facts.text("reg_auto", choice.chose_best ? "chosen" : "default");
   facts.real("reg_auto_default_reg", choice.given.factors);
   facts.real("reg_auto_default_reg_bias", choice.given.biases);
-  facts.real("reg_auto_default_rmse", choice.given_rmse);
+  facts.add("reg_auto_default_rmse", cell_of(choice.given_rmse));
   facts.real("reg_auto_best_reg", choice.best.factors);
   facts.real("reg_auto_best_reg_bias", choice.best.biases);
-  facts.real("reg_auto_best_rmse", choice.best_rmse);
-  facts.real("reg_auto_gain_in_errors", choice.gain_in_errors);
+  facts.add("reg_auto_best_rmse", cell_of(choice.best_rmse));
+  facts.add("reg_auto_gain_in_errors", cell_of(choice.gain_in_errors));
   facts.count("reg_auto_ratings", choice.ratings);
   facts.count("reg_auto_trials", choice.trials);
   facts.count("reg_auto_epochs", choice.epochs);
@@ -189,9 +192,8 @@ void add_statistics(Facts& facts, const ModelStatistics& statistics) {
   facts.count("best_epoch", statistics.best_epoch);
   facts.real("objective", statistics.objective);
   facts.real("train_rmse", statistics.train_rmse);
-  facts.add("validation_rmse",
-            statistics.validation_rmse ? Cell(*statistics.validation_rmse) : Cell{});
-  facts.add("test_rmse", statistics.test_rmse ? Cell(*statistics.test_rmse) : Cell{});
+  facts.add("validation_rmse", cell_of(statistics.validation_rmse));
+  facts.add("test_rmse", cell_of(statistics.test_rmse));
   facts.real("dispersion", statistics.dispersion);
   facts.text("dispersion_from", statistics.dispersion_from_validation ? "validation" : "training");
   facts.count("repaired_pivots", statistics.repaired_pivots);

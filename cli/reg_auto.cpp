@@ -20,6 +20,21 @@ TrainingSizes sizes_of(const Dataset& dataset) {
   return sizes;
 }
 
+/// Where training with one of both, or with either, diverged.
+std::string divergence_text(const PenaltyChoice& choice, const std::string& given,
+                            const std::string& best) {
+  if (choice.best_rmse) {
+    return fmt::format(
+        "{} in place of the default, {}, with which training diverged: validation "
+        "RMSE {:.4f}",
+        best, given, *choice.best_rmse);
+  }
+  if (choice.given_rmse) {
+    return fmt::format("the default, {}: with {} training diverged", given, best);
+  }
+  return fmt::format("the default, {}: training diverged with every choice", given);
+}
+
 }  // namespace
 
 std::string penalties_text(const Regularization& regularization, const ModelSpec& spec) {
@@ -31,29 +46,38 @@ std::string penalties_text(const Regularization& regularization, const ModelSpec
 std::string choice_text(const PenaltyChoice& choice, const ModelSpec& spec) {
   const std::string given = penalties_text(choice.given, spec);
   const std::string best = penalties_text(choice.best, spec);
+  if (!choice.given_rmse || !choice.best_rmse) return divergence_text(choice, given, best);
   if (given == best) return fmt::format("the default, {}: nothing better was found", given);
   const std::string errors =
-      fmt::format("validation RMSE {:.4f} for {:.4f}", choice.best_rmse, choice.given_rmse);
+      fmt::format("validation RMSE {:.4f} for {:.4f}", *choice.best_rmse, *choice.given_rmse);
   if (choice.chose_best) {
     return fmt::format(
         "{} in place of the default, {}: {}, {:.1f} standard errors of the difference", best, given,
-        errors, choice.gain_in_errors);
+        errors, *choice.gain_in_errors);
   }
   if (choice.best_rmse >= choice.given_rmse) {
     return fmt::format("the default, {}: {} is no better once both are trained in full ({})", given,
                        best, errors);
   }
+  if (!choice.gain_in_errors) {
+    return fmt::format(
+        "the default, {}: {} is better ({}), but on ratings by fewer than {} users, who do not say "
+        "how surely",
+        given, best, errors, fewest_users_to_choose_by);
+  }
   return fmt::format(
       "the default, {}: {} is not surely better ({}, {:.1f} standard errors of the difference "
-      "where more than {:g} are asked for)",
-      given, best, errors, choice.gain_in_errors, least_gain_in_errors(choice.ratings));
+      "where more than {:g} {} asked for)",
+      given, best, errors, *choice.gain_in_errors, least_gain_in_errors(choice.ratings),
+      least_gain_in_errors(choice.ratings) == 1 ? "is" : "are");
 }
 
 std::optional<PenaltyChoice> RegAuto::choose(const RegAutoTask& task) {
   trials_.clear();
   std::int64_t ratings = task.dataset.validation.size();
   if (ratings >= fewest_to_choose_by) return search(task, task.dataset);
-  if (ratings == 0) {
+  // Of fewer no share is enough, and of very few a share may be all.
+  if (ratings == 0 && task.dataset.train.size() >= fewest_to_choose_by) {
     SplitRule split = task.dataset.split;
     split.validation_share = validation_share;
     Dataset dataset = task.ratings.split(split);
@@ -61,11 +85,14 @@ std::optional<PenaltyChoice> RegAuto::choose(const RegAutoTask& task) {
     ratings = dataset.validation.size();
     if (ratings >= fewest_to_choose_by) return search(task, dataset);
   }
-  log_.warning(
-      fmt::format("--reg auto: {} to measure on are too few to choose by (fewer than {}): "
-                  "the default is taken, {}",
-                  counted(ratings, "rating"), fewest_to_choose_by,
-                  penalties_text(task.spec.regularization, task.spec)));
+  const std::int64_t training = task.dataset.train.size();
+  const bool none_held_out = training < fewest_to_choose_by;
+  log_.warning(fmt::format(
+      "--reg auto: {} {} too few to choose by (fewer than {}): the default is taken, {}",
+      none_held_out ? counted(training, "training rating")
+                    : counted(ratings, "rating") + " to measure on",
+      (none_held_out ? training : ratings) == 1 ? "is" : "are", fewest_to_choose_by,
+      penalties_text(task.spec.regularization, task.spec)));
   return std::nullopt;
 }
 

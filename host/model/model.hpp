@@ -29,9 +29,11 @@ struct PenaltyChoice {
   Regularization best;       // that was found
   bool chose_best = false;   // else it is not surely better, and the default was trained
   std::int64_t ratings = 0;  // that were predicted
-  double given_rmse = 0;     // of those ratings, in their unit
-  double best_rmse = 0;
-  double gain_in_errors = 0;  // mean loss of the default less that of the best, in standard errors
+  std::optional<double> given_rmse = {};  // of those ratings, in their unit; nothing: it diverged
+  std::optional<double> best_rmse = {};
+  /// Mean loss of the default less that of the best, in standard errors. Nothing: they are the
+  /// same, one of them diverged, or too few users gave the ratings for an error.
+  std::optional<double> gain_in_errors = {};
   int trials = 0;
   std::int64_t epochs = 0;  // of all trials
 

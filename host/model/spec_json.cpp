@@ -301,9 +301,9 @@ ordered_json to_json(const PenaltyChoice& choice) {
           {"best_reg_bias", choice.best.biases},
           {"chosen", choice.chose_best ? "best" : "default"},
           {"ratings", choice.ratings},
-          {"default_rmse", choice.given_rmse},
-          {"best_rmse", choice.best_rmse},
-          {"gain_in_errors", choice.gain_in_errors},
+          {"default_rmse", finite_or_null(choice.given_rmse)},
+          {"best_rmse", finite_or_null(choice.best_rmse)},
+          {"gain_in_errors", finite_or_null(choice.gain_in_errors)},
           {"trials", choice.trials},
           {"epochs", choice.epochs}};
 }
@@ -347,9 +347,9 @@ PenaltyChoice penalty_choice_from_json(const JsonFields& fields) {
   choice.best.biases = fields.number("best_reg_bias", 0);
   choice.chose_best = named(fields, "chosen", choices);
   choice.ratings = fields.count("ratings");
-  choice.given_rmse = fields.number("default_rmse", 0);
-  choice.best_rmse = fields.number("best_rmse", 0);
-  choice.gain_in_errors = fields.number("gain_in_errors");
+  choice.given_rmse = fields.optional_number("default_rmse");
+  choice.best_rmse = fields.optional_number("best_rmse");
+  choice.gain_in_errors = fields.optional_number("gain_in_errors");
   choice.trials = static_cast<int>(fields.integer("trials", 0, most));
   choice.epochs = fields.count("epochs");
   return choice;

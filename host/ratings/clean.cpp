@@ -47,10 +47,10 @@ void mark_out_of_range(const RawRatings& raw, const CleaningOptions& options,
   if (count == 0) return;
   clean.account.used -= count;
   clean.account.filtered += count;
-  clean.notes.push_back(
-      fmt::format("{} ratings out of the range {} to {} left out, the first at {}:{} ({})", count,
-                  options.lowest_rating, options.highest_rating, printable(raw.path),
-                  raw.lines.line_of(static_cast<std::int64_t>(first)), raw.ratings[first]));
+  clean.notes.push_back(fmt::format(
+      "{} rating{} out of the range {} to {} left out, the first at {}:{} ({})", count,
+      count == 1 ? "" : "s", options.lowest_rating, options.highest_rating, printable(raw.path),
+      raw.lines.line_of(static_cast<std::int64_t>(first)), raw.ratings[first]));
 }
 
 /// The indices of each row's user and item.

@@ -186,10 +186,11 @@ FirstRecords first_records(std::string_view sample, const Fit& fit) {
 /// Names that do not stand above their columns would be taken for the wrong ones.
 void check_header_width(const FirstRecords& records, const std::string& place) {
   if (static_cast<int>(records.first.size()) == records.columns) return;
-  throw Error(ExitCode::bad_data, fmt::format("{}:{}", place, records.line),
-              fmt::format("the header has {} columns, the lines below it have {}",
-                          records.first.size(), records.columns),
-              "give every column its name (row names need one too)");
+  throw Error(
+      ExitCode::bad_data, fmt::format("{}:{}", place, records.line),
+      fmt::format("the header has {} column{}, the lines below it have {}", records.first.size(),
+                  records.first.size() == 1 ? "" : "s", records.columns),
+      "give every column its name (row names need one too)");
 }
 
 /// Moves body behind the first record that is not blank.

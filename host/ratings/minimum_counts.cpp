@@ -105,10 +105,12 @@ void drop_rare_rows(CleanRatings& ratings, std::int64_t min_user_ratings,
   const std::int64_t dropped = before - ratings.size();
   ratings.account.used -= dropped;
   ratings.account.filtered += dropped;
+  const auto ending = [](std::int64_t count) { return count == 1 ? "" : "s"; };
   ratings.notes.push_back(fmt::format(
-      "{} users with fewer than {} ratings and {} items with fewer than {} left out, {} ratings",
-      users.removals, std::max<std::int64_t>(min_user_ratings, 1), items.removals,
-      std::max<std::int64_t>(min_item_ratings, 1), dropped));
+      "{} user{} with fewer than {} ratings and {} item{} with fewer than {} left out, {} rating{}",
+      users.removals, ending(users.removals), std::max<std::int64_t>(min_user_ratings, 1),
+      items.removals, ending(items.removals), std::max<std::int64_t>(min_item_ratings, 1), dropped,
+      ending(dropped)));
 }
 
 }  // namespace alsatian

@@ -161,7 +161,8 @@ Error empty_training(const std::string& place, std::int64_t cleaned, const LineA
                      const SplitRule& split) {
   if (cleaned > 0) {
     return {ExitCode::bad_data, place,
-            fmt::format("has no ratings left for training: {} are held out", cleaned),
+            fmt::format("has no ratings left for training: {} {} held out", cleaned,
+                        cleaned == 1 ? "is" : "are"),
             hold_out_less(split)};
   }
   if (account.filtered > 0) {

@@ -22,7 +22,6 @@ constexpr double coarse_step = 4;
 constexpr double farthest_factors = 256;  // of λ from the default, either way
 constexpr double bias_step = 2;
 constexpr double farthest_biases = 16;
-constexpr std::int64_t fewest_users = 10;  // for a standard error over users
 
 /// A twentieth of a percent of the loss an epoch, as in tune, ends a trial that shows the way.
 constexpr EarlyStop path_end{.patience = 1, .change = 5e-4};
@@ -104,7 +103,7 @@ PairedGain paired_gain(const std::vector<double>& first, const std::vector<doubl
     users += counts[user] > 0 ? 1 : 0;
   }
   PairedGain gain{difference / static_cast<double>(ratings), infinity};
-  if (users < fewest_users) return gain;
+  if (users < fewest_users_to_choose_by) return gain;
   double squares = 0;
   for (std::size_t user = 0; user < counts.size(); ++user) {
     const double expected = static_cast<double>(counts[user]) * gain.mean;
@@ -270,15 +269,17 @@ PenaltyChoice PenaltySearch::decide(const Regularization& found) {
   const Whole given = whole(choice.given);
   const Whole best = whole(found);
   choice.ratings = dataset_.validation.size();
-  choice.given_rmse = given.figures.rmse;
-  choice.best_rmse = best.figures.rmse;
-  if (!are_same(choice.given, found) && !best.figures.diverged) {
-    if (given.figures.diverged) {
+  if (!given.figures.diverged) choice.given_rmse = given.figures.rmse;
+  if (!best.figures.diverged) choice.best_rmse = best.figures.rmse;
+  if (!are_same(choice.given, found) && choice.best_rmse) {
+    if (!choice.given_rmse) {
       choice.chose_best = true;
     } else {
       const PairedGain gain = paired_gain(given.losses, best.losses, counts_by_user(dataset_));
-      choice.gain_in_errors = gain.error > 0 ? gain.mean / gain.error : 0;
-      choice.chose_best = choice.gain_in_errors > least_gain_in_errors(choice.ratings);
+      if (std::isfinite(gain.error)) {
+        choice.gain_in_errors = gain.error > 0 ? gain.mean / gain.error : 0;
+        choice.chose_best = *choice.gain_in_errors > least_gain_in_errors(choice.ratings);
+      }
     }
   }
   choice.trials = trials_;

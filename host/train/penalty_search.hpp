@@ -53,6 +53,8 @@ PairedGain paired_gain(const std::vector<double>& first, const std::vector<doubl
 
 /// Where fewer ratings are predicted, no choice by them is better than the default on average.
 inline constexpr std::int64_t fewest_to_choose_by = 100;
+/// Whose ratings are predicted: for a standard error over users.
+inline constexpr std::int64_t fewest_users_to_choose_by = 10;
 
 /// What another choice has to be better by, in standard errors, where so many ratings are
 /// predicted. The best of a dozen choices is often better by one error alone where there is nothing

@@ -189,7 +189,12 @@ TEST(RegAutoRecords, SayThatTheDefaultStayed) {
       folder.file("nine.csv"), {"--out", folder.file("model"), "--log", folder.file("log")}));
   ASSERT_EQ(result.code, 0) << result.error;
   EXPECT_THAT(result.error, HasSubstr("\nchosen   the default, reg 1.2, reg-bias 0.9: "));
+  EXPECT_THAT(result.error,
+              HasSubstr("), but on ratings by fewer than 10 users, who do not say how "
+                        "surely; "));
+  EXPECT_THAT(result.error, Not(HasSubstr("standard error")));
   const nlohmann::json choice = choices_in(folder.file("log")).at(0);
+  EXPECT_TRUE(choice.at("gain_in_errors").is_null());
   EXPECT_EQ(choice.at("chosen"), "default");
   EXPECT_EQ(choice.at("reg").get<double>(), 1.2);
   EXPECT_NE(choice.at("best_reg").get<double>(), 1.2);
@@ -198,6 +203,7 @@ TEST(RegAutoRecords, SayThatTheDefaultStayed) {
   EXPECT_EQ(facts.at("reg_auto"), "default");
   EXPECT_EQ(facts.at("reg").get<double>(), 1.2);
   EXPECT_EQ(facts.at("reg_auto_best_reg"), choice.at("best_reg"));
+  EXPECT_TRUE(facts.at("reg_auto_gain_in_errors").is_null());
 }
 
 TEST(RegAutoRecords, AreASectionOfTheReport) {
@@ -278,13 +284,40 @@ TEST(RegAutoSearch, MeasuresOnTheValidationPartWhereThereIsOne) {
 }
 
 TEST(RegAutoSearch, TakesTheDefaultWhereThereIsTooLittleToChooseBy) {
+  struct Case {
+    int users;
+    int items;
+    std::vector<std::string> more;
+    std::string few;
+  };
+  for (const Case& given :
+       {Case{9, 11, {}, "99 training ratings are"}, Case{1, 1, {}, "1 training rating is"},
+        Case{9, 20, {}, "18 ratings to measure on are"},
+        Case{9, 20, {"--validation", "0.01", "--seed", "11"}, "1 rating to measure on is"}}) {
+    const TemporaryFolder folder;
+    write_bytes(folder.file("few.csv"), small_ratings(given.users, given.items));
+    const RunResult result = run(
+        with({"train", "--data", folder.file("few.csv"), "--reg", "auto", "--k", "1", "--quiet"},
+             given.more));
+    EXPECT_EQ(result.code, 0) << result.error;
+    EXPECT_THAT(result.error, HasSubstr("--reg auto: " + given.few +
+                                        " too few to choose by (fewer than 100): the default is "
+                                        "taken, reg 1.2, reg-bias 0.9"));
+  }
+}
+
+TEST(RegAutoSearch, SaysThatNoErrorWasMeasuredWhereEveryTrainingDiverges) {
+  const DenseRatings data;
   const TemporaryFolder folder;
-  write_bytes(folder.file("few.csv"), small_ratings(9, 11));
   const RunResult result =
-      run({"train", "--data", folder.file("few.csv"), "--reg", "auto", "--k", "2", "--quiet"});
-  EXPECT_EQ(result.code, 0) << result.error;
-  EXPECT_THAT(result.error, HasSubstr(" to measure on are too few to choose by (fewer than "
-                                      "100): the default is taken, reg 1.2, reg-bias 0.9"));
+      run(auto_arguments(data.path(), {"--model", "mle", "--lr", "300", "--reg-scaling", "0",
+                                       "--log", folder.file("log")}));
+  EXPECT_EQ(result.code, 80) << result.error;
+  EXPECT_THAT(result.error, HasSubstr(": training diverged with every choice; "));
+  EXPECT_THAT(result.error, Not(HasSubstr("validation RMSE 0.0000")));
+  const nlohmann::json choice = choices_in(folder.file("log")).at(0);
+  EXPECT_TRUE(choice.at("best_rmse").is_null());
+  EXPECT_TRUE(choice.at("default_rmse").is_null());
 }
 
 TEST(RegAutoSearch, DoesNotLoseToTheDefaultOnSmallDataByWhatChanceGives) {

@@ -148,6 +148,7 @@ TEST(Cleaning, DropsRatingsOutOfRangeBeforeItLooksForDuplicates) {
   EXPECT_EQ(train_rows(dataset), (Rows{{1, 1, 3, 10}}));
   EXPECT_EQ(dataset.account.filtered, 1);
   EXPECT_EQ(dataset.account.duplicates, 0);
+  EXPECT_THAT(dataset.notes, ElementsAre(HasSubstr("1 rating out of the range")));
 }
 
 TEST(Duplicates, AreResolvedByTimeAndThenByLine) {

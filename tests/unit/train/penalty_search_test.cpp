@@ -149,8 +149,8 @@ TEST_P(PenaltySearchOf, ComparesWhatTrainingInFullPredicts) {
   const PenaltyChoice choice = search(dataset, spec).choice;
   EXPECT_TRUE(choice.chose_best);
   // A square and its root.
-  EXPECT_NEAR(choice.given_rmse, trained_rmse(dataset, spec, choice.given), 1e-14);
-  EXPECT_NEAR(choice.best_rmse, trained_rmse(dataset, spec, choice.best), 1e-14);
+  EXPECT_NEAR(choice.given_rmse.value(), trained_rmse(dataset, spec, choice.given), 1e-14);
+  EXPECT_NEAR(choice.best_rmse.value(), trained_rmse(dataset, spec, choice.best), 1e-14);
   EXPECT_EQ(choice.ratings, dataset.validation.size());
 }
 
@@ -164,7 +164,7 @@ TEST_P(PenaltySearchOf, FindsWhatAFineGridFindsFromFarAboveAndFarBelow) {
   for (const double reg : {0.02, 1.0, 100.0}) {
     const Searched searched = search(dataset, spec_of(GetParam(), reg));
     // Between two points of the grid nothing changes by a hundredth.
-    EXPECT_LE(searched.choice.best_rmse, 1.01 * least) << reg;
+    EXPECT_LE(searched.choice.best_rmse.value(), 1.01 * least) << reg;
     EXPECT_LE(searched.choice.best_rmse, searched.choice.given_rmse) << reg;
   }
 }
@@ -178,7 +178,7 @@ TEST_P(PenaltySearchOf, LeavesADefaultThatNothingIsSurelyBetterThan) {
   const PenaltyChoice near = search(dataset, spec).choice;
   EXPECT_FALSE(near.chose_best);
   EXPECT_EQ(near.chosen().factors, spec.regularization.factors);
-  EXPECT_LE(near.gain_in_errors, least_gain_in_errors(near.ratings));
+  EXPECT_LE(near.gain_in_errors.value_or(0), least_gain_in_errors(near.ratings));
 }
 
 TEST_P(PenaltySearchOf, CountsWhatItTried) {
@@ -242,7 +242,7 @@ TEST(PenaltySearchOfMle, MeasuresTheBestEpochWhereTheModelWillStopAtIt) {
   options.device.kind = DeviceOptions::Kind::cpu;
   options.observers = {&recorder};
   train(dataset, spec, options);
-  EXPECT_NEAR(searched.choice.given_rmse, recorder.least, 1e-14);
+  EXPECT_NEAR(searched.choice.given_rmse.value(), recorder.least, 1e-14);
   EXPECT_GT(trained_rmse(dataset, spec, spec.regularization), 1.001 * recorder.least)
       << "or the claim says nothing";
 }
