@@ -244,6 +244,7 @@ Grid figures_grid(const Comparison& comparison) {
                   "difference_lower",
                   "difference_upper",
                   "verdict"};
+  grid.naming = 3;
   const std::size_t baseline = comparison.errors.baseline;
   const auto add = [&](const std::string& name, const std::string& over, std::size_t model,
                        const ModelFigure& figure, std::string_view judged) {
@@ -273,6 +274,7 @@ Grid figures_grid(const Comparison& comparison) {
 Grid definitions_grid(const Comparison& comparison) {
   Grid grid;
   grid.columns = {"figure", "over", "count", "definition"};
+  grid.naming = 2;
   const std::int32_t top = comparison.ranking ? comparison.ranking->top : 0;
   for (const ComparedFigure* figure : all_figures(comparison)) {
     grid.rows.push_back(

@@ -214,6 +214,7 @@ Section user_section(const Scorer& scorer, const Model& model, const ItemFacts& 
                     "Five users, from an active one to one with few ratings. What they rated in "
                     "training is not recommended; what they rated in a test part may be."};
   figure.data.columns = {"user", "rank", "rating", "rated_best", "prediction", "recommended"};
+  figure.data.naming = 2;
   for (std::size_t row = 0; row < users.size(); ++row) {
     const std::vector<std::size_t> rated = best_ratings(seen, row);
     for (std::size_t rank = 0; rank < std::max(rated.size(), recommended[row].size()); ++rank) {

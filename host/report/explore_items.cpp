@@ -99,6 +99,7 @@ Figure item_list(const Exploration& data, const std::vector<std::size_t>& items,
   const bool has_titles = data.facts.titles.size() > 0;
   figure.data.columns = {"rank", "item", "title", "ratings", "mean", "deviation"};
   if (!has_titles) figure.data.columns.erase(figure.data.columns.begin() + 2);
+  figure.data.naming = has_titles ? 3 : 2;
   if (!key_name.empty()) figure.data.columns.push_back(key_name);
   for (std::size_t rank = 0; rank < items.size(); ++rank) {
     const std::size_t item = items[rank];

@@ -2,6 +2,7 @@
 // The plot, the table beside it and the TSV file are all made from the one grid.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -12,10 +13,12 @@ namespace alsatian {
 /// Nothing, text or a number.
 using Value = std::variant<std::monostate, std::string, std::int64_t, double>;
 
-/// columns: names in snake_case; rows [rows][columns].
+/// columns: names in snake_case; rows [rows][columns]. The first `naming` columns say what a row is
+/// of: on a phone they stay in sight, in one cell, while the others scroll.
 struct Grid {
   std::vector<std::string> columns = {};
   std::vector<std::vector<Value>> rows = {};
+  std::size_t naming = 1;
 };
 
 enum class Mark { bars, line, points };

@@ -38,7 +38,7 @@ CellLayout layout_of(const HeatTable& table) {
   constexpr int name_height = 16;
   const int rows = std::max(static_cast<int>(table.row_names.size()), 1);
   const int columns = std::max(static_cast<int>(table.column_names.size()), 1);
-  CellLayout layout{.width = std::clamp(extent / columns, name_width, 120)};
+  CellLayout layout{.width = std::clamp(extent / columns, name_width, 76)};
   if (rows <= most_rows && columns <= most_columns) return layout;
   layout.has_text = false;
   layout.width = std::clamp(extent / columns, 3, name_width);
@@ -117,11 +117,12 @@ std::string heat_table_svg(const HeatTable& table, const std::string& label) {
   const CellLayout layout = layout_of(table);
   const int rows = static_cast<int>(table.row_names.size());
   const int columns = static_cast<int>(table.column_names.size());
+  const int width = CellLayout::left + columns * layout.width;
+  // Its letters can be read down to four fifths of their size.
   std::string svg = fmt::format(
-      "<svg class=\"cells\" width=\"{0}\" viewBox=\"0 0 {0} {1}\" role=\"img\" "
-      "aria-label=\"{2}\">\n",
-      CellLayout::left + columns * layout.width, CellLayout::top + rows * layout.height + 42,
-      html_text(label));
+      "<svg class=\"cells\" style=\"--readable: {3}px\" width=\"{0}\" viewBox=\"0 0 {0} {1}\" "
+      "role=\"img\" aria-label=\"{2}\">\n",
+      width, CellLayout::top + rows * layout.height + 42, html_text(label), width * 4 / 5);
   for (int row = 0; row < rows; ++row) append_cells(svg, table, layout, row);
   append_names(svg, table, layout);
   return svg + "</svg>\n";

@@ -140,25 +140,76 @@ bool is_prose(const Grid& grid, std::size_t column) {
   });
 }
 
-void append_table(std::string& html, const Grid& grid) {
-  html += "<div class=\"scroll\"><table><thead><tr>";
+/// May be broken where a name of several words may.
+std::string breakable(const std::string& html) {
+  std::string text;
+  for (const char letter : html) {
+    text += letter;
+    if (letter == '_') text += "<wbr>";
+  }
+  return text;
+}
+
+std::string cell_html(const Value& value) { return breakable(std::visit(AsHtml{}, value)); }
+
+/// The first parts of a row, all in one cell; nothing where one column alone names it.
+template <typename Html>
+void append_naming_cell(std::string& html, const char* element, std::size_t naming,
+                        const Html& part) {
+  if (naming < 2) return;
+  std::string text;
+  for (std::size_t column = 0; column < naming; ++column) {
+    const std::string next = part(column);
+    if (!text.empty() && !next.empty()) text += " · ";
+    text += next;
+  }
+  html += fmt::format("<{0} class=\"naming\">{1}</{0}>", element, text);
+}
+
+/// The style of a cell. apart: it is in the cell that names the row as well.
+std::string cell_class(bool is_text, bool is_sentence, bool apart) {
+  std::string styles = is_text ? "text" : "";
+  if (is_sentence) styles += " prose";
+  if (apart) styles += styles.empty() ? "apart" : " apart";
+  return styles.empty() ? "" : fmt::format(" class=\"{}\"", styles);
+}
+
+std::string column_title(const Grid& grid, std::size_t column) {
+  std::string name = grid.columns[column];
+  std::ranges::replace(name, '_', ' ');
+  return html_text(name);
+}
+
+void append_table_head(std::string& html, const Grid& grid) {
+  html += "<thead><tr>";
+  append_naming_cell(html, "th", grid.naming,
+                     [&](std::size_t column) { return column_title(grid, column); });
   for (std::size_t column = 0; column < grid.columns.size(); ++column) {
-    std::string name = grid.columns[column];
-    std::ranges::replace(name, '_', ' ');
     const bool over_text = !grid.rows.empty() && is_text(grid.rows.front()[column]);
     const bool is_last = column + 1 == grid.columns.size();
-    const char* kind = !over_text                          ? ""
-                       : is_last && is_prose(grid, column) ? " class=\"text prose\""
-                                                           : " class=\"text\"";
-    html += fmt::format("<th{}>{}</th>", kind, html_text(name));
+    html += fmt::format("<th{}>{}</th>",
+                        cell_class(over_text, over_text && is_last && is_prose(grid, column),
+                                   grid.naming > 1 && column < grid.naming),
+                        column_title(grid, column));
   }
-  html += "</tr></thead><tbody>\n";
+  html += "</tr></thead>";
+}
+
+void append_table(std::string& html, const Grid& grid) {
+  html += "<div class=\"scroll\"><table>";
+  append_table_head(html, grid);
+  html += "<tbody>\n";
   const std::size_t rows = std::min(grid.rows.size(), most_table_rows);
   for (std::size_t row = 0; row < rows; ++row) {
+    const std::vector<Value>& values = grid.rows[row];
     html += "<tr>";
-    for (const Value& value : grid.rows[row]) {
-      html += fmt::format("<td{}>{}</td>", is_text(value) ? " class=\"text\"" : "",
-                          std::visit(AsHtml{}, value));
+    append_naming_cell(html, "td", grid.naming,
+                       [&](std::size_t column) { return cell_html(values[column]); });
+    for (std::size_t column = 0; column < values.size(); ++column) {
+      html += fmt::format(
+          "<td{}>{}</td>",
+          cell_class(is_text(values[column]), false, grid.naming > 1 && column < grid.naming),
+          cell_html(values[column]));
     }
     html += "</tr>\n";
   }

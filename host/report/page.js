@@ -85,6 +85,23 @@
     };
   };
 
+  // How many words all names begin and end with: said once, below them, and not under each.
+  const sharedWords = (names) => {
+    const words = names.map((name) => String(name).split(" "));
+    const first = words[0] || [];
+    const rest = Math.min(...words.map((own) => own.length)) - 1;
+    const same = (place) => words.every((own) => own.at(place) === first.at(place));
+    let front = 0;
+    while (words.length > 1 && front < rest && same(front)) ++front;
+    let back = 0;
+    while (words.length > 1 && front + back < rest && same(-1 - back)) ++back;
+    return { front, back, title: front + back === 0 ? ""
+      : [...first.slice(0, front), "…", ...first.slice(first.length - back)].join(" ") };
+  };
+
+  const withoutShared = (xs, { front, back }) => xs.map((x) => (typeof x === "number" ? x
+    : x.split(" ").slice(front, x.split(" ").length - back).join(" ")));
+
   // A digit more than tells bars apart names them; the table has the others.
   const labelsOf = (xs) => {
     const numbers = xs.filter((x) => typeof x === "number").sort((left, right) => left - right);
@@ -105,7 +122,8 @@
   const scale = (type, title, ink, line) => ({
     type,
     title: { display: title !== "", text: title, color: ink },
-    ticks: { color: ink, maxRotation: 60, autoSkip: true,
+    // Numbers leave each other room, names are turned.
+    ticks: { color: ink, maxRotation: type === "category" ? 60 : 0, autoSkip: true,
       ...(type === "logarithmic" ? { callback: logarithmicLabel } : {}) },
     grid: { color: line },
   });
@@ -209,12 +227,13 @@
     }
     const isCategory = plot.series.some((series) => series.mark === "bars")
       || plot.x.some((x) => typeof x === "string");
+    const shared = sharedWords(isCategory ? plot.x : []);
     const series = seriesOf(plot);
     if (plot.group) canvas.parentElement.classList.add("tall");
     add(canvas, isPaper, plot.group ? 440 : 290, {
       plugins: plot.stage ? [stageOf(plot, ink, line)] : [],
       data: {
-        labels: isCategory ? labelsOf(plot.x) : undefined,
+        labels: isCategory ? labelsOf(withoutShared(plot.x, shared)) : undefined,
         datasets: series.map((_, index) =>
           datasetOf(plot, series, index, colors[index % colors.length], isCategory)),
       },
@@ -222,7 +241,7 @@
         interaction: { mode: plot.hover ? "nearest" : "index", intersect: Boolean(plot.hover),
           axis: plot.hover ? "xy" : "x" },
         scales: {
-          x: scale(isCategory ? "category" : plot.xAxis, plot.xTitle, ink, line),
+          x: scale(isCategory ? "category" : plot.xAxis, plot.xTitle || shared.title, ink, line),
           y: scale(plot.yAxis, plot.yTitle, ink, line),
         },
         plugins: {

@@ -33,6 +33,28 @@ LAYOUT = """({width: document.documentElement.scrollWidth, title: document.title
   background: getComputedStyle(document.body).backgroundColor,
   images: document.images.length, plots: JSON.parse(document.getElementById("plots").textContent).length})"""
 
+# Tables that go on beyond their frame, scrolled to their end: what still says of what a row is.
+SCROLLED = """
+[...document.querySelectorAll(".scroll")].map((frame) => {
+    const folded = frame.closest("details:not([open])");
+    if (folded) folded.open = true;
+    frame.scrollLeft = frame.scrollWidth;
+    const cells = [...frame.querySelectorAll("tbody tr:first-child > *")];
+    const first = cells.find((cell) => cell.offsetWidth > 0).getBoundingClientRect();
+    const across = frame.getBoundingClientRect();
+    frame.scrollLeft = 0;
+    if (folded) folded.open = false;
+    return {name: frame.closest("figure").id, away: Math.abs(first.left - across.left),
+      share: first.width / across.width};
+  })
+"""
+CUT_NAMES = """
+[...document.querySelectorAll("canvas[data-plot]")].flatMap((canvas) =>
+  Object.values(Chart.getChart(canvas).scales).flatMap((scale) => scale.ticks
+    .filter((tick) => String(tick.label).endsWith("\u2026"))
+    .map((tick) => `${canvas.dataset.plot}: ${tick.label}`)))
+"""
+
 # What the page says where the pointer is over a mark: for each row that is drawn, in its place.
 # Of long plots some rows, among them the last. Chart.js itself chooses what the pointer is over.
 HOVERED = """
@@ -124,6 +146,7 @@ class Browser:
         self.events.clear()
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900,
                   deviceScaleFactor=1, mobile=False)
+        self.call("Emulation.setScrollbarsHidden", hidden=True)  # as on a phone: they take no room
         self.call("Emulation.setEmulatedMedia",
                   features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.call("Page.navigate", url=path.as_uri())
@@ -219,6 +242,11 @@ def complaints(browser, path, width, scheme):
         found.append(f"{len(plots)} canvases for {layout['plots']} plots")
     found += [f"plot {plot['name']} is blank" for plot in plots
               if plot["drawn"] != "yes" or plot["colored"] < 20]
+    if width < 480:
+        found += [f"table {table['name']} does not say of what a scrolled row is: {table}"
+                  for table in browser.value(SCROLLED)
+                  if table["away"] > 1 or table["share"] > 0.5]
+    found += [f"a name is cut off in {name}" for name in browser.value(CUT_NAMES)]
     if layout["width"] > width:
         found.append(f"is {layout['width']} wide")
     if layout["title"] == "owned" or layout["images"] > 0:

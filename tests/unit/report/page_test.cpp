@@ -57,6 +57,24 @@ TEST(HtmlText, IsUtf8WhateverTheBytesAndCutBetweenCharacters) {
   EXPECT_EQ(html_text("äö", 2), "äö");
 }
 
+TEST(Page, NamesARowInOneCellWhereSeveralColumnsDo) {
+  Page page = page_of("plain", 1);
+  Grid& grid = page.sections[0].figures[0].data;
+  grid = {.columns = {"name", "over_all", "value"},
+          .rows = {{std::string("hit_rate"), std::string("<all>"), 0.5},
+                   {std::string("mae"), {}, 0.25}},
+          .naming = 2};
+  const std::string html = render_page(page);
+  EXPECT_THAT(html, HasSubstr("<th class=\"naming\">name · over all</th>"
+                              "<th class=\"text apart\">name</th>"
+                              "<th class=\"text apart\">over all</th><th>value</th>"));
+  EXPECT_THAT(html, HasSubstr("<td class=\"naming\">hit_<wbr>rate · &lt;all&gt;</td>"
+                              "<td class=\"text apart\">hit_<wbr>rate</td>"));
+  EXPECT_THAT(html, HasSubstr("<td class=\"naming\">mae</td>"));
+  grid.naming = 1;
+  EXPECT_THAT(render_page(page), Not(HasSubstr("class=\"naming\"")));
+}
+
 TEST(Page, ShowsTextsFromDataNowhereAsMarkup) {
   const std::string with = render_page(page_of(markup, 3));
   const std::string without = render_page(page_of("plain", 3));
