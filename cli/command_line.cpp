@@ -312,6 +312,20 @@ void CommandLine::refuse_parse(const CLI::ParseError& error) const {
               fmt::format("see alsatian {} --help", command_));
 }
 
+/// A file without its option is what somebody means to be read.
+std::string CommandLine::remedy_for_extra(const std::string& word) const {
+  std::error_code unknown;
+  std::vector<std::string> meant;
+  for (const char* option : {"--ratings", "--data"}) {
+    if (app_->get_option_no_throw(option) == nullptr) continue;
+    if (std::filesystem::exists(word, unknown)) {
+      meant.push_back(fmt::format("{} {}", option, printable(word)));
+    }
+  }
+  if (meant.empty()) return fmt::format("alsatian {} --help shows what is", command_);
+  return fmt::format("did you mean {}?", fmt::join(meant, " or "));
+}
+
 void CommandLine::check_positionals_and_extras() const {
   std::vector<std::string> extras = app_->remaining();
   std::erase(extras, "--");
@@ -324,7 +338,7 @@ void CommandLine::check_positionals_and_extras() const {
   if (!extras.empty()) {
     throw Error(ExitCode::usage, "command line",
                 fmt::format("{} is not expected here", quoted(extras.front())),
-                fmt::format("alsatian {} --help shows what is", command_));
+                remedy_for_extra(extras.front()));
   }
   if (!missing_positionals_.empty()) {
     throw Error(

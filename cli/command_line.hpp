@@ -146,6 +146,7 @@ class CommandLine {
   [[noreturn]] void refuse_option(const std::string& place, const std::string& typed) const;
   [[noreturn]] void refuse_empty(const std::string& name, const std::string& type) const;
   [[noreturn]] void refuse_parse(const CLI::ParseError& error) const;
+  std::string remedy_for_extra(const std::string& word) const;
   void check_positionals_and_extras() const;
   void take_config() const;
   const Configurable& find_configurable(const ConfigEntry& entry) const;

@@ -28,6 +28,9 @@ constexpr const char* remedy = "write `item,rating` in a line, the item by its i
 constexpr const char* remedy_for_commas =
     "put a title with a comma in quotes, as in \"Shawshank Redemption, The (1994)\",5, and write a "
     "decimal point: 2.5";
+constexpr const char* remedy_for_headers =
+    "write `item,rating` in a line, or begin with a header that calls one column title (or item) "
+    "and one rating";
 constexpr const char* id_in_file = "the id of the one you mean";
 constexpr const char* id_in_title_file = "name the column item and give ids";
 
@@ -53,6 +56,7 @@ class OwnRatingsReader {
 
   std::vector<OwnRating> read() {
     const RecordRules rules = find_rules();
+    cut_at_commas_ = rules.delimiter.text == ",";
     Record record;
     std::int64_t line = 1;
     const char* const end = text_.data() + text_.size();
@@ -95,39 +99,85 @@ class OwnRatingsReader {
     return best;
   }
 
+  /// As names of columns are compared: in small letters, words apart by spaces.
+  static std::string column_name(const Field& field) {
+    std::string name = unquoted(field);
+    std::ranges::transform(name, name.begin(), [](char letter) {
+      if (letter == '_' || letter == '-') return ' ';
+      return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+    });
+    return name;
+  }
+
   static std::optional<std::size_t> named(const Record& header,
                                           std::initializer_list<std::string_view> names) {
     for (const std::string_view name : names) {
       for (std::size_t column = 0; column < header.fields.size(); ++column) {
-        std::string lower(header.fields[column].text);
-        std::ranges::transform(lower, lower.begin(), [](char letter) {
-          return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
-        });
-        if (lower == name) return column;
+        if (column_name(header.fields[column]) == name) return column;
       }
     }
     return std::nullopt;
   }
 
+  /// The one column whose name ends in such a word: "My stars". Of two neither is meant.
+  static std::optional<std::size_t> ending_in(const Record& header,
+                                              std::initializer_list<std::string_view> words) {
+    std::optional<std::size_t> found;
+    for (std::size_t column = 0; column < header.fields.size(); ++column) {
+      const std::string name = column_name(header.fields[column]);
+      const std::string last = name.substr(name.rfind(' ') + 1);
+      if (std::ranges::find(words, last) == words.end()) continue;
+      if (found) return std::nullopt;
+      found = column;
+    }
+    return found;
+  }
+
+  static std::optional<std::size_t> either(std::optional<std::size_t> first,
+                                           std::optional<std::size_t> second) {
+    return first ? first : second;
+  }
+
+  static std::optional<std::size_t> rating_column(const Record& header) {
+    return either(named(header, {"rating", "my rating", "your rating", "score", "stars"}),
+                  ending_in(header, {"rating", "score", "stars"}));
+  }
+
+  static std::optional<std::size_t> title_column(const Record& header) {
+    return either(named(header, {"title", "film", "name", "movie name", "film name"}),
+                  ending_in(header, {"title"}));
+  }
+
   std::optional<OwnColumns> columns_by_header(const Record& first, std::int64_t line) const {
-    const auto rating = named(first, {"rating", "my rating", "your rating", "score", "stars"});
-    if (!rating) return std::nullopt;
+    const auto rating = rating_column(first);
+    const auto id = named(first, {"movieid", "movie id", "itemid", "item id", "id", "item"});
+    const auto title = title_column(first);
+    const auto movie = named(first, {"movie"});
+    if (!rating) {
+      const bool is_header =
+          (id || title || movie) && std::ranges::none_of(first.fields, is_digits);
+      if (!is_header) return std::nullopt;
+      fail(line, fmt::format("is a header without a column of ratings: {}", quoted(first.text)),
+           "name it rating");
+    }
     OwnColumns columns{.fields = first.fields.size(),
-                       .user = named(first, {"userid", "user_id", "user"}),
+                       .user = named(first, {"userid", "user id", "user"}),
                        .rating = *rating};
-    if (const auto id = named(first, {"movieid", "movie_id", "itemid", "item_id", "id", "item"})) {
+    if (id) {
       columns.item = *id;
       columns.says_id = true;
-    } else if (const auto title = named(first, {"title", "film", "name"})) {
+    } else if (title) {
       columns.item = *title;
       columns.by = NamedBy::title;
-    } else if (const auto movie = named(first, {"movie"})) {
+    } else if (movie) {
       columns.item = *movie;
     } else {
       fail(line, "is a header without a column of items", "name it item or title");
     }
     return columns;
   }
+
+  static bool is_digits(const Field& field) { return is_number(unquoted(field)); }
 
   /// Without a header: item and rating, or as in u.data user, item, rating and perhaps a time.
   /// Those are ids, so that nothing that a title was cut into counts as one.
@@ -142,7 +192,7 @@ class OwnRatingsReader {
     fail(line,
          fmt::format("has {} and no header that says which: {}",
                      counted(static_cast<std::int64_t>(fields), "field"), quoted(first.text)),
-         fmt::format("write `item,rating` in a line; {}", remedy_for_commas));
+         fmt::format("{}; {}", remedy_for_headers, remedy_for_commas));
   }
 
   bool is_id(const Field& field) const {
@@ -166,9 +216,12 @@ class OwnRatingsReader {
 
   float rating_of(const Record& record, std::int64_t line) const {
     const std::string written = unquoted(record.fields[columns_->rating]);
-    const ParsedRating parsed = parse_rating(written, '.');
+    ParsedRating parsed = parse_rating(written, '.');
+    // Where commas cut no fields one is a decimal comma.
+    if (parsed.flaw != RatingFlaw::none && !cut_at_commas_) parsed = parse_rating(written, ',');
     if (parsed.flaw != RatingFlaw::none) {
-      fail(line, fmt::format("{} is no rating", quoted(written)), remedy);
+      fail(line, fmt::format("{} is no rating", quoted(written)),
+           ratings_.empty() ? remedy_for_headers : remedy);
     }
     if (parsed.value < model_.scale.lowest || parsed.value > model_.scale.highest) {
       fail(line,
@@ -255,6 +308,7 @@ class OwnRatingsReader {
   const TitleLookup& titles_;
   const Log& log_;
   std::string text_;
+  bool cut_at_commas_ = true;
   std::optional<OwnColumns> columns_;
   std::optional<std::string> user_;
   std::vector<OwnRating> ratings_;

@@ -252,7 +252,8 @@ void check_named_roles(const ColumnRoles& roles, const FirstRecords& records,
     throw Error(
         ExitCode::bad_data, at,
         fmt::format("there is no {} column in the header {}", role, names_of(records.first)),
-        "name the columns with --columns user,item,rating[,time], or pass the file of ratings");
+        "say which are user, item and rating, by name or number, as in --columns 1,2,3, or pass "
+        "the file of ratings");
   }
   if (roles.rating < 0 && !options.rating_optional) {
     throw_no_rating_column(at,

@@ -124,6 +124,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadRatings{"title,rating\n,4\n", ":2: has an empty title"},
         BadRatings{"title,rating\n1,4\n", ":2: \"1\" is in no title"},
         BadRatings{"color,rating\nred,4\n", ":1: is a header without a column of items"},
+        BadRatings{"Film,Grade\namber,4\n",
+                   ":1: is a header without a column of ratings: \"Film,Grade\""},
+        BadRatings{"title,critics' score,public score\namber,4,3\n",
+                   ":1: is a header without a column of ratings: "},
+        BadRatings{"1,4\n2,\"4,5\"\n", ":2: \"4,5\" is no rating"},
         BadRatings{"amber,4\n", ":1: \"amber\" is in "},
         BadRatings{"no such film,4\n", ":1: \"no such film\" is no item id and in no title"},
         BadRatings{"1,2,4\n9,2,4\n", ":2: is of user \"9\""},
@@ -167,6 +172,25 @@ TEST_F(NewcomersTitles, DecideByTheHeaderWhetherANumberIsATitle) {
   EXPECT_THAT(either.error, HasSubstr("warning: stdin:2: \"7\" is taken for an id, that of \"Heat "
                                       "(1995)\", and is a title too"));
   EXPECT_THAT(recommend("item,rating\n7,4\n", {"--quiet"}).error, Not(HasSubstr("a title too")));
+}
+
+TEST_F(NewcomersTitles, AreFoundUnderHeadersThatSayMore) {
+  expect_taken("Movie Title;My Stars;Seen on\nToy Story;4;2020-01-01\n",
+               "\"Toy Story\" is Toy Story (1995)");
+  expect_taken("Const,Your Rating,Title,IMDb Rating,Original Title\ntt1,4,Heat,3,Heat\n",
+               "\"Heat\" is Heat (1995)");
+  expect_taken("\"Item_ID\",\"Rating\"\n7,4\n", "\"7\" is Heat (1995)");
+}
+
+TEST_F(NewcomersTitles, MayBeRatedWithADecimalCommaWhereItCutsNoFields) {
+  const std::vector<std::string> ways{"title;rating\nHeat;4.5\nToy Story;2\n",
+                                      "title;rating\nHeat;4,5\nToy Story;2,0\n",
+                                      "title\trating\nHeat\t4,5\nToy Story\t2\n"};
+  for (const std::string& ratings : ways) {
+    const RunResult result = recommend(ratings);
+    EXPECT_EQ(result.code, 0) << result.error;
+    EXPECT_EQ(result.output, recommend(ways.front()).output);
+  }
 }
 
 TEST_F(NewcomersTitles, AreSaidByLineUnlessQuiet) {

@@ -254,6 +254,17 @@ INSTANTIATE_TEST_SUITE_P(
                               "/nonexistent: the model cannot be opened: No such file or directory",
                               ""}));
 
+TEST(Options, AreNamedForAFileThatIsGivenWithoutOne) {
+  const TemporaryFolder folder;
+  const std::string file = folder.file("r.csv");
+  write_bytes(file, "1,1,1\n");
+  EXPECT_THAT(run({"train", file}).error, HasSubstr("help: did you mean --data " + file + "?\n"));
+  EXPECT_THAT(run({"recommend", "model", file}).error,
+              HasSubstr("help: did you mean --ratings " + file + " or --data " + file + "?\n"));
+  EXPECT_THAT(run({"train", file + "x"}).error,
+              HasSubstr("help: alsatian train --help shows what is\n"));
+}
+
 TEST(Options, AliasesMeanTheSame) {
   const TemporaryFolder folder;
   const std::string data = ProblemFolder::shared().ratings();
