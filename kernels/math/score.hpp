@@ -32,17 +32,4 @@ ALSATIAN_HD inline Real dot(const Left* left, const Right* right, std::int32_t r
   return sum;
 }
 
-/// dots[i] = dot(left, rights[i], rank) to the last bit, for a few rows at once: no sum waits for
-/// another.
-template <std::size_t Count, typename Real, typename Left, typename Right>
-inline void dots_of(const Left* left, const Right* const (&rights)[Count], std::int32_t rank,
-                    Real (&dots)[Count]) {
-  Real sums[Count] = {};
-  for (std::int32_t j = 0; j < rank; ++j) {
-    const Real value = static_cast<Real>(left[j]);
-    for (std::size_t i = 0; i < Count; ++i) sums[i] += value * static_cast<Real>(rights[i][j]);
-  }
-  for (std::size_t i = 0; i < Count; ++i) dots[i] = sums[i];
-}
-
 }  // namespace alsatian
