@@ -50,16 +50,14 @@ void with_halves(Halves halves, Body&& body) {
 }
 
 /// Words of the opposite table as halves.
-std::int64_t split_words(std::int64_t rows, int rank, Halves halves) {
-  return rows * (padded_rank(rank) / 2 * count_of(halves));
-}
+std::int64_t split_words(std::int64_t rows, int rank) { return rows * padded_rank(rank); }
 
 }  // namespace
 
 struct AlsSide::State {
   const Context& context;
   int rank;
-  Halves table;  // what the opposite table is split into
+  Halves halves;  // what stands for a factor in rows that are not short
   AlsBins bins;
   DeviceBuffer<std::int64_t> whole_rows;
   DeviceBuffer<std::int64_t> short_rows;
@@ -71,10 +69,10 @@ struct AlsSide::State {
   DeviceBuffer<std::uint32_t> largest;
 
   State(const Context& device, AlsBins row_bins, std::int64_t opposite_rows, int factors,
-        Halves halves)
+        Halves given)
       : context(device),
         rank(factors),
-        table(halves),
+        halves(given),
         bins(std::move(row_bins)),
         whole_rows(upload_all(device.compute(), bins.whole_rows)),
         short_rows(upload_all(device.compute(), bins.short_rows)),
@@ -82,12 +80,12 @@ struct AlsSide::State {
         split_rows(upload_all(device.compute(), bins.split_rows)),
         workspace(bins.most_parts_of_a_batch() * part_floats(factors)),
         failed(bins.most_rows_of_a_bin()),
-        split(split_words(opposite_rows, factors, halves)),
+        split(split_words(opposite_rows, factors)),
         largest(1) {}
 
   /// The task with its opposite table split anew.
   AlsTask with_split(const AlsTask& task) {
-    split_factors(context, table, task.opposite, padded_rank(rank), largest.span(), split.span());
+    split_factors(context, task.opposite, padded_rank(rank), largest.span(), split.span());
     AlsTask result = task;
     result.split = {split.span(), largest.span()};
     return result;
@@ -120,16 +118,16 @@ struct AlsSide::State {
       const auto rows = std::as_const(short_rows).span().subspan(bin.first, bin.count);
       const auto shape = [&](int warps) {
         return LaunchShape{bin.count, static_cast<unsigned>(32 * warps),
-                           ShortRowShape<K, halves>::shared_bytes(bin.groups)};
+                           ShortRowShape<K>::shared_bytes(bin.groups)};
       };
       if (bin.groups <= most_held_groups) {
         with_held_groups<std::min(most_held_groups, K / 16)>(bin.groups, [&](auto groups) {
-          launch(context.compute(), &solve_shortest_rows<K, halves, groups>, shape(1), task, rows,
+          launch(context.compute(), &solve_shortest_rows<K, groups>, shape(1), task, rows,
                  failed.span());
         });
       } else if constexpr (K / 16 > most_held_groups) {
         with_short_warps<K>(bin.groups, [&](auto warps) {
-          launch(context.compute(), &solve_short_rows<K, halves, warps>, shape(warps), task, rows,
+          launch(context.compute(), &solve_short_rows<K, warps>, shape(warps), task, rows,
                  bin.groups, failed.span());
         });
       }
@@ -139,8 +137,8 @@ struct AlsSide::State {
   }
 };
 
-void split_factors(const Context& context, Halves halves, DeviceSpan<const float> factors,
-                   int stride, DeviceSpan<std::uint32_t> largest, DeviceSpan<std::uint32_t> words) {
+void split_factors(const Context& context, DeviceSpan<const float> factors, int stride,
+                   DeviceSpan<std::uint32_t> largest, DeviceSpan<std::uint32_t> words) {
   constexpr unsigned split_threads = 256;
   const Stream& stream = context.compute();
   const std::int64_t vectors = factors.size() / 4;
@@ -149,10 +147,8 @@ void split_factors(const Context& context, Halves halves, DeviceSpan<const float
                           split_threads};
   clear(stream, largest);
   launch(stream, &find_largest<split_threads>, shape, factors, largest);
-  with_halves(halves, [&](auto each) {
-    launch(stream, &split_table<each, split_threads>, shape,
-           SplitTask<each>{factors, stride, words}, DeviceSpan<const std::uint32_t>(largest));
-  });
+  launch(stream, &split_table<split_threads>, shape, SplitTask{factors, stride, words},
+         DeviceSpan<const std::uint32_t>(largest));
 }
 
 AlsSide::AlsSide(const Context& context, View<const std::int64_t> offsets,
@@ -166,7 +162,7 @@ AlsSide::~AlsSide() = default;
 void AlsSide::half_sweep(const AlsTask& unsplit) {
   const AlsTask task = state_->with_split(unsplit);
   with_rank(state_->rank, [&](auto padded) {
-    with_halves(state_->table, [&](auto halves) {
+    with_halves(state_->halves, [&](auto halves) {
       constexpr int K = padded;
       state_->solve_split<K, halves>(task);
       launch(state_->context.compute(), &solve_rows<K, halves>,
@@ -181,7 +177,7 @@ AlsTask AlsSide::with_split(const AlsTask& task) { return state_->with_split(tas
 
 void AlsSide::sum_parts_of(const AlsTask& split, const SplitBatch& batch) {
   with_rank(state_->rank, [&](auto padded) {
-    with_halves(state_->table, [&](auto halves) {
+    with_halves(state_->halves, [&](auto halves) {
       constexpr int K = padded;
       state_->sum_batch<K, halves>(split, batch);
     });
@@ -194,15 +190,14 @@ AlsSide::Lists AlsSide::lists() const {
           state.workspace.span()};
 }
 
-std::int64_t AlsSide::bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank,
-                            Halves halves) {
+std::int64_t AlsSide::bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank) {
   const auto size = [](const auto& list) {
     return static_cast<std::int64_t>(list.size() * sizeof(list[0]));
   };
   return size(bins.whole_rows) + size(bins.short_rows) + size(bins.parts) + size(bins.split_rows) +
          bins.most_parts_of_a_batch() * part_floats(rank) * std::int64_t{sizeof(float)} +
          bins.most_rows_of_a_bin() +
-         (split_words(opposite_rows, rank, halves) + 1) * std::int64_t{sizeof(std::uint32_t)};
+         (split_words(opposite_rows, rank) + 1) * std::int64_t{sizeof(std::uint32_t)};
 }
 
 void require_shared_memory(const Context& context, int rank) {

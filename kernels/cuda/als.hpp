@@ -39,8 +39,7 @@ class AlsSide : public RowSolver {
   Lists lists() const;
 
   /// Bytes of device memory that the constructor allocates, beside what `context` has.
-  static std::int64_t bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank,
-                            Halves halves);
+  static std::int64_t bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank);
 
  private:
   struct State;
@@ -49,8 +48,8 @@ class AlsSide : public RowSolver {
 
 /// Enqueues splitting a table [rows, stride] into `words`; `largest` [1] is overwritten. See
 /// SplitTable.
-void split_factors(const Context& context, Halves halves, DeviceSpan<const float> factors,
-                   int stride, DeviceSpan<std::uint32_t> largest, DeviceSpan<std::uint32_t> words);
+void split_factors(const Context& context, DeviceSpan<const float> factors, int stride,
+                   DeviceSpan<std::uint32_t> largest, DeviceSpan<std::uint32_t> words);
 
 /// Throws UnsupportedByDevice where a block's matrix of this rank does not fit its shared memory.
 void require_shared_memory(const Context& context, int rank);

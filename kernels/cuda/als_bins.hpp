@@ -27,7 +27,7 @@ template <int K>
 constexpr std::int32_t most_short_ratings(std::int32_t rank, std::size_t shared_bytes) {
   const std::int32_t cheaper = (4 * rank - 1) / 5;  // 5 n < 4 rank
   int groups = (cheaper + 15) / 16;
-  while (groups > 0 && 2 * ShortRowShape<K, Halves::two>::shared_bytes(groups) > shared_bytes) {
+  while (groups > 0 && 2 * ShortRowShape<K>::shared_bytes(groups) > shared_bytes) {
     --groups;
   }
   return cheaper < 16 * groups ? cheaper : 16 * groups;

@@ -4,7 +4,7 @@
 // Zhou et al. (2008), section 3. The bias is the last unknown and is eliminated as a border.
 #pragma once
 
-#include "kernels/cuda/als_sums.hpp"
+#include "kernels/cuda/als_refinement.hpp"
 
 namespace alsatian::cuda {
 
@@ -51,6 +51,8 @@ __device__ __forceinline__ void put_facts(const AlsTask& task, const RowMemory<K
         .jitter = 0,
         .tries = 0,
         .answer = 0,
+        .bias = 0,
+        .bias_pivot = 0,
     };
   }
   Team<RowShape<K>::warps>::synchronize();
@@ -71,22 +73,20 @@ __device__ __forceinline__ bool finish_row(const AlsTask& task, const RowMemory<
   float bias = 0;
   if (task.biases) {
     float square = 0;
-    float product = 0;
 #pragma unroll
     for (int j = lane; j < K; j += 32) {
       square += vectors.sums[j] * vectors.sums[j];
-      product += vectors.sums[j] * vectors.products[j];
     }
     const float pivot = memory.facts().corner + memory.facts().jitter - warp_sum(square);
-    bias = (memory.facts().total - warp_sum(product)) / pivot;
+    bias = bias_of(memory, pivot);
     regular = regular && pivot > least_pivot;
+    if (lane == 0) {
+      memory.facts().bias_pivot = pivot;
+    }
     if constexpr (Draw::is_there) {
       bias += draw.bias_noise(memory.facts().row) * device::inverse_root(pivot);
     }
-#pragma unroll
-    for (int j = lane; j < K; j += 32) {
-      vectors.products[j] -= bias * vectors.sums[j];
-    }
+    take_bias_out(memory, bias);
   }
   if constexpr (Draw::is_there) {
 #pragma unroll
@@ -103,6 +103,7 @@ __device__ __forceinline__ bool finish_row(const AlsTask& task, const RowMemory<
     }
     if (lane == 0) {
       task.solved_biases[row] = bias;
+      memory.facts().bias = bias;
     }
   }
   return regular;
@@ -223,7 +224,7 @@ __device__ __forceinline__ void solve_with_tries(const AlsTask& task, const RowM
   }
 }
 
-/// A try at a row that one block sums.
+/// A try at a row that one block sums. Of factors rounded to halves it is refined where that shows.
 template <int K, Halves halves, typename Draw = NoDraw>
 struct WholeRow {
   const AlsTask& task;
@@ -237,13 +238,21 @@ struct WholeRow {
       if constexpr (Draw::is_there) {
         draw.add_to(sums);
       }
-      return solve_held_row(task, memory, sums, draw);
+      const bool regular = solve_held_row(task, memory, sums, draw);
+      if constexpr (halves == Halves::one) {
+        refine_held(task, memory, sums, regular);
+      }
+      return regular;
     } else {
       store_sums(task, memory, sums);
       if constexpr (Draw::is_there) {
         draw.add_to(memory);
       }
-      return solve_row(task, memory, draw);
+      const bool regular = solve_row(task, memory, draw);
+      if constexpr (halves == Halves::one) {
+        refine(task, memory, regular);
+      }
+      return regular;
     }
   }
 };

@@ -140,13 +140,15 @@ struct alignas(16) RowFacts {
   std::int64_t row;
   std::int64_t first;  // of its ratings in the CSR arrays
   std::int64_t end;
-  float ridge;   // of its factors
-  float corner;  // of the bias in the matrix, with its ridge; 0 without biases
-  float total;   // Σ (r − c)
-  float trace;   // of the matrix without jitter
-  float jitter;  // on the whole diagonal at this try
-  int tries;     // so far
-  int answer;    // of the first warp
+  float ridge;       // of its factors
+  float corner;      // of the bias in the matrix, with its ridge; 0 without biases
+  float total;       // Σ (r − c)
+  float trace;       // of the matrix without jitter
+  float jitter;      // on the whole diagonal at this try
+  int tries;         // so far
+  int answer;        // of the first warp
+  float bias;        // of the solution
+  float bias_pivot;  // in the place of the border
 };
 static_assert(sizeof(RowFacts) == 64);
 

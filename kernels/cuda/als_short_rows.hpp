@@ -1,7 +1,9 @@
 // Rows of alternating least squares with fewer ratings than factors: the dual of order n.
 //   K [a₁ a_y] = [1 y],  K = Q Qᵀ + l I,  l = λ s(n),
 //   b = l Σ a_y / (l Σ a₁ + λ_b s(n)),  p = Qᵀ (a_y − b a₁)
-// Right for λ_b ≠ λ too, and stable where λ_b s(n) is tiny. Needs λ > 0.
+// Right for λ_b ≠ λ too, and stable where λ_b s(n) is tiny. Needs λ > 0. Factors are always two
+// halves: with less than a rating a factor λ alone keeps the matrix from being singular, and it is
+// so small that one would save little.
 #pragma once
 
 #include "kernels/cuda/als_rows.hpp"
@@ -21,11 +23,11 @@ constexpr int short_row_warps(int groups) {
 /// The shared memory of a block that solves rows of up to 16·groups ratings: vectors, and behind
 /// them a tile of so many of the K factors at a time that a processor holds several blocks, beside
 /// or in whose place is what the solve needs.
-template <int K, Halves halves>
+template <int K>
 struct ShortRowShape {
   static constexpr int chunk = K % 32 == 0 ? 32 : K;
   /// Words, of which the high parts come first; matrices of halves without bank conflicts.
-  static constexpr int words = chunk / 2 * count_of(halves);
+  static constexpr int words = chunk / 2 * count_of(Halves::two);
   static constexpr int stride = words + 4;
 
   __host__ __device__ static constexpr int tile_offset(int groups) { return 4 * 16 * groups + 4; }
@@ -86,9 +88,9 @@ struct ShortRow {
 };
 
 /// 16 rows of a tile over 16 columns as an operand, high and low parts.
-template <int K, Halves halves>
+template <int K>
 struct RowFragment {
-  using Shape = ShortRowShape<K, halves>;
+  using Shape = ShortRowShape<K>;
 
   /// A of a product: rows l % 8 of the quarters as device::multiply_add_16x8x16 counts them.
   __device__ __forceinline__ static const std::uint32_t* left(const std::uint32_t* tile,
@@ -107,9 +109,7 @@ struct RowFragment {
   __device__ __forceinline__ static FactorFragment at(const std::uint32_t* words) {
     FactorFragment fragment;
     device::load_matrices(fragment.high, words);
-    if constexpr (halves == Halves::two) {
-      device::load_matrices(fragment.low, words + Shape::chunk / 2);
-    }
+    device::load_matrices(fragment.low, words + Shape::chunk / 2);
     return fragment;
   }
 };
@@ -117,11 +117,11 @@ struct RowFragment {
 /// Adds the lower half of tile · tileᵀ in the units of the table to `matrix`, or puts it there for
 /// the first chunk: 16 × 16 pieces dealt to the warps, always in the same way.
 /// tile [16·groups, words of a chunk].
-template <int K, Halves halves, int Warps>
+template <int K, int Warps>
 __device__ __forceinline__ void add_products(const std::uint32_t* tile, int groups, float inverse,
                                              int chunk, LowerMatrix matrix) {
-  using Fragment = RowFragment<K, halves>;
-  using Shape = ShortRowShape<K, halves>;
+  using Fragment = RowFragment<K>;
+  using Shape = ShortRowShape<K>;
   const int warp = device::warp_index();
   int piece = 0;
   for (int group = 0; group < groups; ++group) {
@@ -140,8 +140,8 @@ __device__ __forceinline__ void add_products(const std::uint32_t* tile, int grou
       }
 #pragma unroll
       for (int step = 0; step < Shape::chunk / 16; ++step) {
-        add_product<halves>(first, second, Fragment::at(left + 8 * step),
-                            Fragment::at(right + 8 * step));
+        add_product<Halves::two>(first, second, Fragment::at(left + 8 * step),
+                                 Fragment::at(right + 8 * step));
       }
       if (chunk == K / Shape::chunk - 1) {
         first.scale(inverse * inverse);
@@ -155,10 +155,10 @@ __device__ __forceinline__ void add_products(const std::uint32_t* tile, int grou
 
 /// Starts copying a chunk of the factors of `count` opposite rows, with zeros behind them up to
 /// `order`.
-template <int K, Halves halves, int Threads>
+template <int K, int Threads>
 __device__ __forceinline__ void start_chunk(const AlsTask& task, const std::int32_t* columns,
                                             int chunk, int count, int order, std::uint32_t* tile) {
-  using Shape = ShortRowShape<K, halves>;
+  using Shape = ShortRowShape<K>;
   constexpr int pieces = Shape::words / 4;  // of 16 bytes in a row of the tile
   const std::uint32_t* const words = task.split.words.data() + chunk * (Shape::chunk / 2);
 #pragma unroll 4
@@ -166,10 +166,8 @@ __device__ __forceinline__ void start_chunk(const AlsTask& task, const std::int3
     const int rating = piece / pieces;
     const int place = piece % pieces * 4;
     const int low = place < Shape::chunk / 2 ? 0 : K / 2 - Shape::chunk / 2;
-    device::copy_16_bytes(
-        tile + rating * Shape::stride + place,
-        words + std::int64_t{columns[rating]} * (K / 2 * count_of(halves)) + place + low,
-        rating < count);
+    device::copy_16_bytes(tile + rating * Shape::stride + place,
+                          words + std::int64_t{columns[rating]} * K + place + low, rating < count);
   }
 }
 
@@ -235,13 +233,13 @@ __device__ __forceinline__ bool put_row(const AlsTask& task, const ShortRow& row
 /// A block per row of `rows`, of at most 16·groups ratings each. A row whose dual is singular to
 /// float's precision, or whose solution is beyond it, has a 1 in `failed` [rows]: solve_rows takes
 /// it then.
-template <int K, Halves halves, int Warps>
+template <int K, int Warps>
 __global__ void __launch_bounds__(32 * Warps)
     solve_short_rows(AlsTask task, DeviceSpan<const std::int64_t> rows, int groups,
                      DeviceSpan<unsigned char> failed) {
   ALSATIAN_SHARED_MEMORY(float, shared);
   using Block = Team<Warps>;
-  using Shape = ShortRowShape<K, halves>;
+  using Shape = ShortRowShape<K>;
   constexpr int threads = 32 * Warps;
   const ShortRowMemory memory{shared, groups};
   const SolveVectors vectors = memory.vectors();
@@ -256,11 +254,11 @@ __global__ void __launch_bounds__(32 * Warps)
   Block::synchronize();
   const float inverse = SplitScale::of(task.split.largest[0]).inverse;
   for (int chunk = 0; chunk < K / Shape::chunk; ++chunk) {
-    start_chunk<K, halves, threads>(task, memory.columns(), chunk, row.count, order, tile);
+    start_chunk<K, threads>(task, memory.columns(), chunk, row.count, order, tile);
     device::end_group_of_copies();
     device::wait_for_copies<0>();
     Block::synchronize();
-    add_products<K, halves, Warps>(tile, own_groups, inverse, chunk, matrix);
+    add_products<K, Warps>(tile, own_groups, inverse, chunk, matrix);
     Block::synchronize();  // nobody reads this chunk any more
   }
   const bool first_warp = Block::is_first_warp();
@@ -306,13 +304,13 @@ __global__ void __launch_bounds__(32 * Warps)
 
 /// The same by one warp, which holds the matrix in its registers; Groups is all that the launch has
 /// room for.
-template <int K, Halves halves, int Groups>
+template <int K, int Groups>
 __global__ void __launch_bounds__(32)
     solve_shortest_rows(AlsTask task, DeviceSpan<const std::int64_t> rows,
                         DeviceSpan<unsigned char> failed) {
   ALSATIAN_SHARED_MEMORY(float, shared);
-  using Fragment = RowFragment<K, halves>;
-  using Shape = ShortRowShape<K, halves>;
+  using Fragment = RowFragment<K>;
+  using Shape = ShortRowShape<K>;
   constexpr int order = 16 * Groups;
   const ShortRowMemory memory{shared, Groups};
   const SolveVectors vectors = memory.vectors();
@@ -323,7 +321,7 @@ __global__ void __launch_bounds__(32)
   Accumulator pieces[held_accumulators(Groups)];
 #pragma unroll 1
   for (int chunk = 0; chunk < K / Shape::chunk; ++chunk) {
-    start_chunk<K, halves, 32>(task, memory.columns(), chunk, row.count, order, tile);
+    start_chunk<K, 32>(task, memory.columns(), chunk, row.count, order, tile);
     device::end_group_of_copies();
     device::wait_for_copies<0>();
     __syncwarp();
@@ -334,8 +332,8 @@ __global__ void __launch_bounds__(32)
         fragments[Group] = Fragment::at(Fragment::left(tile, Group) + 8 * step);
         unrolled<Group + 1>([&]<int Columns>() {
           constexpr int place = held_place(Group, Columns);
-          add_product<halves>(pieces[place], pieces[place + 1], fragments[Group],
-                              fragments[Columns].as_right());
+          add_product<Halves::two>(pieces[place], pieces[place + 1], fragments[Group],
+                                   fragments[Columns].as_right());
         });
       });
     }

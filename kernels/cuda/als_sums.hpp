@@ -208,8 +208,7 @@ __device__ __forceinline__ void start_tile(const AlsTask& task, const RowMemory<
     for (int pass = 0; pass < Copy::passes; ++pass) {
       // Columns behind the end are 0: an address that is not read.
       const auto column = static_cast<std::uint32_t>(own.values[pass]);
-      device::copy_16_bytes(target + pass * stride,
-                            source + std::uint64_t{column} * (K / 2 * count_of(halves)),
+      device::copy_16_bytes(target + pass * stride, source + std::uint64_t{column} * K,
                             pass < left);
     }
     columns += step_ratings;

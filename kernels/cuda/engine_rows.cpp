@@ -69,7 +69,7 @@ std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> of
              [&] {
                const BinLimits cuts = limits_at(context, spec.rank, bins_of(limits.bins, spec));
                return AlsSide::bytes(make_bins(offsets, part_floats(spec.rank), cuts),
-                                     opposite_rows, spec.rank, spec.halves);
+                                     opposite_rows, spec.rank);
              },
              [&] {
                return AlsIterativeSide::bytes(offsets, spec.rank, iterative_options(spec, limits));

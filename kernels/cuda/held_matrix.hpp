@@ -255,6 +255,23 @@ __device__ __forceinline__ bool factor_held(Accumulator* pieces, HeldBlocks bloc
   return regular;
 }
 
+/// Replaces right-hand sides by L⁻¹ times them, once the matrix is factored.
+template <int Groups>
+__device__ __forceinline__ void solve_held_forward(const Accumulator* pieces, HeldBlocks blocks,
+                                                   HeldSides<Groups>& sides) {
+  unrolled<Groups>([&]<int Panel>() {
+    if constexpr (Panel > 0) {
+      sides.template settle<Panel>();
+    }
+    sides.template solve<Panel>(blocks.inverse(Panel));
+    unrolled<Groups - Panel - 1>([&]<int Below>() {
+      constexpr int group = Panel + 1 + Below;
+      constexpr int place = held_place(group, Panel);
+      sides.template add<group, Panel>(pieces[place], pieces[place + 1]);
+    });
+  });
+}
+
 /// Replaces `values` [16·Groups] in shared memory by L⁻ᵀ times them.
 template <int Groups>
 __device__ __forceinline__ void solve_held_transposed(const Accumulator* pieces, HeldBlocks blocks,

@@ -251,6 +251,48 @@ __device__ __forceinline__ bool factor_lower(LowerMatrix matrix, LowParts low, S
   return regular;
 }
 
+/// Replaces `values` [16·groups] by L⁻¹ times them. The calling warp does it, and sees the result;
+/// others see it after a barrier. Not unrolled: it is to take few registers.
+__device__ __forceinline__ void solve_forward(LowerMatrix matrix, const float* inverse_diagonal,
+                                              float* values, int groups) {
+  constexpr int width = LowerMatrix::group;
+  const int lane = static_cast<int>(threadIdx.x % device::warp_lanes);
+#pragma unroll 1
+  for (int panel = 0; panel < groups; ++panel) {
+    const int first = width * panel;
+    const int own_row = first + lane % width;
+    PanelRow row;
+    row.load(matrix.row(own_row) + first);
+    float own = values[own_row];
+#pragma unroll
+    for (int column = 0; column < width; ++column) {
+      const float known =
+          __shfl_sync(device::all_lanes, own, column) * inverse_diagonal[first + column];
+      own = lane % width == column  ? known
+            : lane % width > column ? own - row.values[column] * known
+                                    : own;
+    }
+    __syncwarp();  // all have read
+    if (lane < width) {
+      values[own_row] = own;
+    }
+    __syncwarp();
+#pragma unroll 1
+    for (int below = first + width + lane; below < width * groups; below += 32) {
+      row.load(matrix.row(below) + first);
+      PanelRow known;
+      known.load(values + first);
+      float sum = 0;
+#pragma unroll
+      for (int column = 0; column < width; ++column) {
+        sum += row.values[column] * known.values[column];
+      }
+      values[below] -= sum;
+    }
+    __syncwarp();
+  }
+}
+
 /// Replaces `values` [16·groups] by L⁻ᵀ times them; 16·groups ≤ Most. The calling warp does it, a
 /// lane for every 32nd value; others see the result after a barrier.
 template <int Most>

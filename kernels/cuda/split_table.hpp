@@ -1,6 +1,6 @@
 // A table of factors as sums of two halves each, for tensor cores: products of half precision that
-// are as exact as float's. Or as one half each, where speed matters more. Made anew from the table
-// before each half-sweep that reads it.
+// are as exact as float's. Or the high one alone, where speed matters more. Made anew from the
+// table before each half-sweep that reads it.
 //   s·q = high + low,  s the power of two that brings the largest |q| to [2^14, 2^15)
 #pragma once
 
@@ -18,11 +18,11 @@ enum class Halves {
 __host__ __device__ constexpr int count_of(Halves halves) { return static_cast<int>(halves); }
 
 /// A row of padded rank K is K / 2 words of high parts, two to a word, and behind them as many of
-/// low ones where there are any.
+/// low ones. Where one half stands for a factor the low parts are read of short rows alone.
 /// |s·q − high − low| ≤ 2^−23 s|q| + 2^−25: float's roundoff where |q| is above 2^−16 of the
 /// largest, and less than 2^−39 of the largest everywhere.
 struct SplitTable {
-  DeviceSpan<const std::uint32_t> words;    // [rows, K / 2 · halves]
+  DeviceSpan<const std::uint32_t> words;    // [rows, K]
   DeviceSpan<const std::uint32_t> largest;  // [1], the bits of the largest |q|
 };
 
@@ -82,8 +82,7 @@ __global__ void __launch_bounds__(Threads)
   }
 }
 
-/// A table of rows of `stride` floats, a multiple of 16, and its words [rows, stride / 2 · halves].
-template <Halves halves>
+/// A table of rows of `stride` floats, a multiple of 16, and its words [rows, stride].
 struct SplitTask {
   DeviceSpan<const float> table;
   std::int32_t stride;
@@ -96,19 +95,17 @@ struct SplitTask {
     const SplitPair second = SplitPair::of(scale * value.z, scale * value.w);
     const std::int64_t row = four / (stride / 4);
     const auto place = static_cast<std::int32_t>(four - row * (stride / 4)) * 2;
-    std::uint32_t* const target = words.data() + row * (stride / 2 * count_of(halves)) + place;
+    std::uint32_t* const target = words.data() + row * stride + place;
     target[0] = first.high;
     target[1] = second.high;
-    if constexpr (halves == Halves::two) {
-      target[stride / 2] = first.low;
-      target[stride / 2 + 1] = second.low;
-    }
+    target[stride / 2] = first.low;
+    target[stride / 2 + 1] = second.low;
   }
 };
 
-template <Halves halves, unsigned Threads>
+template <unsigned Threads>
 __global__ void __launch_bounds__(Threads)
-    split_table(SplitTask<halves> task, DeviceSpan<const std::uint32_t> largest) {
+    split_table(SplitTask task, DeviceSpan<const std::uint32_t> largest) {
   const float scale = SplitScale::of(largest[0]).scale;
   const std::int64_t step = std::int64_t{gridDim.x} * Threads;
   for (std::int64_t i = std::int64_t{blockIdx.x} * Threads + threadIdx.x; i < task.table.size() / 4;

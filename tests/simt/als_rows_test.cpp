@@ -148,9 +148,9 @@ Solution solve(const Problem& problem, Way way) {
   auto solved = to_device(context, std::vector<float>(static_cast<std::size_t>(rows) * K));
   auto solved_biases = to_device(context, std::vector<float>(static_cast<std::size_t>(rows)));
   auto repaired = to_device(context, std::vector<unsigned long long>{0});
-  DeviceBuffer<std::uint32_t> split_words(opposite_factors.size() / 2 * count_of(halves));
+  DeviceBuffer<std::uint32_t> split_words(opposite_factors.size());
   DeviceBuffer<std::uint32_t> largest(1);
-  split_factors(context, halves, opposite_factors.span(), K, largest.span(), split_words.span());
+  split_factors(context, opposite_factors.span(), K, largest.span(), split_words.span());
   const AlsTask task{.offsets = offsets.span(),
                      .columns = columns.span(),
                      .ratings = ratings.span(),
@@ -180,16 +180,16 @@ Solution solve(const Problem& problem, Way way) {
          workspace.span());
   launch(stream, &solve_split_rows<K>, shape(split.size()), task, split_list.span(),
          std::as_const(workspace).span());
-  using Short = ShortRowShape<K, halves>;
+  using Short = ShortRowShape<K>;
   constexpr int groups = K / 16;
   constexpr auto warps = static_cast<unsigned>(short_row_warps(groups));
   const LaunchShape short_shape{short_list.size(), 32 * warps, Short::shared_bytes(groups)};
   if constexpr (groups <= most_held_groups) {
-    launch(stream, &solve_shortest_rows<K, halves, groups>, short_shape, task, short_list.span(),
+    launch(stream, &solve_shortest_rows<K, groups>, short_shape, task, short_list.span(),
            failed.span());
   } else {
-    launch(stream, &solve_short_rows<K, halves, warps>, short_shape, task, short_list.span(),
-           groups, failed.span());
+    launch(stream, &solve_short_rows<K, warps>, short_shape, task, short_list.span(), groups,
+           failed.span());
   }
   launch(stream, &solve_rows<K, halves>, shape(short_rows.size()), task, short_list.span(),
          std::as_const(failed).span());
@@ -281,6 +281,82 @@ void expect_solves(const Problem& problem, const Solution& solution, double roun
   }
 }
 
+/// A row's solution in double: of factors rounded to halves, and refined once.
+struct Refined {
+  reference::RowEquations equations;
+  reference::Vector rounded;
+  reference::Vector correction;
+
+  static Refined of(const Problem& problem, const Problem& rounded_problem, std::int64_t row) {
+    const auto ratings = testing::convert<double>(problem.ratings);
+    const auto equations_of = [&](const Problem& of) {
+      return reference::row_equations(ratings.view(), row, of.opposite,
+                                      {of.regularization, 0, of.biases});
+    };
+    const reference::RowEquations rounded = equations_of(rounded_problem);
+    const Eigen::LLT<reference::Matrix> factor(rounded.matrix);
+    Refined made{equations_of(problem), factor.solve(rounded.right_side), {}};
+    made.correction = factor.solve(made.left_of(made.rounded));
+    return made;
+  }
+  reference::Vector left_of(const reference::Vector& solution) const {
+    return equations.right_side - equations.matrix * solution;
+  }
+
+  /// What float's roundings, each of 2⁻²⁴, may add to the residual of the refined row: those of
+  /// the step's own residual (a score is a sum of at most 12 products in each lane and over 5
+  /// exchanges, and a rating is left with three more roundings; a lane adds half of a row's ratings
+  /// or 32 of them, and 16 exchanges and parts of warps), of the sum of row and correction, and
+  /// those of the correction's solve, which are a share of it.
+  double float_bound(const Problem& problem, std::int64_t row) const {
+    const reference::Vector row_size = rounded.cwiseAbs();
+    const std::int64_t count = problem.ratings.view().row_size(row);
+    double of_scores = 0;
+    double of_sums = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto place =
+          static_cast<std::size_t>(problem.ratings.offsets[static_cast<std::size_t>(row)] + i);
+      const std::int32_t column = problem.ratings.columns[place];
+      const double target = double{problem.ratings.values[place]} - problem.opposite.biases(column);
+      reference::Vector z(rounded.size());
+      z << problem.opposite.factors.row(column).transpose(), 1.0;
+      of_scores += z.norm() * (std::abs(target) + z.cwiseAbs().dot(row_size));
+      of_sums += z.norm() * std::abs(target - z.dot(rounded));
+    }
+    const double matrix = equations.matrix.norm();
+    return std::ldexp(24 * of_scores +
+                          (std::max(static_cast<double>(count) / 2, 32.0) + 16) * of_sums +
+                          2 * matrix * rounded.norm(),
+                      -24) +
+           testing::tolerance::residual<float>(rounded.size(), count, matrix, correction.norm(),
+                                               left_of(rounded).norm());
+  }
+};
+
+/// Every row's residual is that of one step of refinement in double, but for float's roundings, and
+/// where
+/// those are small far below the one without the step.
+void expect_refined(const Problem& problem, const Solution& solution) {
+  const Problem rounded_problem = rounded_to_halves(problem);
+  const auto padded = static_cast<std::int32_t>(solution.factors.size() / solution.biases.size());
+  int clearly_refined = 0;
+  for (std::int64_t row = 0; row < problem.ratings.rows(); ++row) {
+    if (problem.ratings.view().row_size(row) == 0) continue;
+    const Refined refined = Refined::of(problem, rounded_problem, row);
+    reference::Vector found(problem.rank + 1);
+    for (std::int32_t j = 0; j < problem.rank; ++j) {
+      found(j) = solution.factors[static_cast<std::size_t>(row * padded + j)];
+    }
+    found(problem.rank) = solution.biases[static_cast<std::size_t>(row)];
+    const double before = refined.left_of(refined.rounded).norm();
+    const double bound = refined.left_of(refined.rounded + refined.correction).norm() +
+                         refined.float_bound(problem, row);
+    EXPECT_LE(refined.left_of(found).norm(), bound) << "row " << row;
+    clearly_refined += bound < before / 4 ? 1 : 0;
+  }
+  EXPECT_GE(clearly_refined, 2) << "without the step all would be the same";
+}
+
 class Runtime : public ::testing::Test {
  protected:
   Runtime() { simt::reset_device(); }
@@ -321,9 +397,35 @@ INSTANTIATE_TEST_SUITE_P(Ranks, AlsRows,
                          ::testing::Values(1, 7, 16, 31, 32, 33, 64, 80, 100, 128, 150, 250),
                          [](const auto& rank) { return std::to_string(rank.param); });
 
+/// λ so large that rounding does not show: no row is refined.
+constexpr Regularization firm = {.factors = 30, .biases = 20};
+
 TEST_P(AlsRows, SolveTheEquationsOfFactorsRoundedToHalves) {
-  const Problem problem = make_problem(GetParam(), true, {.factors = 0.3, .biases = 0.2});
+  const Problem problem = make_problem(GetParam(), true, firm);
   expect_solves(rounded_to_halves(problem), solve<Halves::one>(problem));
+}
+
+/// λ so small that rounding shows in every row.
+constexpr Regularization loose = {.factors = 1e-3, .biases = 1e-2};
+
+TEST_P(AlsRows, AreRefinedOnceWhereRoundingShows) {
+  const Problem problem = make_problem(GetParam(), true, loose);
+  expect_refined(problem, solve<Halves::one>(problem));
+}
+
+TEST_P(AlsRows, OfFewRatingsAreSolvedToFloatInFastToo) {
+  const Problem problem = make_problem(GetParam(), true, loose);
+  const Solution fast = solve<Halves::one>(problem, Way::dual);
+  const Solution exact = solve(problem, Way::dual);
+  const std::int32_t padded = padded_rank(problem.rank);
+  for (std::int64_t row = 0; row < problem.ratings.rows(); ++row) {
+    if (problem.ratings.view().row_size(row) > padded) continue;
+    const auto r = static_cast<std::size_t>(row);
+    EXPECT_EQ(fast.biases[r], exact.biases[r]);
+    for (std::size_t j = r * padded; j < (r + 1) * padded; ++j) {
+      EXPECT_EQ(fast.factors[j], exact.factors[j]);
+    }
+  }
 }
 
 TEST_P(AlsRows, SolveTheirEquationsToHalvesEachInItsBin) {

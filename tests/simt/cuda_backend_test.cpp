@@ -420,6 +420,12 @@ TEST(CudaTable, OfFastPrecisionHasTheTestErrorOfFloatsWhereLambdaIsAsByDefault) 
               als_test_error(Precision::fp32, by_default), 1e-4);
 }
 
+TEST(CudaTable, OfFastPrecisionHasTheTestErrorOfFloatsWhereLambdaIsSmall) {
+  // Rows that are not refined are 2e-5 and more away.
+  constexpr Regularization small = {.factors = 0.01, .biases = 0.01, .scaling = 0.5};
+  EXPECT_NEAR(als_test_error(Precision::fast, small), als_test_error(Precision::fp32, small), 2e-6);
+}
+
 TEST(CudaTable, InHalvesComesNearTheErrorOfFloats) {
   simt::reset_device();
   constexpr int epochs = 8;

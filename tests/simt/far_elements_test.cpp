@@ -132,15 +132,15 @@ TEST_F(FarElements, OfARowAreFoundWhereItIsSummedInParts) {
 
 TEST_F(FarElements, OfARowAreFoundWhereItsDualIsSolved) {
   FarRow<16> shortest;
-  launch(shortest.context.compute(), &solve_shortest_rows<16, Halves::two, 1>,
-         {1, 32, ShortRowShape<16, Halves::two>::shared_bytes(1)}, shortest.task(),
-         shortest.row_list(), shortest.failed.span());
+  launch(shortest.context.compute(), &solve_shortest_rows<16, 1>,
+         {1, 32, ShortRowShape<16>::shared_bytes(1)}, shortest.task(), shortest.row_list(),
+         shortest.failed.span());
   shortest.expect_solved();
   constexpr int groups = most_held_groups + 1;
   constexpr int warps = short_row_warps(groups);
   FarRow<128> shorter;
-  launch(shorter.context.compute(), &solve_short_rows<128, Halves::two, warps>,
-         {1, 32 * warps, ShortRowShape<128, Halves::two>::shared_bytes(groups)}, shorter.task(),
+  launch(shorter.context.compute(), &solve_short_rows<128, warps>,
+         {1, 32 * warps, ShortRowShape<128>::shared_bytes(groups)}, shorter.task(),
          shorter.row_list(), groups, shorter.failed.span());
   shorter.expect_solved();
 }
@@ -156,10 +156,7 @@ TEST_F(FarElements, OfABiasAreFound) {
   EXPECT_EQ(far.solved_biases[far.row], 1.75F);  // 3.5 / (1 + 1)
 }
 
-template <Halves halves>
-__global__ void split_one(SplitTask<halves> task, std::int64_t four) {
-  task.split(four, 1);
-}
+__global__ void split_one(SplitTask task, std::int64_t four) { task.split(four, 1); }
 
 // The kernel itself takes all of a table, as find_largest does.
 TEST_F(FarElements, OfATableAreSplit) {
@@ -169,15 +166,10 @@ TEST_F(FarElements, OfATableAreSplit) {
   constexpr std::int64_t row = rows - 1;
   table[row * 16 + 4] = 3;
   const Context context(0);
-  launch(context.compute(), &split_one<Halves::two>, {1, 1},
-         SplitTask<Halves::two>{table.span(), 16, words.span()}, row * 4 + 1);
+  launch(context.compute(), &split_one, {1, 1}, SplitTask{table.span(), 16, words.span()},
+         row * 4 + 1);
   context.compute().synchronize();
   EXPECT_EQ(words[row * 16 + 2], SplitPair::of(3, 0).high);
-  words[row * 16 + 2] = 0;
-  launch(context.compute(), &split_one<Halves::one>, {1, 1},
-         SplitTask<Halves::one>{table.span(), 16, words.span()}, row * 4 + 1);
-  context.compute().synchronize();
-  EXPECT_EQ(words[row * 8 + 2], SplitPair::of(3, 0).high);
 }
 
 /// Matrices so wide that the second of a batch is beyond 32 bits, of a row that is, too.
