@@ -20,13 +20,15 @@ inline auto is_release() {
 
 /// Calls run() with its first, second, … call failed in this way, until none is left to fail. It
 /// returns what is told of the failure, or nothing. Each is told with its place, which is in the
-/// folder, but those of releases; nothing leaks. There are more than `least` calls.
+/// folder, but those of releases; nothing leaks. There are more than `least` calls, all on a device
+/// of this model.
 template <typename Run>
 void expect_failed_calls_are_told(const Run& run, cudaError_t failure, std::int64_t least,
-                                  const std::string& folder = "kernels/cuda/") {
+                                  const std::string& folder = "kernels/cuda/",
+                                  const simt::DeviceModel& model = {}) {
   std::int64_t number = 0;
   for (bool failed = true; failed; ++number) {
-    simt::reset_device();
+    simt::reset_device(model);
     simt::fail_call(number + 1, failure);
     const std::optional<std::string> told = run();
     const std::string call = simt::failed_call();
