@@ -66,7 +66,6 @@ int CudaGibbs::draw(DrawnSide& side, const GibbsKey& key, double noise_precision
   int steps = 0;
   cpu::RowMoments weights(order_);
   if (side.features > 0) {
-    scale_weights(side, key, noise_precision);
     steps = draw_weights(side, key);
     weights = moments(side, true);
     side.prior.weight_precision =
@@ -74,6 +73,7 @@ int CudaGibbs::draw(DrawnSide& side, const GibbsKey& key, double noise_precision
   }
   cpu::draw_prior(moments(side, false), weights, side.streams, key, side.prior);
   draw_rows(side, key, noise_precision);
+  if (side.features > 0) scale_weights(side, key, noise_precision);
   return steps;
 }
 

@@ -96,33 +96,21 @@ SideView<const float> FeatureWeights::means() {
   return std::as_const(means_).view();
 }
 
-SideView<float> FeatureWeights::residual() {
-  const SideView<const float> known = means();
+SideView<float> FeatureWeights::right_side() {
   const SideView<float> rows = row_products_.view();
   for_each_chunk(rows.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
     visit_entries(
         first, last, rows.rank, biases_,
-        [&](std::int64_t row, std::size_t, float& target, float mean) {
-          target = roots_[static_cast<std::size_t>(row)] * (target - mean);
+        [&](std::int64_t row, std::size_t, float& target) {
+          target *= roots_[static_cast<std::size_t>(row)];
         },
-        rows, known);
+        rows);
   });
   sum_rows(kernels_, {.pattern = opposite_,
                       .table = std::as_const(row_products_).view(),
                       .sums = residual_.view(),
                       .biases = biases_});
   return residual_.view();
-}
-
-/// residual −= ridge·B: with residual() that of B where it is.
-void FeatureWeights::subtract_ridge(double ridge) {
-  const auto factor = static_cast<float>(ridge);
-  for_each_chunk(weights_.rows(), [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    visit_entries(
-        first, last, weights_.rank(), biases_,
-        [&](std::int64_t, std::size_t, float& rest, float weight) { rest -= factor * weight; },
-        residual_.view(), weights_.view());
-  });
 }
 
 /// image = M⁻¹·residual; returns residual·image by column.
@@ -166,7 +154,7 @@ std::vector<double> FeatureWeights::apply_to_direction(double ridge) {
                        });
 }
 
-/// B += length·direction and residual −= length·image, column by column.
+/// B += length·direction, F·B likewise, and residual −= length·image, column by column.
 void FeatureWeights::take_step(const std::vector<double>& lengths) {
   const std::vector<float> steps(lengths.begin(), lengths.end());
   for_each_chunk(weights_.rows(), [&](std::int64_t, std::int64_t first, std::int64_t last) {
@@ -178,6 +166,15 @@ void FeatureWeights::take_step(const std::vector<double>& lengths) {
           rest -= steps[column] * image;
         },
         weights_.view(), residual_.view(), direction_.view(), image_.view());
+  });
+  // Products of F with the direction were divided by √n once more than those with B are.
+  for_each_chunk(means_.rows(), [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    visit_entries(
+        first, last, means_.rank(), biases_,
+        [&](std::int64_t row, std::size_t column, float& mean, float product) {
+          mean += steps[column] / roots_[static_cast<std::size_t>(row)] * product;
+        },
+        means_.view(), std::as_const(row_products_).view());
   });
 }
 
@@ -195,15 +192,16 @@ void FeatureWeights::turn_direction(const std::vector<double>& shares) {
 }
 
 int FeatureWeights::solve(double ridge, std::span<const double> variances) {
-  constexpr double tolerance = 2e-3;
+  constexpr double tolerance = 1e-2;
   constexpr int most_steps = 200;
   const double allowed = tolerance * tolerance * static_cast<double>(weights_.rows());
   preconditioner_->set_ridge(ridge);
-  subtract_ridge(ridge);
+  for (FactorTable* const table : {&weights_, &means_, &direction_}) {
+    std::ranges::fill(table->flat(), 0.0F);
+  }
   const std::size_t order = variances.size();
   std::vector<double> now = precondition();
   std::vector<double> shares(order);  // of the last direction; none at first
-  std::ranges::fill(direction_.flat(), 0.0F);
   const auto is_done = [&] {
     for (std::size_t j = 0; j < order; ++j) {
       if (now[j] > allowed * variances[j]) return false;
@@ -222,7 +220,7 @@ int FeatureWeights::solve(double ridge, std::span<const double> variances) {
     for (std::size_t j = 0; j < order; ++j) shares[j] = now[j] > 0 ? next[j] / now[j] : 0;
     now = next;
   }
-  means_are_known_ = false;
+  means_are_known_ = true;
   return steps;
 }
 

@@ -34,19 +34,18 @@ class FeatureWeights {
   /// F·B [rows, order], valid until B changes.
   SideView<const float> means();
 
-  /// Where rows of targets are to be written, [rows, order], before residual().
+  /// Where rows of targets are to be written, [rows, order], before right_side().
   SideView<float> targets() { return row_products_.view(); }
-  /// Fᵀ(targets − F·B) [opposite rows, order], to be added to; overwrites the targets.
-  SideView<float> residual();
-  /// Solves (FᵀF + ridge·I) B = right side from where B is, by conjugate gradients, every column at
-  /// once; what was added to residual() is part of the right side. variances [order]: of a draw of
-  /// B the error is below 2e-3 of its deviation: rᵀM⁻¹r ≤ (2e-3)²·variance·features for each
-  /// column's residual r, M the preconditioner. Returns how many steps it took.
-  /// Hestenes and Stiefel (1952).
+  /// Fᵀ·targets [opposite rows, order], to be added to; overwrites the targets.
+  SideView<float> right_side();
+  /// Solves (FᵀF + ridge·I) B = right side by conjugate gradients, every column at once. They start
+  /// from 0: from the last draw of B they take a fifth of a step less, and a product with F more.
+  /// variances [order]: of a draw of B the error is below 1e-2 of its deviation, which is 1e-4 of
+  /// its variance: rᵀM⁻¹r ≤ (1e-2)²·variance·features for each column's residual r, M the
+  /// preconditioner. Returns how many steps it took. Hestenes and Stiefel (1952).
   int solve(double ridge, std::span<const double> variances);
 
  private:
-  void subtract_ridge(double ridge);
   std::vector<double> precondition();
   std::vector<double> apply_to_direction(double ridge);
   void take_step(const std::vector<double>& lengths);

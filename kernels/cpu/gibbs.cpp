@@ -41,31 +41,41 @@ void GibbsSide::start(SideView<const float> rows) {
 
 int GibbsSide::draw(const GibbsKey& key, double noise_precision, SideView<const float> opposite,
                     SideView<float> rows) {
-  if (features_) scale_weights(key, noise_precision, opposite, rows);
   const int steps = features_ ? draw_weights(key, rows) : 0;
   if (given_) draw_given(key, rows);
   draw_around(key, rows);
   draw_rows(key, noise_precision, opposite, rows);
+  if (features_) scale_weights(key, noise_precision, opposite, rows);
   return steps;
 }
 
 /// B, what rows have of it, and λ_B times c, c and c⁻².
 void GibbsSide::scale_weights(const GibbsKey& key, double noise_precision,
                               SideView<const float> opposite, SideView<float> rows) {
-  const SideView<const float> known = features_->means();
-  const ChangeSums sums = change_sums(kernels_, {rows, opposite, 0, Gaussian{}}, known, ratings_);
+  const ChangeSums sums =
+      change_sums(kernels_, {rows, opposite, 0, Gaussian{}}, features_->means(), ratings_);
   const double scale = draw_weight_scale(noise_precision * sums.squares,
                                          noise_precision * sums.products, prior_, streams_, key);
   if (scale == 1) return;
-  const auto more = static_cast<float>(scale - 1);
-  for_each_chunk(rows.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row) {
-      for (std::int32_t j = 0; j < rows.rank; ++j) rows.row(row)[j] += more * known.row(row)[j];
-      rows.biases[row] += more * known.biases[row];
-    }
-  });
+  add_feature_means(static_cast<float>(scale - 1), rows);
   features_->scale(static_cast<float>(scale));
   prior_.weight_precision /= scale * scale;
+}
+
+/// Adds to rows a part of F·B, or of what it is expected to be.
+void GibbsSide::add_feature_means(float factor, SideView<float> rows) {
+  const SideView<const float> known =
+      given_ ? std::as_const(both_means_).view() : features_->means();
+  const SideView<const float> given = given_ ? given_->means() : SideView<const float>{};
+  const auto part = [&](float value, float less) { return factor * (value - less); };
+  for_each_chunk(rows.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) {
+      for (std::int32_t j = 0; j < rows.rank; ++j) {
+        rows.row(row)[j] += part(known.row(row)[j], given_ ? given.row(row)[j] : 0.0F);
+      }
+      rows.biases[row] += part(known.biases[row], given_ ? given.biases[row] : 0.0F);
+    }
+  });
 }
 
 /// Rows of B.
@@ -99,7 +109,7 @@ int GibbsSide::draw_weights(const GibbsKey& key, SideView<const float> rows) {
   set_targets(rows, given_ ? given_->means() : SideView<const float>{}, targets);
   add_prior_noise(streams_.targets, key, inverse_root, 1, options_.biases, targets);
   add_prior_noise(streams_.weights, key, inverse_root, std::sqrt(prior_.weight_precision),
-                  options_.biases, features_->residual());
+                  options_.biases, features_->right_side());
   const SquareMatrix covariance = gram_of_columns(inverse_root);
   std::vector<double> variances;
   for (std::int64_t j = 0; j < covariance.order(); ++j) variances.push_back(covariance(j, j));

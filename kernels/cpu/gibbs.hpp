@@ -29,8 +29,8 @@ class GibbsSide {
   /// μ, Λ and λ_B from the rows as they are, and B = 0.
   void start(SideView<const float> rows);
 
-  /// Draws c, B and λ_B, then μ and Λ, from the rows; then the rows. Returns the steps that B took.
-  /// Rows without ratings are drawn like all others.
+  /// Draws B and λ_B, then μ and Λ, from the rows; then the rows, and c with what it multiplies.
+  /// Rows without ratings are drawn like all others. Returns the steps that B took.
   int draw(const GibbsKey& key, double noise_precision, SideView<const float> opposite,
            SideView<float> rows);
 
@@ -47,6 +47,7 @@ class GibbsSide {
  private:
   void scale_weights(const GibbsKey& key, double noise_precision, SideView<const float> opposite,
                      SideView<float> rows);
+  void add_feature_means(float factor, SideView<float> rows);
   int draw_weights(const GibbsKey& key, SideView<const float> rows);
   void draw_given(const GibbsKey& key, SideView<const float> rows);
   void set_targets(SideView<const float> rows, SideView<const float> known,

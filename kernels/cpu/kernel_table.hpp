@@ -162,6 +162,10 @@ struct KernelTable {
   void (*gradient_row)(const GradientTask&, std::int64_t row);
 
   void (*row_sum)(const RowSumTask&, std::int64_t row);
+  /// Adds to a row's sums those of its entries [first, last), of all that the pattern has, without
+  /// scale; the part that begins with the row's first entry overwrites them, and the part that ends
+  /// with its last one applies the scale.
+  void (*row_sum_part)(const RowSumTask&, std::int64_t row, std::int64_t first, std::int64_t last);
   /// The part of a product that rows [first, last) of both tables give.
   void (*add_products)(const ProductSumTask&, std::int64_t first, std::int64_t last);
   void (*combine_rows)(const CombinationTask&, std::int64_t first, std::int64_t last);

@@ -1,19 +1,20 @@
 // Products with implicit features: sums of the rows that a sparse pattern names, on all threads.
-// A row is summed by one thread: the same bytes on any number of them.
+// A row is summed by one thread, in one order: the same bytes on any number of them.
 #pragma once
 
 #include "kernels/cpu/kernel_table.hpp"
-#include "kernels/cpu/parallel.hpp"
 
 #include <cstdint>
 
 namespace alsatian::cpu {
 
-/// Every row of task.sums.
-inline void sum_rows(const KernelTable& kernels, const RowSumTask& task) {
-  constexpr std::int64_t rows_per_task = 64;
-  parallel_for(
-      task.pattern.rows(), [&](std::int64_t row) { kernels.row_sum(task, row); }, rows_per_task);
-}
+/// Bytes of a table that stay in a core's second-level cache while rows of sums go by.
+inline constexpr std::int64_t tile_bytes = std::int64_t{1} << 20;
+
+/// Every row of task.sums. Where the table is larger than four tiles of so many bytes, long rows
+/// are summed tile by tile, many of them for each: a table that no near cache holds is fetched a
+/// few times in all, not once for every rating.
+void sum_rows(const KernelTable& kernels, const RowSumTask& task,
+              std::int64_t bytes_of_tile = tile_bytes);
 
 }  // namespace alsatian::cpu

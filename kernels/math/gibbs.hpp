@@ -22,8 +22,8 @@ namespace alsatian {
 /// Bᵀf is expected to be of g, by least squares over rated rows that have given features, with a
 /// ridge of GibbsPrior::expected_ridge rows.
 /// Rows follow F·B and B follows rows, so that B's size and λ_B would move little in hundreds of
-/// sweeps. Before each draw of B it is multiplied by a c, with what rows have of it, which leaves
-/// √λ_B·B and w − Bᵀf and so their priors as they are (Yu and Meng 2011, interweaving):
+/// sweeps. After each draw of the rows B is multiplied by a c, with what they have of it, which
+/// leaves √λ_B·B and w − Bᵀf and so their priors as they are (Yu and Meng 2011, interweaving):
 ///   B ← cB,  w ← w + (c − 1)Bᵀf,  λ_B ← λ_B/c²
 ///   c ~ N(1 + b/a, 1/a)·c^(−2·shape − 1)·exp(−rate·λ_B/c²),  c > 0
 ///   a = κα Σ d²,  b = κα Σ (r − η) d over ratings, d = ⟨x_p, q⟩ + x_b with x = Bᵀf

@@ -136,7 +136,7 @@ double draw_scale(const CsrView<double>& ratings, const SideParameters& own,
 
 void apply_scale(double scale, const Features& features, GibbsSide& side, SideParameters& own) {
   const Matrix rows = rows_of(own, side.order());
-  assign_rows(rows + (scale - 1) * feature_means(features, side.weights), own);
+  assign_rows(rows + (scale - 1) * implicit_means(features, side), own);
   side.weights *= scale;
   side.weight_precision /= scale * scale;
 }
@@ -310,11 +310,6 @@ void gibbs_sweep(const Problem& problem, const Features& user_features,
                              const GibbsStreams& streams, const SideParameters& opposite,
                              GibbsSide& side, SideParameters& own) {
     const double precision = state.likelihood_power * state.noise_precision;
-    if (side.weights.rows() > 0) {
-      const double scale =
-          draw_scale(ratings, own, opposite, problem, features, side, precision, streams, key);
-      apply_scale(scale, features, side, own);
-    }
     const Matrix rows = rows_of(own, side.order());
     if (side.weights.rows() > 0) {
       side.weights = draw_weights(rows, features, side, streams, key);
@@ -326,6 +321,11 @@ void gibbs_sweep(const Problem& problem, const Features& user_features,
     }
     draw_prior(rows, features, streams, key, side);
     draw_rows(ratings, opposite, problem, features, side, precision, streams, key, own);
+    if (side.weights.rows() > 0) {
+      const double scale =
+          draw_scale(ratings, own, opposite, problem, features, side, precision, streams, key);
+      apply_scale(scale, features, side, own);
+    }
   };
   draw_side(problem.by_user, user_features, gibbs_user_streams, parameters.items, state.users,
             parameters.users);

@@ -85,7 +85,7 @@ double draw_scale(const CsrView<double>& ratings, const SideParameters& own,
                   const GibbsSide& side, double noise_precision, const GibbsStreams& streams,
                   const GibbsKey& key);
 
-/// Multiplies B by c, and what the rows have of it, and divides λ_B by c².
+/// Multiplies B by c, and what the rows have of it or are expected to, and divides λ_B by c².
 void apply_scale(double scale, const Features& features, GibbsSide& side, SideParameters& own);
 
 /// B given rows, μ, Λ and λ_B, by a dense solve:

@@ -29,6 +29,7 @@ const KernelTable ALSATIAN_JOIN(kernels_, ALSATIAN_ISA) = {
     .jacobian_row = jacobian_row,
     .gradient_row = gradient_row,
     .row_sum = row_sum,
+    .row_sum_part = row_sum_part,
     .add_products = add_products,
     .combine_rows = combine_rows,
     .pair_dots = pair_dots,

@@ -3,6 +3,7 @@
 #include "kernels/cpu/feature_weights.hpp"
 
 #include "kernels/cpu/feature_preconditioner.hpp"
+#include "kernels/cpu/row_sums.hpp"
 #include "tests/support/cpu_tables.hpp"
 #include "tests/support/problems.hpp"
 
@@ -222,6 +223,43 @@ TEST(FeaturePreconditioner, HasTheSameBytesOnAnyNumberOfThreads) {
   }
 }
 
+TEST(RowSums, AreThoseOfDenseProductsWithAndWithoutTiles) {
+  // Rows of 24 entries and of 240, for tables of one tile and of six that are worth a visit.
+  const PlantedProblem planted =
+      planted_problem({.users = 301, .items = 31, .rank = 3, .density = 0.8, .single_users = 40});
+  const CsrView<float> pattern = planted.by_item_float.view();
+  const std::vector<float> scales(31, 0.5F);
+  for (const std::int32_t rank : {1, 16, 40}) {
+    for (const bool biases : {true, false}) {
+      FactorTable table(301, rank);
+      const Dense values = fill(7, biases, table.view());
+      Dense ones = Dense::Zero(31, 301);
+      for (std::int64_t row = 0; row < 31; ++row) {
+        for (const std::int32_t column : pattern.row_columns(row)) ones(row, column) = 1;
+      }
+      const Dense expected = 0.5 * ones * values;
+      const std::int64_t row_bytes = (table.stride() + 1) * 4;
+      for (const Isa isa : available_isas()) {
+        for (const std::int64_t tile_rows : {301, 59}) {
+          FactorTable sums(31, rank);
+          std::ranges::fill(sums.flat(), 9.0F);  // sums replace what was there
+          sums.clear_padding();
+          sum_rows(kernels(isa),
+                   {.pattern = pattern,
+                    .table = std::as_const(table).view(),
+                    .sums = sums.view(),
+                    .scales = scales,
+                    .biases = biases},
+                   tile_rows * row_bytes);
+          // At most 301 terms of about 1 each, one after the other in float.
+          EXPECT_LE((dense_of(std::as_const(sums).view(), biases) - expected).cwiseAbs().maxCoeff(),
+                    301 * 301 * 6e-8);
+        }
+      }
+    }
+  }
+}
+
 /// The system of B as FeatureWeights is given it, and its solution by Eigen.
 struct System {
   Dense solution;
@@ -229,7 +267,7 @@ struct System {
   int steps = 0;
 };
 
-System solve_from(const Dense& start, double ridge, bool biases, Isa isa) {
+System solve(const Dense& before, double ridge, bool biases, Isa isa) {
   const PlantedProblem planted = sparse_problem();
   const CsrView<float> own = planted.by_user_float.view();
   const CsrView<float> opposite = planted.by_item_float.view();
@@ -237,12 +275,12 @@ System solve_from(const Dense& start, double ridge, bool biases, Isa isa) {
   const SideView<float> first = weights.weights().view();
   for (std::int64_t row = 0; row < first.rows; ++row) {
     for (std::int32_t j = 0; j < first.rank; ++j) {
-      first.row(row)[j] = static_cast<float>(start(row, j));
+      first.row(row)[j] = static_cast<float>(before(row, j));
     }
-    if (biases) first.biases[row] = static_cast<float>(start(row, first.rank));
+    if (biases) first.biases[row] = static_cast<float>(before(row, first.rank));
   }
   const Dense targets = fill(5, biases, weights.targets());
-  const SideView<float> residual = weights.residual();
+  const SideView<float> residual = weights.right_side();
   Dense added(residual.rows, targets.cols());
   for (std::int64_t row = 0; row < residual.rows; ++row) {
     for (std::int32_t j = 0; j < targets.cols(); ++j) {
@@ -267,21 +305,18 @@ System solve_from(const Dense& start, double ridge, bool biases, Isa isa) {
   return system;
 }
 
-TEST(FeatureWeights, AreThoseOfTheWholeSystemFromWhereverTheyStart) {
+TEST(FeatureWeights, AreThoseOfTheWholeSystemWhateverTheyWere) {
   for (const Isa isa : available_isas()) {
     for (const bool biases : {true, false}) {
       for (const double ridge : {0.7, 10.0}) {
         const Dense zero = Dense::Zero(97, biases ? 6 : 5);
-        const System from_zero = solve_from(zero, ridge, biases, isa);
+        const System first = solve(zero, ridge, biases, isa);
         // In the matrix's own norm the preconditioner may hide a factor of its condition, below 25.
-        EXPECT_LE(from_zero.deviations, 5 * 2e-3);
-        const System again = solve_from(from_zero.solution, ridge, biases, isa);
-        EXPECT_LE(again.deviations, 5 * 2e-3);
-        EXPECT_EQ(again.steps, 0);
-        const System far = solve_from(zero.array() + 3, ridge, biases, isa);
-        EXPECT_LE(far.deviations, 5 * 2e-3);
-        EXPECT_GE(far.steps, from_zero.steps);
-        EXPECT_LT(far.steps, 30);
+        EXPECT_LE(first.deviations, 5 * 1e-2);
+        EXPECT_LT(first.steps, 30);
+        const System again = solve(zero.array() + 3, ridge, biases, isa);
+        EXPECT_EQ(again.deviations, first.deviations);
+        EXPECT_EQ(again.steps, first.steps);
       }
     }
   }

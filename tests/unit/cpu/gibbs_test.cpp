@@ -77,7 +77,7 @@ TEST_P(GibbsSweepOf, IsThatOfTheReferenceThreeTimes) {
   reference::GibbsState state = reference::start_gibbs(problem, with_features ? items.rows() : 0,
                                                        with_features ? users.rows() : 0, exact);
   state.likelihood_power = 0.8;
-  // B is exact to 2e-3 of the deviations of its draw, all of it together, up to what its
+  // B is exact to 1e-2 of the deviations of its draw, all of it together, up to what its
   // preconditioner leaves out; rows follow B. Without B there are float's roundings of a few
   // hundred products, and the condition of the rows' equations, below 100.
   const double tolerance = with_features ? 2e-2 : 2e-3;

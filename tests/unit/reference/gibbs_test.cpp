@@ -135,7 +135,6 @@ void draw_rows_with(const Joint& joint, Fault fault, const CsrView<double>& rati
 void draw_side(const Joint& joint, const CsrView<double>& ratings, const Features& features,
                const GibbsStreams& streams, const GibbsKey& key, Fault fault,
                const SideParameters& opposite, GibbsSide& side, SideParameters& own) {
-  draw_scale_with(joint, fault, ratings, features, streams, key, opposite, side, own);
   const Matrix rows = rows_of(own, Joint::order);
   draw_weights_with(fault, rows, features, streams, key, side);
   if (side.given.any()) draw_given_with(fault, rows, features, streams, key, side);
@@ -156,6 +155,7 @@ void draw_side(const Joint& joint, const CsrView<double>& ratings, const Feature
                 (GibbsPrior::mean_weight + static_cast<double>(rows.rows()));
   }
   draw_rows_with(joint, fault, ratings, features, streams, key, opposite, side, own);
+  draw_scale_with(joint, fault, ratings, features, streams, key, opposite, side, own);
 }
 
 /// One sweep, step by step, with a fault between the steps.
