@@ -52,7 +52,7 @@ void add_objective_options(CommandLine& line, ModelOptions& options, AutomaticRe
       "descent; ls: least squares over all parameters at once; bayes: the mean over draws of the "
       "posterior, sampled by Gibbs: the most accurate, and by far the slowest [default als]");
   line.whole("--k,--factors,--rank", options.rank, rank_rule,
-             "Factors per user and item; 0 leaves biases alone [0 to 1024, default 64, bayes 16]");
+             "Factors per user and item; 0 leaves biases alone [0 to 1024, default 64, bayes 32]");
   line.whole("--epochs,--iterations,--iters", options.epochs,
              {.lowest = 1, .highest = 1'000'000, .example = "15"},
              "Epochs: passes of als and mle, accepted steps of ls, sweeps of bayes [1 to 1000000, "

@@ -69,7 +69,7 @@ enum class Features { implicit, none };
 struct Bayes {
   static constexpr std::string_view name = "bayes";
   static constexpr int default_epochs = 300;
-  static constexpr std::int32_t default_rank = 16;
+  static constexpr std::int32_t default_rank = 32;
   /// Sweeps at the beginning whose draws do not count: they are on the way from the start.
   int burn_in = 50;
   /// How many of the draws after those the model keeps, evenly apart. Their mean is wrong by the
