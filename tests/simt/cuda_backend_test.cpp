@@ -254,6 +254,8 @@ struct ShortTraining {
   Algorithm algorithm;
   std::int32_t rank = 5;
   bool ratings_on_host = false;
+
+  friend void PrintTo(const ShortTraining& training, std::ostream* out) { *out << training.name; }
 };
 
 std::vector<ShortTraining> short_trainings() {
