@@ -288,7 +288,7 @@ TEST(Split, ThatLeavesNothingForTrainingSaysWhichOptionHeldItOut) {
       build_dataset(raw_ratings({{1, 1, 3}}), {}, rule);
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::bad_data);
-      EXPECT_STREQ(error.what(), "has no ratings left for training: 1 are held out");
+      EXPECT_STREQ(error.what(), "has no ratings left for training: 1 is held out");
       return error.help();
     }
     return "nothing was thrown";
