@@ -35,7 +35,8 @@ bool parse_options(Arguments arguments, ExploreOptions& options) {
             "Ratings: a file, a MovieLens folder or the .zip of one, - for standard input "
             "[required]");
   line.text("--movies", "FILE", options.movies,
-            "Titles and genres, as movies.csv has them [default those beside the ratings]");
+            "Titles and genres, as movies.csv has them [default those beside ratings.csv, "
+            "ratings.dat or u.data]");
   add_report_options(line, options.report);
   line.group("Output");
   add_format_option(line, options.format);

@@ -181,8 +181,14 @@ Section error_section(const ReportObserver& observed, const Grid& epochs) {
   add_curves(
       section, observed, epochs, parts("rmse", observed), "rmse", "RMSE",
       "√ of the mean of (rating − prediction)², unclipped, in the rating's unit." + of_draws);
+  const std::string spread =
+      is_of_draws(observed)
+          ? ""
+          : " With the Gaussian and the Laplace likelihood the spread of ratings is that of the "
+            "validation part, or without one of the training part, which is too small at large k: "
+            "the NLL of other ratings then climbs while their RMSE falls.";
   add_curves(section, observed, epochs, parts("nll", observed), "nll", "NLL",
-             "Mean of −log p(rating), in nats." + of_draws);
+             "Mean of −log p(rating), in nats." + spread + of_draws);
   return section;
 }
 

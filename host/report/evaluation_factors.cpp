@@ -83,7 +83,7 @@ Figure spectrum(const Model& model, const std::vector<std::int32_t>& user_rows,
                 "how unsure the factors are beside what they say, so that its tail is no "
                 "advice on --k.",
                 model.draws)
-          : " A flat tail says that a smaller --k would do.";
+          : " A tail next to 0 says that a smaller --k would do.";
   figure.data.columns = {"axis", "user_variance", "item_variance"};
   figure.plot = {.x = "axis",
                  .series = {{"user_variance", "users"}, {"item_variance", "items"}},
@@ -108,11 +108,12 @@ Figure item_map(const Model& model, const ItemFacts& facts) {
   const std::vector<std::int32_t> items = most_rated_rows(model.item_counts, mapped_items);
   const std::int32_t draws = std::clamp(mapped_columns / model.spec.rank, 1, model.draws);
   const PrincipalAxes axes = principal_axes(of_draws(model, model.factors.items, draws), items);
-  Figure figure{.name = "item_map",
-                .title = "Map of the most rated items",
-                .text =
-                    "Their factors on the two axes along which they vary most; what is near was "
-                    "liked by the same users. Colors: the most frequent of an item's genres."};
+  Figure figure{
+      .name = "item_map",
+      .title = "Map of the most rated items",
+      .text =
+          "Their factors on the two axes along which they vary most; what is near "
+          "there may differ along the others. Colors: the most frequent of an item's genres."};
   if (model.draws > 1) {
     figure.text += fmt::format(" Of {} draws of {}, and of what their axes have in common.", draws,
                                model.draws);
