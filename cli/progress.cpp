@@ -3,6 +3,7 @@
 #include "cli/progress.hpp"
 
 #include "host/error.hpp"
+#include "host/number_text.hpp"
 
 #include <fmt/format.h>
 
@@ -36,16 +37,18 @@ std::string epoch_text(const EpochStats& stats, const std::vector<std::string>& 
   if (stats.objective) text += fmt::format("  objective {:.8g}", *stats.objective);
   // Test errors are those of the mean over draws.
   const char* of_draw = stats.sigma ? " of the draw" : "";
-  if (stats.train_rmse) text += fmt::format("  train RMSE{} {:.4f}", of_draw, *stats.train_rmse);
+  if (stats.train_rmse)
+    text += fmt::format("  train RMSE{} {}", of_draw, four_decimals(*stats.train_rmse));
   if (stats.validation_rmse)
-    text += fmt::format("  validation RMSE {:.4f}", *stats.validation_rmse);
+    text += fmt::format("  validation RMSE {}", four_decimals(*stats.validation_rmse));
   for (std::size_t test = 0; test < stats.test_rmse.size(); ++test) {
     const bool named = stats.test_rmse.size() > 1 && test < test_names.size();
-    text +=
-        fmt::format("  {} RMSE {:.4f}", named ? test_names[test] : "test", stats.test_rmse[test]);
+    text += fmt::format("  {} RMSE {}", named ? test_names[test] : "test",
+                        four_decimals(stats.test_rmse[test]));
   }
-  if (stats.train_nll) text += fmt::format("  train NLL{} {:.4f}", of_draw, *stats.train_nll);
-  if (stats.sigma) text += fmt::format("  sigma {:.4f}", *stats.sigma);
+  if (stats.train_nll)
+    text += fmt::format("  train NLL{} {}", of_draw, four_decimals(*stats.train_nll));
+  if (stats.sigma) text += fmt::format("  sigma {}", four_decimals(*stats.sigma));
   if (stats.user_weight_precision && stats.item_weight_precision) {
     text += fmt::format("  weight precision {:.3g} {:.3g}", *stats.user_weight_precision,
                         *stats.item_weight_precision);

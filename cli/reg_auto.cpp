@@ -3,6 +3,7 @@
 #include "cli/reg_auto.hpp"
 
 #include "cli/memory_plan.hpp"
+#include "host/number_text.hpp"
 
 #include <fmt/format.h>
 
@@ -26,8 +27,8 @@ std::string divergence_text(const PenaltyChoice& choice, const std::string& give
   if (choice.best_rmse) {
     return fmt::format(
         "{} in place of the default, {}, with which training diverged: validation "
-        "RMSE {:.4f}",
-        best, given, *choice.best_rmse);
+        "RMSE {}",
+        best, given, four_decimals(*choice.best_rmse));
   }
   if (choice.given_rmse) {
     return fmt::format("the default, {}: with {} training diverged", given, best);
@@ -49,7 +50,8 @@ std::string choice_text(const PenaltyChoice& choice, const ModelSpec& spec) {
   if (!choice.given_rmse || !choice.best_rmse) return divergence_text(choice, given, best);
   if (given == best) return fmt::format("the default, {}: nothing better was found", given);
   const std::string errors =
-      fmt::format("validation RMSE {:.4f} for {:.4f}", *choice.best_rmse, *choice.given_rmse);
+      fmt::format("validation RMSE {} for {}", four_decimals(*choice.best_rmse),
+                  four_decimals(*choice.given_rmse));
   if (choice.chose_best) {
     return fmt::format(
         "{} in place of the default, {}: {}, {:.1f} standard errors of the difference", best, given,
@@ -143,8 +145,9 @@ void RegAuto::on_trial(const PenaltyTrial& trial, LogObserver* log_file) {
   log_.field("trial",
              figures.diverged
                  ? fmt::format("{}: diverged in epoch {}", text, figures.epochs)
-                 : fmt::format("{}: validation RMSE {:.4f} in epoch {} of {}, {:.2f} s{}", text,
-                               figures.rmse, figures.best_epoch, figures.epochs, figures.seconds,
+                 : fmt::format("{}: validation RMSE {} in epoch {} of {}, {:.2f} s{}", text,
+                               four_decimals(figures.rmse), figures.best_epoch, figures.epochs,
+                               figures.seconds,
                                trial.kind == PenaltyTrialKind::whole ? ", trained in full" : ""));
 }
 

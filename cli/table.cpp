@@ -5,6 +5,7 @@
 #include "cli/command_line.hpp"
 #include "cli/log.hpp"
 #include "host/error.hpp"
+#include "host/number_text.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 #include <fmt/compile.h>
@@ -32,8 +33,7 @@ std::string escaped_for_json(const std::string& text) {
 
 std::string rounded(double value) {
   const double magnitude = std::fabs(value);
-  const bool unusual = magnitude >= 1e6 || (magnitude > 0 && magnitude < 1e-3);
-  return unusual ? fmt::format("{:.4g}", value) : fmt::format("{:.4f}", value);
+  return magnitude > 0 && magnitude < 1e-3 ? fmt::format("{:.4g}", value) : four_decimals(value);
 }
 
 /// Rows as the lines of a file, one after the other in one text.

@@ -5,6 +5,7 @@
 #include "cli/log.hpp"
 #include "cli/reg_auto.hpp"
 #include "cli/train_summary.hpp"
+#include "host/number_text.hpp"
 
 #include <fmt/format.h>
 
@@ -366,12 +367,12 @@ Page training_page(const ReportObserver& observed, const TrainingResult& result,
                                    : optimizing_facts(spec, statistics)) {
     page.facts.push_back(std::move(fact));
   }
-  page.facts.emplace_back("train RMSE", fmt::format("{:.4f}", statistics.train_rmse));
+  page.facts.emplace_back("train RMSE", four_decimals(statistics.train_rmse));
   if (std::string warning = convergence_warning(result); !warning.empty()) {
     page.warnings.push_back(std::move(warning));
   }
   if (statistics.test_rmse) {
-    page.facts.emplace_back("test RMSE", fmt::format("{:.4f}", *statistics.test_rmse));
+    page.facts.emplace_back("test RMSE", four_decimals(*statistics.test_rmse));
   }
   const Grid epochs = epoch_grid(observed);
   page.sections.push_back(error_section(observed, epochs));

@@ -3,6 +3,7 @@
 #include "cli/tune_report.hpp"
 
 #include "cli/log.hpp"
+#include "host/number_text.hpp"
 #include "host/report/heat_map.hpp"
 
 #include <fmt/format.h>
@@ -193,7 +194,7 @@ Figure scatter_surface(const TunePlan& plan, const TuningResult& result) {
     const double rmse = result.trials[trial].figures.rmse;
     std::vector<Value> row{number(setting_of(x, plan.specs[trial]), x.whole),
                            number(setting_of(y, plan.specs[trial]), y.whole), rmse,
-                           fmt::format("trial {}, RMSE {:.4f}", trial + 1, rmse)};
+                           fmt::format("trial {}, RMSE {}", trial + 1, four_decimals(rmse))};
     if (is_halving(plan)) row.emplace_back(epochs_of_rung(plan, result.trials[trial]));
     figure.data.rows.push_back(std::move(row));
   }
@@ -273,7 +274,7 @@ std::string surface_svg(const std::map<std::pair<double, double>, double>& least
       const auto found =
           least.find({rows.values[rows.values.size() - 1 - row], columns.values[column]});
       line.push_back({.share = shares[row][column],
-                      .text = found == least.end() ? "" : fmt::format("{:.4f}", found->second)});
+                      .text = found == least.end() ? "" : four_decimals(found->second)});
     }
   }
   return heat_table_svg(table, title);
@@ -375,7 +376,7 @@ void add_facts(const TunePlan& plan, const TuningResult& result, Page& page) {
                             fmt::format("{:.6g}", setting_of(axis, spec)));
   }
   page.facts.emplace_back("its validation RMSE",
-                          fmt::format("{:.4f}", result.trials[*result.best].figures.rmse));
+                          four_decimals(result.trials[*result.best].figures.rmse));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "host/report/comparison.hpp"
 
 #include "host/evaluate/definitions.hpp"
+#include "host/number_text.hpp"
 
 #include <fmt/format.h>
 
@@ -313,7 +314,7 @@ Page comparison_page(const Comparison& comparison) {
   for (std::size_t model = 0; model < comparison.models.size(); ++model) {
     page.facts.emplace_back(
         "RMSE of " + comparison.models[model].name(),
-        fmt::format("{:.4f}", comparison.errors.figures.front().models[model].figure.value));
+        four_decimals(comparison.errors.figures.front().models[model].figure.value));
   }
   page.sections.push_back(figure_section(comparison));
   page.sections.push_back(group_section(comparison));

@@ -1,5 +1,6 @@
 // Implements the part of evaluation.hpp about test ratings.
 // Bins are of equal width, and the outer ones open, so that no rating is left out.
+#include "host/number_text.hpp"
 #include "host/report/evaluation.hpp"
 
 #include <fmt/format.h>
@@ -82,12 +83,11 @@ Figure calibration(const Triples& test, const std::vector<float>& predictions) {
 
 /// How many residuals lie within multiples of σ̂, beside how many of a normal distribution do.
 Figure coverage(const Triples& test, const std::vector<float>& predictions, double deviation) {
-  Figure figure{
-      .name = "coverage",
-      .title = "Residuals within multiples of σ̂",
-      .text = fmt::format("σ̂ = {:.4f}. Above the line σ̂ is too large, below it too small, "
-                          "as it is where it was measured on training ratings.",
-                          deviation)};
+  Figure figure{.name = "coverage",
+                .title = "Residuals within multiples of σ̂",
+                .text = fmt::format("σ̂ = {}. Above the line σ̂ is too large, below it too small, "
+                                    "as it is where it was measured on training ratings.",
+                                    four_decimals(deviation))};
   figure.data.columns = {"within", "normal", "measured"};
   figure.plot = {.x = "within",
                  .series = {{"measured", "test ratings", Mark::points},
@@ -176,9 +176,7 @@ Figure ranking_bars(const std::vector<DefinedFigure>& ranking) {
   return figure;
 }
 
-std::string shown(double value) {
-  return std::isnan(value) ? "not defined" : fmt::format("{:.4f}", value);
-}
+std::string shown(double value) { return std::isnan(value) ? "not defined" : four_decimals(value); }
 
 }  // namespace
 
@@ -186,11 +184,12 @@ Section error_section(const Scorer& scorer, const Model& model, const Triples& t
                       const TestEvaluation& evaluation, std::size_t number) {
   const RatingEvaluation& errors = evaluation.ratings;
   Section section{.title = "Errors on " + evaluation.name};
-  section.notes.push_back(fmt::format(
-      "{} ratings: NLL {}; RMSE {:.4f}, clipped {:.4f}, of known users and items {}; MAE {:.4f}; "
-      "R² {}.",
-      errors.all.count, shown(errors.all.mean_nll), errors.all.rmse, errors.all_clipped.rmse,
-      shown(errors.known.rmse), errors.all.mae, shown(errors.all.r_squared)));
+  section.notes.push_back(
+      fmt::format("{} ratings: NLL {}; RMSE {}, clipped {}, of known users and items {}; MAE {}; "
+                  "R² {}.",
+                  errors.all.count, shown(errors.all.mean_nll), shown(errors.all.rmse),
+                  shown(errors.all_clipped.rmse), shown(errors.known.rmse), shown(errors.all.mae),
+                  shown(errors.all.r_squared)));
   const std::vector<float> predictions = scorer.predict(test.users, test.items);
   if (predictions.empty()) return section;
   section.figures.push_back(figure_table(evaluation));
@@ -216,7 +215,7 @@ std::vector<std::pair<std::string, std::string>> test_facts(
   for (const TestEvaluation& test : tests) {
     const std::string on = tests.size() > 1 ? " on " + test.name : "";
     const auto add = [&](const std::string& figure, double value) {
-      if (!std::isnan(value)) facts.emplace_back(figure + on, fmt::format("{:.4f}", value));
+      if (!std::isnan(value)) facts.emplace_back(figure + on, four_decimals(value));
     };
     add("test RMSE", test.ratings.all.rmse);
     add("test NLL", test.ratings.all.mean_nll);

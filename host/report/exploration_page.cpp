@@ -1,5 +1,6 @@
 // The page of exploration.hpp, with the picture of the densest block and the suggestions.
 // What was left out stands first: figures of cleaned data mean nothing without it.
+#include "host/number_text.hpp"
 #include "host/report/exploration.hpp"
 #include "host/report/heat_map.hpp"
 
@@ -217,8 +218,8 @@ Page exploration_page(const Exploration& data, const ReadingAccount& account) {
                 {"users", fmt::format("{}", rated_rows(data.users))},
                 {"items", fmt::format("{}", rated_rows(data.items))},
                 {"pairs rated", fmt::format("{:.3g} %", 100 * filled_share(data))},
-                {"mean rating", fmt::format("{:.4f}", data.mean)},
-                {"deviation", fmt::format("{:.4f}", data.deviation)}};
+                {"mean rating", four_decimals(data.mean)},
+                {"deviation", four_decimals(data.deviation)}};
   page.sections.push_back(cleaning_section(data, account));
   page.sections.push_back(distribution_section(data));
   Section time{.title = "Time"};

@@ -1,6 +1,7 @@
 // Figures of exploration.hpp about how ratings are distributed: values, counts, quantiles.
 // Bins are spaced by logarithm where counts run over decades; their edges are whole numbers.
 #include "host/evaluate/quantile.hpp"
+#include "host/number_text.hpp"
 #include "host/report/exploration.hpp"
 #include "host/report/power_law.hpp"
 
@@ -109,7 +110,8 @@ Figure rating_histogram(const Exploration& data) {
         {value, counts[bar],
          static_cast<double>(counts[bar]) / static_cast<double>(ratings.size())});
   }
-  figure.text = fmt::format("Mean {:.4f}, standard deviation {:.4f}.{}", data.mean, data.deviation,
+  figure.text = fmt::format("Mean {}, standard deviation {}.{}", four_decimals(data.mean),
+                            four_decimals(data.deviation),
                             values ? "" : " Each bar begins at the rating that it is named for.");
   return figure;
 }
