@@ -67,6 +67,10 @@ void refuse_any_gpu(const ModelSpec& spec) {
 class TrainCommand {
   using Clock = std::chrono::steady_clock;
 
+  static double seconds_since(Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  }
+
  public:
   explicit TrainCommand(const TrainOptions& options)
       : options_(options),
@@ -79,7 +83,8 @@ class TrainCommand {
     if (options.device.kind == DeviceOptions::Kind::cuda) refuse_any_gpu(chosen_.spec);
     trainer_.device = checked_device(options.device);
     trainer_.evaluate_every = options.evaluate_every;
-    chooses_cuda(chosen_.spec, trainer_.device);  // before anything is read
+    // Before anything is read.
+    if (chooses_cuda(chosen_.spec, trainer_.device)) end_stage("finding the GPU", begin_);
     if (trainer_.device.kind == DeviceOptions::Kind::reference) {
       precision_ = WorkingPrecision::in_double;
     }
@@ -99,8 +104,7 @@ class TrainCommand {
     const Clock::time_point read = Clock::now();
     PreparedRatings ratings(std::move(raw), options_.cleaning);
     end_stage("cleaning", read);
-    user_features_ = read_features_of(options_.user_features, FeatureSide::users, ratings);
-    item_features_ = read_features_of(options_.item_features, FeatureSide::items, ratings);
+    read_features_of_both(ratings);
     if (options_.dry_run) {
       plan(make_dataset(ratings, largest_split()), layout);
     } else if (split_.kind == SplitRule::Kind::fold) {
@@ -122,10 +126,7 @@ class TrainCommand {
     }
     const TrainingResult result = fit(dataset);
     save(result);
-    finish_log();
-    std::vector<SummaryRow> rows = compare(dataset, result, trainer_, scoring_);
-    check_for_stop("the comparison is left out");
-    rows.push_back(training_row(dataset, result, scoring_));
+    const std::vector<SummaryRow> rows = measure_and_report(dataset, result);
     say_what_was_measured(dataset, result);
     if (print_before) print_before(output_);
     print_summary(output_, options_.format, rows);
@@ -165,6 +166,14 @@ class TrainCommand {
   Dataset make_dataset(PreparedRatings& ratings, const SplitRule& split) const {
     return with_features(options_.model.reg_auto ? ratings.split(split)
                                                  : std::move(ratings).split(split));
+  }
+
+  void read_features_of_both(PreparedRatings& ratings) {
+    if (options_.user_features.empty() && options_.item_features.empty()) return;
+    const Clock::time_point begin = Clock::now();
+    user_features_ = read_features_of(options_.user_features, FeatureSide::users, ratings);
+    item_features_ = read_features_of(options_.item_features, FeatureSide::items, ratings);
+    end_stage("reading features", begin);
   }
 
   /// Of what was asked for, after the ratings: what it is compared with is what was read of them.
@@ -327,6 +336,7 @@ class TrainCommand {
     if (log_file_) trainer.observers.push_back(log_file_.get());
     if (report_) trainer.observers.push_back(report_.get());
     TrainingResult result = train(dataset, chosen_.spec, trainer);
+    append_training(stages_, result);
     say_if_nll_is_undefined(result.model.statistics);
     result.model.positive = options_.model.positive;
     result.model.statistics.penalty_choice = penalty_choice_;
@@ -416,27 +426,48 @@ class TrainCommand {
   }
 
   void end_stage(const char* stage, Clock::time_point begin) {
-    stages_.emplace_back(stage, std::chrono::duration<double>(Clock::now() - begin).count());
+    stages_.emplace_back(stage, seconds_since(begin));
   }
 
   /// Also of a training that was stopped.
   void report_training(const TrainingResult& result) const {
     if (!report_) return;
-    write_report(
-        options_.report,
-        training_page(*report_, result, source_name(options_.data), stages_, reg_auto_.trials()),
-        log_);
+    write_report(options_.report,
+                 training_page(*report_, result, source_name(options_.data), stages_,
+                               seconds_since(begin_), reg_auto_.trials()),
+                 log_);
+  }
+
+  /// The summary's rows, and the report behind them, which says what they cost. What ends the
+  /// command before costs no report.
+  std::vector<SummaryRow> measure_and_report(const Dataset& dataset, const TrainingResult& result) {
+    std::vector<SummaryRow> rows;
+    try {
+      finish_log();
+      const Clock::time_point begin = Clock::now();
+      rows = compare(dataset, result, trainer_, scoring_);
+      check_for_stop("the comparison is left out");
+      rows.push_back(training_row(dataset, result, scoring_));
+      end_stage("baselines", begin);
+    } catch (...) {
+      report_training(result);
+      throw;
+    }
+    report_training(result);
+    return rows;
   }
 
   void save(const TrainingResult& result) {
     if (!options_.out.empty()) {
+      const Clock::time_point begin = Clock::now();
       save_model(result.model, options_.out);
+      end_stage("saving", begin);
       log_.field("saved", fmt::format("{}{}", printable(options_.out),
                                       result.model.titles.size() > 0 ? ", with titles" : ""));
     }
+    if (!result.interrupted) return;
     // Behind the model: a full disk must not cost it.
     report_training(result);
-    if (!result.interrupted) return;
     log_.warning(fmt::format("stopped on request after epoch {}: {}", result.last.epoch,
                              options_.out.empty() ? "there was no --out, so nothing is saved"
                                                   : what_is_saved(result.model)));
@@ -525,6 +556,7 @@ class TrainCommand {
   MemoryLimit limit() const { return memory_limit(options_.max_memory); }
   std::int64_t available_bytes() const { return limit().bytes; }
 
+  const Clock::time_point begin_ = Clock::now();
   const TrainOptions& options_;
   Log log_;
   Output output_;

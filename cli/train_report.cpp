@@ -148,18 +148,21 @@ void add_curves(Section& section, const ReportObserver& observed, const Grid& ep
   }
 }
 
-Figure stage_figure(Stages stages, const std::vector<EpochStats>& epochs) {
-  double training = 0;
-  double evaluation = 0;
-  for (const EpochStats& stats : epochs) {
-    training += stats.training_seconds;
-    evaluation += stats.evaluation_seconds;
-  }
-  stages.emplace_back("training", training);
-  stages.emplace_back("evaluation of epochs", evaluation);
+Figure stage_figure(const Stages& stages, double all) {
   Figure figure{.name = "time_by_stage", .title = "Where the time went"};
+  figure.text = fmt::format(
+      "Of {:.3g} seconds, from when the command began until this report was written. Set-up: "
+      "ordering the ratings, start values, the device. Training: the epochs without their figures, "
+      "as in training_seconds of the summary. Baselines: biases alone, and everything's test "
+      "errors. Else: checks, titles, files and what lies between the others.",
+      all);
   figure.data.columns = {"stage", "seconds"};
-  for (const auto& [stage, seconds] : stages) figure.data.rows.push_back({stage, seconds});
+  double rest = all;
+  for (const auto& [stage, seconds] : stages) {
+    figure.data.rows.push_back({stage, seconds});
+    rest -= seconds;
+  }
+  figure.data.rows.push_back({"else", rest});
   figure.plot = {
       .x = "stage", .series = {{"seconds", "seconds", Mark::bars}}, .y_title = "seconds"};
   return figure;
@@ -315,9 +318,9 @@ Section penalty_section(const std::vector<PenaltyTrial>& searched, const ModelSp
   return section;
 }
 
-Section time_section(const ReportObserver& observed, const Grid& epochs, Stages before) {
+Section time_section(const Grid& epochs, const Stages& stages, double all) {
   Section section{.title = "Time"};
-  section.figures.push_back(stage_figure(std::move(before), observed.epochs()));
+  section.figures.push_back(stage_figure(stages, all));
   Figure seconds = curves(epochs, "epoch",
                           {{"training_seconds", "training"}, {"evaluation_seconds", "evaluation"}});
   seconds.name = "seconds_by_epoch";
@@ -353,8 +356,14 @@ void ReportObserver::on_start(const std::string& backend, const ModelSpec&, std:
   backend_ = backend.substr(0, backend.find(": "));
 }
 
+void append_training(Stages& stages, const TrainingResult& result) {
+  stages.emplace_back("set-up", result.setup_seconds);
+  stages.emplace_back("training", result.training_seconds);
+  stages.emplace_back("evaluation of epochs", result.evaluation_seconds);
+}
+
 Page training_page(const ReportObserver& observed, const TrainingResult& result,
-                   const std::string& source, Stages before,
+                   const std::string& source, const Stages& stages, double seconds,
                    const std::vector<PenaltyTrial>& searched) {
   const ModelSpec& spec = result.model.spec;
   const ModelStatistics& statistics = result.model.statistics;
@@ -383,7 +392,7 @@ Page training_page(const ReportObserver& observed, const TrainingResult& result,
   if (statistics.penalty_choice) {
     page.sections.push_back(penalty_section(searched, spec, *statistics.penalty_choice));
   }
-  page.sections.push_back(time_section(observed, epochs, std::move(before)));
+  page.sections.push_back(time_section(epochs, stages, seconds));
   return page;
 }
 

@@ -30,13 +30,16 @@ class ReportObserver : public Observer {
   std::vector<EpochStats> epochs_;
 };
 
-/// Seconds by what they went into, in order: "reading", ...
+/// Seconds by what they went into, in order: "reading", ... They lie within each other nowhere.
 using Stages = std::vector<std::pair<std::string, double>>;
 
-/// before: stages before training; training and evaluation come from the epochs. searched: the
-/// trials of --reg auto.
+/// Of a training: getting ready, epochs, their figures.
+void append_training(Stages& stages, const TrainingResult& result);
+
+/// stages: all but what is shown as "else", the rest of `seconds`, which the command has taken so
+/// far. searched: the trials of --reg auto.
 Page training_page(const ReportObserver& observed, const TrainingResult& result,
-                   const std::string& source, Stages before,
+                   const std::string& source, const Stages& stages, double seconds,
                    const std::vector<PenaltyTrial>& searched);
 
 }  // namespace alsatian

@@ -85,7 +85,7 @@ void add_rows_of_every_draw(std::vector<SummaryRow>& rows, const Dataset& datase
                     .mae = not_measured,
                     .nll = last.test_nll[test],
                     .r_squared = not_measured,
-                    .training_seconds = last.total_seconds});
+                    .training_seconds = result.training_seconds});
   }
 }
 
@@ -157,11 +157,11 @@ std::vector<SummaryRow> compare(const Dataset& dataset, const TrainingResult& re
     silent.evaluate_every = std::numeric_limits<int>::max();
     const TrainingResult biases = train(dataset, biases_spec(spec), silent);
     if (!biases.interrupted) {
-      add_rows(rows, "biases only", biases.model, dataset, scoring, biases.last.total_seconds);
+      add_rows(rows, "biases only", biases.model, dataset, scoring, biases.training_seconds);
     }
   }
   add_rows(rows, std::string(algorithm_name(spec.algorithm)), result.model, dataset, scoring,
-           result.last.total_seconds);
+           result.training_seconds);
   add_rows_of_every_draw(rows, dataset, result);
   return rows;
 }
@@ -177,7 +177,7 @@ SummaryRow training_row(const Dataset& dataset, const TrainingResult& result,
                  .mae = not_measured,
                  .nll = result.last.train_nll.value_or(not_measured),
                  .r_squared = not_measured,
-                 .training_seconds = result.last.total_seconds};
+                 .training_seconds = result.training_seconds};
   if (!scoring.clip) return row;
   // The trainer's errors are of what it minimizes: predictions without limits.
   const Scorer scorer(result.model, scoring);

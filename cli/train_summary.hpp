@@ -24,8 +24,8 @@ struct SummaryRow {
   double mae = 0;
   double nll = 0;
   double r_squared = 0;
-  double training_seconds = 0;
-  bool is_cold = false;  // of users or items without training ratings alone
+  double training_seconds = 0;  // of all epochs, without evaluation
+  bool is_cold = false;         // of users or items without training ratings alone
 };
 
 /// What to say where the dispersion is 0.

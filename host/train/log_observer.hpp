@@ -19,7 +19,8 @@ namespace alsatian {
 /// mean, deviation, r_hat and effective_draws over all draws that count); objective, train_rmse and
 /// train_nll (of bayes those of the last chain's draw alone), validation_rmse, validation_nll,
 /// test_rmse and test_nll (of the first test set), test_rmse_by_set and test_nll_by_set (where
-/// there are several), training_seconds, evaluation_seconds, total_seconds, ratings_per_second,
+/// there are several), training_seconds and evaluation_seconds (of this epoch, neither in the
+/// other), total_seconds (of both since the first epoch began), ratings_per_second (of training),
 /// repaired_pivots; reproducible, false, where another run would give other figures.
 ///
 /// With --reg auto, before the epochs that it chose for: a line a trial with search "reg", trial

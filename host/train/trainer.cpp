@@ -83,6 +83,7 @@ class Run {
  public:
   Run(const Dataset& dataset, const ModelSpec& spec, const TrainerOptions& options)
       : dataset_(dataset), spec_(spec), options_(options) {
+    const auto begin = Clock::now();
     TrainingProblem problem =
         make_problem(dataset, spec, options.init, problem_options(spec, options.device));
     scale_ = problem.scale;
@@ -94,6 +95,7 @@ class Run {
       chains_.emplace(*chosen_.backend, dataset, spec, scale_, result_.model.user_counts,
                       result_.model.item_counts);
     }
+    result_.setup_seconds = seconds_since(begin);
     for (Observer* observer : options_.observers) {
       observer->on_start(fmt::format("{}: {}", chosen_.backend->description(), chosen_.reason),
                          spec_, dataset_.train.size());
@@ -104,6 +106,7 @@ class Run {
     start_ = Clock::now();
     const double start = chosen_.backend->objective().value;
     check_finite(start, 0);
+    result_.evaluation_seconds = seconds_since(start_);
     // A good --init may start far below what a sensible first epoch costs.
     const double of_the_mean = loss_of_the_mean(dataset_.train, scale_, spec_.likelihood);
     worst_objective_ = 10.0 * std::max(start, of_the_mean);
@@ -159,6 +162,7 @@ class Run {
     const bool more =
         std::visit([&](const auto& algorithm) { return step(algorithm, epoch); }, spec_.algorithm);
     stats_.training_seconds = seconds_since(begin);
+    result_.training_seconds += stats_.training_seconds;
     stats_.ratings_per_second =
         static_cast<double>(dataset_.train.size()) / stats_.training_seconds;
     if (!chains_) check_rows(epoch);  // each of them has been
@@ -213,6 +217,7 @@ class Run {
       remember_best();
     }
     stats_.evaluation_seconds = seconds_since(begin);
+    result_.evaluation_seconds += stats_.evaluation_seconds;
     stats_.total_seconds = seconds_since(start_);
   }
 
@@ -320,7 +325,9 @@ class Run {
       model.user_features = dataset_.user_features.source;
       model.item_features = dataset_.item_features.source;
       dispersion_ = has_draws() ? chains_->posterior().dispersion() : dispersion_;
+      const auto begin = Clock::now();
       measure_training(chains_->take_draws(model));
+      result_.evaluation_seconds += seconds_since(begin);
     } else {
       model.factors = to_rating_units(chosen_.backend->factors(), scale_);
     }

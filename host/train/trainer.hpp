@@ -47,9 +47,9 @@ struct EpochStats {
   std::optional<double> validation_nll;
   std::vector<double> test_rmse;  // per test set; empty when not evaluated
   std::vector<double> test_nll;
-  double training_seconds = 0;  // of this epoch
-  double evaluation_seconds = 0;
-  double total_seconds = 0;       // since training began
+  double training_seconds = 0;    // of this epoch, without evaluation
+  double evaluation_seconds = 0;  // of its figures
+  double total_seconds = 0;       // since the first epoch began, of both and of what lies between
   double ratings_per_second = 0;  // of the training part of this epoch
   std::int64_t repaired_pivots = 0;
 };
@@ -77,6 +77,9 @@ struct TrainingResult {
   bool interrupted = false;
   bool stopped_early = false;  // by the validation share
   int best_epoch = 0;
+  double setup_seconds = 0;       // ordering the ratings, start values, the backend
+  double training_seconds = 0;    // of all epochs, without evaluation
+  double evaluation_seconds = 0;  // of all figures, before, between and after the epochs
 };
 
 /// μ and deviation of the training ratings in double; deviation 0 counts as 1. Throws Error 65

@@ -6,8 +6,11 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace alsatian::testing {
 namespace {
@@ -41,6 +44,44 @@ TEST(TrainReport, HasTheFiguresOfTheLog) {
   }
   EXPECT_GT(evaluated, 0U);
   EXPECT_LT(evaluated, 5U);
+}
+
+TEST(TrainReport, SaysWhereAllOfTheTimeWent) {
+  const TemporaryFolder folder;
+  const auto begin = std::chrono::steady_clock::now();
+  const RunResult result = run(train_arguments(
+      {"--out", folder.file("model"), "--log", folder.file("log"), "--figures", folder.file("f")}));
+  const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - begin;
+  ASSERT_EQ(result.code, 0) << result.error;
+  const Tsv stages(read_bytes(folder.file("f/time_by_stage.tsv")));
+  const std::vector<std::string> expected{"reading", "cleaning",  "splitting",
+                                          "set-up",  "training",  "evaluation of epochs",
+                                          "saving",  "baselines", "else"};
+  ASSERT_EQ(stages.rows(), expected.size());
+  double sum = 0;
+  for (std::size_t row = 0; row < stages.rows(); ++row) {
+    EXPECT_EQ(stages.at(row, "stage"), expected[row]);
+    // What no stage takes for itself is not taken twice either.
+    EXPECT_GE(stages.number(row, "seconds"), 0) << expected[row];
+    sum += stages.number(row, "seconds");
+  }
+  const auto last = nlohmann::json::parse(lines_of(read_bytes(folder.file("log"))).back());
+  EXPECT_GT(sum, last.at("total_seconds").get<double>());
+  EXPECT_LT(sum, waited.count());
+}
+
+TEST(TrainReport, OfAStoppedTrainingHasTheTimeUntilThen) {
+  const TemporaryFolder folder;
+  RunOptions options;
+  options.signal_after = "epoch ";
+  options.signal = SIGINT;
+  const RunResult result =
+      run(train_arguments({"--model", "bayes", "--epochs", "5000", "--figures", folder.file("f")}),
+          options);
+  EXPECT_EQ(result.signal, SIGINT) << result.error;
+  const Tsv stages(read_bytes(folder.file("f/time_by_stage.tsv")));
+  EXPECT_GT(stages.number(stages.find("stage", "training"), "seconds"), 0);
+  EXPECT_EQ(stages.at(stages.rows() - 1, "stage"), "else");
 }
 
 TEST(TrainReport, IsRefusedWhereThereIsNotOneTraining) {

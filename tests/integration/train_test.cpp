@@ -172,6 +172,34 @@ TEST(Train, LogHasOneObjectAnEpochWithUnitsInItsNames) {
               summary.number(summary.find("predictor", "als"), "rmse"), 1e-6);
 }
 
+TEST(Train, SecondsOfTrainingAreThoseOfTheEpochsWithoutTheirFigures) {
+  const TemporaryFolder folder;
+  for (const std::string model : {"als", "mle", "bayes"}) {
+    const std::string path = folder.file(model);
+    const RunResult result = run(train_arguments({"--model", model, "--log", path, "--epochs", "6",
+                                                  "--figures", folder.file(model + "_figures")}));
+    ASSERT_EQ(result.code, 0) << result.error;
+    double training = 0;
+    double total = 0;
+    for (const std::string& line : lines_of(read_bytes(path))) {
+      const auto epoch = nlohmann::json::parse(line);
+      training += epoch.at("training_seconds").get<double>();
+      total = epoch.at("total_seconds").get<double>();
+    }
+    EXPECT_LT(training, total);
+    // Sums of a handful of doubles, in whatever order.
+    constexpr double rounding = 1e-12;
+    const Tsv summary(result.output);
+    for (std::size_t row = 0; row < summary.rows(); ++row) {
+      if (!summary.at(row, "predictor").starts_with(model)) continue;
+      EXPECT_NEAR(summary.number(row, "training_seconds"), training, rounding * training);
+    }
+    const Tsv stages(read_bytes(folder.file(model + "_figures/time_by_stage.tsv")));
+    EXPECT_NEAR(stages.number(stages.find("stage", "training"), "seconds"), training,
+                rounding * training);
+  }
+}
+
 TEST(Train, SeveralTestSetsAreReportedByName) {
   const TemporaryFolder folder;
   write_bytes(folder.file("train.csv"), small_ratings(30, 20));
