@@ -5,6 +5,7 @@
 #include "cli/figure_options.hpp"
 #include "cli/memory_plan.hpp"
 #include "cli/model_input.hpp"
+#include "cli/other_data.hpp"
 #include "cli/report_options.hpp"
 #include "cli/split_options.hpp"
 #include "cli/table.hpp"
@@ -242,6 +243,10 @@ void evaluate_command(Arguments arguments) {
     if (&test != &tests.front()) output.write(between_tables);
     evaluations.push_back(evaluate_test(scorer, model, train, test, options));
     const TestEvaluation& evaluation = evaluations.back();
+    // What is rebuilt of --data is known to be what the model is of.
+    if (!options.tests.empty()) {
+      warn_of_other_data(model, test, evaluation.ratings.all.r_squared, log);
+    }
     if (options.report.wanted()) {
       sections.push_back(
           error_section(scorer, model, test.ratings, evaluation, sections.size() + 1));

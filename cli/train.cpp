@@ -4,6 +4,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/memory_plan.hpp"
+#include "cli/other_data.hpp"
 #include "cli/process.hpp"
 #include "cli/progress.hpp"
 #include "cli/reg_auto.hpp"
@@ -128,6 +129,7 @@ class TrainCommand {
     save(result);
     const std::vector<SummaryRow> rows = measure_and_report(dataset, result);
     say_what_was_measured(dataset, result);
+    warn_of_test_files(result.model, dataset, options_.split.test_files.size(), rows, log_);
     if (print_before) print_before(output_);
     print_summary(output_, options_.format, rows);
   }
