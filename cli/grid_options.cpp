@@ -23,6 +23,7 @@ struct Setting {
   RealRule rule;
   bool whole = false;
   bool of_mle = false;
+  std::string_view example;  // VALUES
   void (*set)(ModelOptions& options, double value);
   bool (*given)(const ModelOptions& options);
 };
@@ -33,36 +34,42 @@ const std::vector<Setting>& settings() {
        {.lowest = 0, .highest = largest_rank, .example = rank_rule.example},
        true,
        false,
+       "16,32,64",
        [](ModelOptions& options, double value) { options.rank = static_cast<std::int32_t>(value); },
        [](const ModelOptions& options) { return options.rank.has_value(); }},
       {{"reg", "lambda"},
        reg_rule,
        false,
        false,
+       "0.3:3:log8",
        [](ModelOptions& options, double value) { options.reg = value; },
        [](const ModelOptions& options) { return options.reg.has_value(); }},
       {{"reg-bias"},
        reg_bias_rule,
        false,
        false,
+       "0.3:3:log8",
        [](ModelOptions& options, double value) { options.reg_bias = value; },
        [](const ModelOptions& options) { return options.reg_bias.has_value(); }},
       {{"reg-scaling"},
        reg_scaling_rule,
        false,
        false,
+       "0,0.5,1",
        [](ModelOptions& options, double value) { options.reg_scaling = value; },
        [](const ModelOptions& options) { return options.reg_scaling.has_value(); }},
       {{"lr", "learning-rate"},
        learning_rate_rule,
        false,
        true,
+       "0.05,0.1,0.2",
        [](ModelOptions& options, double value) { options.learning_rate = value; },
        [](const ModelOptions& options) { return options.learning_rate.has_value(); }},
       {{"decay"},
        decay_rule,
        false,
        true,
+       "0.9,0.95,1",
        [](ModelOptions& options, double value) { options.decay = value; },
        [](const ModelOptions& options) { return options.decay.has_value(); }},
   };
@@ -78,33 +85,54 @@ const Setting& setting_named(std::string_view name, std::string_view text) {
   refuse_value("--grid", text, "NAME=VALUES with a NAME of " + names, "try --grid reg=0.3:3:log8");
 }
 
-/// What VALUES of a setting are.
-std::string rule_of(const Setting& setting) {
+std::string value_rule(const Setting& setting) {
   const WholeRule whole{.lowest = 0, .highest = largest_rank, .example = {}};
-  return fmt::format(
-      "{0}=A,B,..., {0}=LOW:HIGH:logN or :linN (N from 2 to 1000, or none with "
-      "--trials), every value {1}",
-      setting.names.front(), setting.whole ? describe(whole) : describe(setting.rule));
+  return setting.whole ? describe(whole) : describe(setting.rule);
 }
 
-[[noreturn]] void refuse_axis(const Setting& setting, std::string_view text) {
-  refuse_value("--grid", text, rule_of(setting),
-               setting.whole ? "try --grid k=16,32,64"
-                             : fmt::format("try --grid {}=LOW:HIGH:log8", setting.names.front()));
+/// An axis as somebody wrote it, for what is said of it.
+struct WrittenAxis {
+  const Setting& setting;
+  std::string_view text;  // NAME=VALUES
+};
+
+/// values: some that can be given instead.
+[[noreturn]] void refuse(const WrittenAxis& axis, const std::string& rule,
+                         std::string_view values) {
+  refuse_value("--grid", axis.text, rule,
+               fmt::format("try --grid {}={}", axis.setting.names.front(), values));
 }
 
-/// The same with other VALUES.
-std::string try_values(const Setting& setting, const std::string& values) {
-  return fmt::format("try --grid {}={}", setting.names.front(), values);
+[[noreturn]] void refuse_form(const WrittenAxis& axis) {
+  refuse(axis,
+         fmt::format("{0}=A,B,..., {0}=LOW:HIGH:logN or :linN (N from 2 to 1000, or none with "
+                     "--trials), every value {1}",
+                     axis.setting.names.front(), value_rule(axis.setting)),
+         axis.setting.example);
 }
 
-double axis_value(const Setting& setting, std::string_view part, std::string_view text) {
+/// part: a value, whose place in the text is called `name`.
+double axis_value(const WrittenAxis& axis, std::string_view part, std::string_view name) {
+  const Setting& setting = axis.setting;
+  if (part.empty()) {
+    refuse(axis,
+           fmt::format("{}=LOW:HIGH:logN or :linN with a {} that is not empty",
+                       setting.names.front(), name),
+           setting.example);
+  }
   if (is_rounded_to_zero(part)) {
-    refuse_value("--grid", text, fmt::format("of values each of which is {}", no_underflow),
-                 fmt::format("write 0 or a larger number in place of {}", quoted(part)));
+    refuse(
+        axis,
+        fmt::format("of values each of which is {}, and {} would be", no_underflow, quoted(part)),
+        setting.example);
   }
   const auto value = real_number(part, setting.rule);
-  if (!value || (setting.whole && !whole_number(part))) refuse_axis(setting, text);
+  if (!value || (setting.whole && !whole_number(part))) {
+    refuse(axis,
+           fmt::format("{}=VALUES, every value {}, and {} is not", setting.names.front(),
+                       value_rule(setting), quoted(part)),
+           setting.example);
+  }
   return *value;
 }
 
@@ -122,70 +150,114 @@ std::vector<std::string> parts_of(std::string_view values) {
   return parts;
 }
 
-void read_list(const Setting& setting, std::string_view values, std::string_view text,
-               SearchAxis& axis) {
+void read_list(const WrittenAxis& written, std::string_view values, SearchAxis& axis) {
   std::vector<std::string> parts = parts_of(values);
-  if (std::erase(parts, "") > 0) {
-    if (parts.empty()) refuse_axis(setting, text);
-    refuse_value("--grid", text, "of values without an empty one between commas",
-                 try_values(setting, fmt::format("{}", fmt::join(parts, ","))));
-  }
+  const bool has_empty = std::erase(parts, "") > 0;
+  if (parts.empty()) refuse_form(written);
+  std::string twice;
+  std::vector<std::string> once;
   for (const std::string& part : parts) {
-    const double value = axis_value(setting, part, text);
+    const double value = axis_value(written, part, "value");
     if (std::ranges::find(axis.values, value) != axis.values.end()) {
-      refuse_value("--grid", text, fmt::format("of different values, {} is there twice", value),
-                   "leave out one of the two: a value is tried once");
+      twice = fmt::format("{}", value);
+      continue;
     }
     axis.values.push_back(value);
+    once.push_back(part);
+  }
+  const std::string others = fmt::format("{}", fmt::join(once, ","));
+  if (has_empty) refuse(written, "of values without an empty one between commas", others);
+  if (!twice.empty()) {
+    refuse(written, fmt::format("of different values, {} is there twice", twice), others);
   }
   std::ranges::sort(axis.values);
 }
 
-/// LOW:HIGH:logN.
-void read_range(const Setting& setting, std::string_view values, std::string_view text,
-                SearchAxis& axis) {
-  const std::size_t first = values.find(':');
-  const std::size_t second = values.find(':', first + 1);
-  if (second == std::string_view::npos) refuse_axis(setting, text);
-  ValueRange range{
-      .lowest = axis_value(setting, values.substr(0, first), text),
-      .highest = axis_value(setting, values.substr(first + 1, second - first - 1), text)};
-  const std::string_view spacing = values.substr(second + 1);
-  if (spacing.starts_with("log")) range.spacing = Spacing::logarithmic;
-  const bool known = spacing.starts_with("log") || spacing.starts_with("lin");
-  if (!known) refuse_axis(setting, text);
-  if (range.lowest >= range.highest) {
-    refuse_value(
-        "--grid", text, "a range whose LOW is below its HIGH",
-        try_values(setting, range.lowest == range.highest
-                                ? fmt::format("{}", range.lowest)
-                                : fmt::format("{}:{}:{}", range.highest, range.lowest, spacing)));
+/// Eight values between two ends where that is a range, else others.
+std::string range_example(const WrittenAxis& written, double lowest, double highest,
+                          Spacing wanted = Spacing::logarithmic, std::string_view count = "8") {
+  if (lowest >= highest) return std::string(written.setting.example);
+  const bool logarithmic = wanted == Spacing::logarithmic && lowest > 0;
+  return fmt::format("{}:{}:{}{}", lowest, highest, logarithmic ? "log" : "lin", count);
+}
+
+/// Behind the second colon: how the values of a range are spaced, and how many there are; 0 where
+/// it does not say.
+std::int64_t read_spacing(const WrittenAxis& written, std::string_view text, ValueRange& range) {
+  const bool known = text.starts_with("log") || text.starts_with("lin");
+  range.spacing = text.starts_with("lin") ? Spacing::linear : Spacing::logarithmic;
+  const std::string example = range_example(written, range.lowest, range.highest, range.spacing);
+  if (!known) {
+    refuse(
+        written,
+        fmt::format("LOW:HIGH:logN or LOW:HIGH:linN, and {} is neither log nor lin", quoted(text)),
+        example);
+  }
+  const std::string_view digits = text.substr(3);
+  if (digits.empty()) return 0;
+  const auto count = whole_number(digits);
+  if (!count || *count < count_rule.lowest || *count > count_rule.highest) {
+    refuse(written,
+           fmt::format("of N values behind {}, N from {} to {}, and N is {}", text.substr(0, 3),
+                       count_rule.lowest, count_rule.highest, quoted(digits)),
+           example);
+  }
+  return *count;
+}
+
+/// count: as it is written.
+void check_ends(const WrittenAxis& written, const ValueRange& range, std::string_view count) {
+  if (range.lowest > range.highest) {
+    refuse(written,
+           fmt::format("a range whose LOW is below its HIGH, and LOW is {}, HIGH {}", range.lowest,
+                       range.highest),
+           range_example(written, range.highest, range.lowest, range.spacing, count));
+  }
+  if (range.lowest == range.highest) {
+    refuse(written,
+           fmt::format("a range whose LOW is below its HIGH, and both are {}", range.lowest),
+           fmt::format("{}", range.lowest));
   }
   if (range.spacing == Spacing::logarithmic && range.lowest <= 0) {
-    refuse_value("--grid", text, "a range above 0 where it is logarithmic",
-                 fmt::format("begin above 0, or write lin for log"));
+    refuse(written,
+           fmt::format("a range above 0 where it is logarithmic, and LOW is {}", range.lowest),
+           range_example(written, range.lowest, range.highest, Spacing::linear, count));
   }
-  const std::string_view count = spacing.substr(3);
-  if (count.empty()) {
+}
+
+/// LOW:HIGH:logN.
+void read_range(const WrittenAxis& written, std::string_view values, SearchAxis& axis) {
+  const std::size_t first = values.find(':');
+  const std::size_t second = values.find(':', first + 1);
+  const std::string_view low = values.substr(0, first);
+  const std::string_view high =
+      values.substr(first + 1, second == std::string_view::npos ? second : second - first - 1);
+  ValueRange range{.lowest = axis_value(written, low, "LOW"),
+                   .highest = axis_value(written, high, "HIGH")};
+  if (second == std::string_view::npos) {
+    refuse(written, "LOW:HIGH:logN or LOW:HIGH:linN, and how N values are spaced is not there",
+           range_example(written, range.lowest, range.highest));
+  }
+  const std::string_view spacing = values.substr(second + 1);
+  const std::int64_t count = read_spacing(written, spacing, range);
+  check_ends(written, range, spacing.substr(3));
+  if (count == 0) {
     axis.range = range;
     return;
   }
-  const auto number = whole_number(count);
-  if (!number || *number < count_rule.lowest || *number > count_rule.highest) {
-    refuse_axis(setting, text);
-  }
-  axis.values = spaced_values(range, static_cast<int>(*number), setting.whole);
-  axis.asked_for = *number;
+  axis.values = spaced_values(range, static_cast<int>(count), written.setting.whole);
+  axis.asked_for = count;
 }
 
 SearchAxis parse_axis(std::string_view text) {
   const std::size_t equals = std::min(text.find('='), text.size());
   const Setting& setting = setting_named(text.substr(0, equals), text);
-  if (equals == text.size()) refuse_axis(setting, text);
+  const WrittenAxis written{setting, text};
+  if (equals == text.size()) refuse_form(written);
   const std::string_view values = text.substr(equals + 1);
   SearchAxis axis{.name = std::string(setting.names.front()), .whole = setting.whole};
   const bool is_range = values.find(':') != std::string_view::npos;
-  (is_range ? read_range : read_list)(setting, values, text, axis);
+  (is_range ? read_range : read_list)(written, values, axis);
   return axis;
 }
 
@@ -202,7 +274,9 @@ void check_axis(const SearchAxis& axis, const GridOptions& options, const ModelO
   }
   if (axis.range && !options.trials) {
     throw Error(ExitCode::usage, place, "is a range to draw from, and nothing is drawn",
-                "pass --trials 20, or say how many values as in log8");
+                fmt::format("pass --trials 20, or say how many values: --grid {}={}:{}:{}8",
+                            axis.name, axis.range->lowest, axis.range->highest,
+                            axis.range->spacing == Spacing::logarithmic ? "log" : "lin"));
   }
 }
 
@@ -227,7 +301,8 @@ void add_grid_options(CommandLine& line, GridOptions& options) {
             options.axes, [&](const SearchAxis& other) { return other.name == axis.name; });
         if (again) {
           throw Error(ExitCode::usage, fmt::format("{} {}", option, axis.name), "is given twice",
-                      "give all values of it at once: k=16,32,64");
+                      fmt::format("give all values of it at once: --grid {}={}", axis.name,
+                                  setting_named(axis.name, axis.name).example));
         }
         options.axes.push_back(std::move(axis));
       },

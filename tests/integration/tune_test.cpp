@@ -290,7 +290,11 @@ TEST(TuneOptions, ThatMakeNoSenseAreRefusedBeforeAnythingIsRead) {
   const std::vector<Refusal> refusals{
       {{"--grid", "reg"}, "--grid reg: must be reg=A,B,..."},
       {{"--grid", "x=1"}, "must be NAME=VALUES with a NAME of k, reg, reg-bias, reg-scaling"},
-      {{"--grid", "k=1.5"}, "must be k=A,B,..."},
+      {{"--grid", "k=1.5"},
+       "--grid \"k=1.5\": must be k=VALUES, every value a whole number between 0 and 1024, and "
+       "\"1.5\" "
+       "is "
+       "not"},
       {{"--grid", "k=16,2000"}, "every value a whole number between 0 and 1024"},
       {{"--grid", "reg=1,,2"},
        "--grid \"reg=1,,2\": must be of values without an empty one between commas"},
@@ -302,13 +306,18 @@ TEST(TuneOptions, ThatMakeNoSenseAreRefusedBeforeAnythingIsRead) {
       {{"--reg", "0.1e400"}, "--reg 0.1e400: must be a number between 0 and 1e+12"},
       {{"--reg-bias", "1e-400"}, "--reg-bias 1e-400: must be 0 or a number that is not rounded"},
       {{"--grid", "reg=-1,2"}, "every value a number between 0 and 1e+12"},
-      {{"--grid", "reg=1:2"}, "must be reg=A,B,..."},
-      {{"--grid", "reg=2:1:log3"}, "\"reg=2:1:log3\" must be a range whose LOW is below its HIGH"},
-      {{"--grid", "k=4:4:lin2"}, "must be a range whose LOW is below its HIGH"},
-      {{"--grid", "reg=1:2:cube3"}, "must be reg=A,B,..."},
-      {{"--grid", "reg=1:2:log1"}, "N from 2 to 1000"},
-      {{"--grid", "reg=1:2:logx"}, "N from 2 to 1000"},
-      {{"--grid", "reg=0:2:log3"}, "must be a range above 0 where it is logarithmic"},
+      {{"--grid", "reg=1:2"}, "how N values are spaced is not there"},
+      {{"--grid", "reg=:2:log8"},
+       "--grid: \"reg=:2:log8\" must be reg=LOW:HIGH:logN or :linN with a LOW that is not empty"},
+      {{"--grid", "reg=1::log8"}, "with a HIGH that is not empty"},
+      {{"--grid", "reg=2:1:log3"},
+       "\"reg=2:1:log3\" must be a range whose LOW is below its HIGH, and LOW is 2, HIGH 1"},
+      {{"--grid", "k=4:4:lin2"}, "whose LOW is below its HIGH, and both are 4"},
+      {{"--grid", "reg=1:2:cube3"}, "and \"cube3\" is neither log nor lin"},
+      {{"--grid", "reg=1:2:log1"}, "of N values behind log, N from 2 to 1000, and N is \"1\""},
+      {{"--grid", "reg=1:2:logx"}, "N from 2 to 1000, and N is \"x\""},
+      {{"--grid", "reg=1:2:log3,5"}, "N from 2 to 1000, and N is \"3,5\""},
+      {{"--grid", "reg=0:2:log3"}, "must be a range above 0 where it is logarithmic, and LOW is 0"},
       {{"--grid", "reg=1:2:log"}, "is a range to draw from, and nothing is drawn"},
       {{"--grid", "reg=1", "--grid", "lambda=2"}, "--grid reg: is given twice"},
       {{"--grid", "reg=1", "--reg", "2"}, "--grid reg: contradicts --reg, which fixes it"},
@@ -336,12 +345,29 @@ TEST(TuneOptions, OfAGridAreRefusedWithOnesThatCanBeGiven) {
       {"k= ,16,32", "try --grid k=16,32"},
       {"reg=2:1:log3", "try --grid reg=1:2:log3"},
       {"k=4:4:lin2", "try --grid k=4"},
-      {"reg=1,1", "leave out one of the two: a value is tried once"},
-      {"reg=1e-400,1", "write 0 or a larger number in place of \"1e-400\""}};
+      {"reg=1,1", "try --grid reg=1"},
+      {"reg=3,1,3.0,2", "try --grid reg=3,1,2"},
+      {"reg=2:0:log3", "try --grid reg=0:2:lin3"},
+      {"reg=0:2:log3", "try --grid reg=0:2:lin3"},
+      {"reg=0.5:2", "try --grid reg=0.5:2:log8"},
+      {"k=0:9:foo", "try --grid k=0:9:lin8"},
+      {"k=4:2:foo", "try --grid k=16,32,64"},
+      {"k=2:9:lin1", "try --grid k=2:9:lin8"},
+      {"k", "try --grid k=16,32,64"},
+      {"reg=", "try --grid reg=0.3:3:log8"},
+      {"reg-bias=-1", "try --grid reg-bias=0.3:3:log8"},
+      {"reg-scaling=2", "try --grid reg-scaling=0,0.5,1"},
+      {"lr=0", "try --grid lr=0.05,0.1,0.2"},
+      {"decay=x", "try --grid decay=0.9,0.95,1"},
+      {"x=1", "try --grid reg=0.3:3:log8"},
+      {"reg=1e-400,1", "try --grid reg=0.3:3:log8"}};
   for (const auto& [grid, help] : remedies) {
     const RunResult result = run({"tune", "--data", "/nonexistent.csv", "--grid", grid});
     EXPECT_EQ(result.code, 64) << grid;
     EXPECT_THAT(result.error, HasSubstr("  help: " + help + "\n"));
+    const std::string instead = help.substr(std::string("try --grid ").size());
+    EXPECT_EQ(run(tune_arguments({"--model", "mle", "--grid", instead, "--dry-run"})).code, 0)
+        << instead;
   }
 }
 
