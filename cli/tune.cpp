@@ -9,6 +9,7 @@
 #include "cli/tune_report.hpp"
 #include "host/device/cuda_module.hpp"
 #include "host/error.hpp"
+#include "host/number_text.hpp"
 #include "host/ratings/prepared_ratings.hpp"
 #include "host/train/trial_log.hpp"
 
@@ -40,6 +41,7 @@ class TuneCommand {
     probe_outputs(options_);
     ratings_.emplace(read_logged(options_.data, options_.reading, log_), options_.cleaning);
     check_number_of_ratings();
+    plan_.ratings_are_equal = ratings_->all_equal();
     read_tests_once();
     say_what_is_searched();
     open_log();
@@ -182,9 +184,9 @@ class TuneCommand {
     }
     log_.field("trial", figures.diverged
                             ? fmt::format("{}: diverged in epoch {}", text, figures.epochs)
-                            : fmt::format("{}: validation RMSE {:.4f} in epoch {} of {}, {:.2f} s",
-                                          text, figures.rmse, figures.best_epoch, figures.epochs,
-                                          figures.seconds));
+                            : fmt::format("{}: validation RMSE {} in epoch {} of {}, {:.2f} s",
+                                          text, four_decimals(figures.rmse), figures.best_epoch,
+                                          figures.epochs, figures.seconds));
   }
 
   [[noreturn]] void stop() {
@@ -252,10 +254,11 @@ class TuneCommand {
     if (std::holds_alternative<Mle>(spec.algorithm)) {
       text += fmt::format("--epochs {} ", result.trials[*result.best].figures.best_epoch);
     }
-    const std::vector<std::size_t> tied = tied_with_best(result);
-    text += fmt::format("(trial {}, validation RMSE {:.4f})", *result.best + 1,
-                        result.trials[*result.best].figures.rmse);
-    if (tied.size() > 1) text += fmt::format(": {}, of which this is one", ties_text(result));
+    const std::vector<std::size_t> tied = tied_with_best(plan_, result);
+    text += fmt::format("(trial {}, validation RMSE {})", *result.best + 1,
+                        four_decimals(result.trials[*result.best].figures.rmse));
+    if (tied.size() > 1)
+      text += fmt::format(": {}, of which this is one", ties_text(plan_, result));
     log_.field(tied.size() > 1 ? "chosen" : "best", text);
     warn_of_ends(tied);
   }

@@ -29,9 +29,10 @@ struct TunePlan {
   std::vector<ModelOptions> options;  // [trials]
   std::vector<ModelSpec> specs;       // [trials]
   Search search = Search::grid;
-  bool drawn = false;  // trials at random (--trials)
-  TunerOptions tuner;  // but for what is chosen later: device, stop_requested
-  SplitRule split;     // of trials; with folds the first
+  bool drawn = false;              // trials at random (--trials)
+  bool ratings_are_equal = false;  // known once they were read
+  TunerOptions tuner;              // but for what is chosen later: device, stop_requested
+  SplitRule split;                 // of trials; with folds the first
   std::vector<std::string> notes;
 };
 

@@ -369,8 +369,8 @@ void add_facts(const TunePlan& plan, const TuningResult& result, Page& page) {
                                                                    plan.split.validation_share)}};
   if (!result.best) return;
   const ModelSpec& spec = plan.specs[*result.best];
-  const bool is_tied = tied_with_best(result).size() > 1;
-  if (is_tied) page.facts.emplace_back("tie", ties_text(result));
+  const bool is_tied = tied_with_best(plan, result).size() > 1;
+  if (is_tied) page.facts.emplace_back("tie", ties_text(plan, result));
   for (const SearchAxis& axis : plan.axes) {
     page.facts.emplace_back((is_tied ? "chosen " : "best ") + axis.name,
                             fmt::format("{:.6g}", setting_of(axis, spec)));
@@ -394,7 +394,7 @@ std::vector<std::size_t> best_first(const TuningResult& result) {
   return order;
 }
 
-std::vector<std::size_t> tied_with_best(const TuningResult& result) {
+std::vector<std::size_t> tied_with_best(const TunePlan& plan, const TuningResult& result) {
   constexpr double digits = 1e-9;
   constexpr double near_zero = 1e-3;  // half the square of 1/22 of the ratings' deviation
   const double best = result.trials[*result.best].figures.loss;
@@ -402,16 +402,21 @@ std::vector<std::size_t> tied_with_best(const TuningResult& result) {
   std::vector<std::size_t> tied;
   for (std::size_t trial = 0; trial < result.trials.size(); ++trial) {
     const TrialResult& found = result.trials[trial];
-    if (is_measured(found) && std::abs(found.figures.loss - best) <= most) tied.push_back(trial);
+    if (!is_measured(found)) continue;
+    if (plan.ratings_are_equal || std::abs(found.figures.loss - best) <= most) {
+      tied.push_back(trial);
+    }
   }
   return tied;
 }
 
-std::string ties_text(const TuningResult& result) {
-  const std::size_t tied = tied_with_best(result).size();
-  return tied == result.trials.size()
-             ? fmt::format("all {} trials are equally good", tied)
-             : fmt::format("{} of {} trials are equally good", tied, result.trials.size());
+std::string ties_text(const TunePlan& plan, const TuningResult& result) {
+  const std::size_t tied = tied_with_best(plan, result).size();
+  const std::string those = tied == result.trials.size()
+                                ? fmt::format("all {} trials", tied)
+                                : fmt::format("{} of {} trials", tied, result.trials.size());
+  if (!plan.ratings_are_equal) return those + " are equally good";
+  return fmt::format("all ratings are equal, so that {} are equally good", those);
 }
 
 double setting_of(const SearchAxis& axis, const ModelSpec& spec) {

@@ -17,10 +17,11 @@ namespace alsatian {
 std::vector<std::size_t> best_first(const TuningResult& result);
 
 /// Trials as good as the best one, which is among them: nine digits of the loss are the same, and
-/// of losses near 0, where no rating has an error that could be seen, all. Needs a best one.
-std::vector<std::size_t> tied_with_best(const TuningResult& result);
+/// of losses near 0, where no rating has an error that could be seen, all; and of equal ratings
+/// every trial, however far it was let go. Needs a best one.
+std::vector<std::size_t> tied_with_best(const TunePlan& plan, const TuningResult& result);
 /// "all 3 trials are equally good", "2 of 3 trials are equally good".
-std::string ties_text(const TuningResult& result);
+std::string ties_text(const TunePlan& plan, const TuningResult& result);
 
 /// Value of an axis in a trial.
 double setting_of(const SearchAxis& axis, const ModelSpec& spec);

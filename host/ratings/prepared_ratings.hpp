@@ -5,7 +5,9 @@
 #include "host/ratings/clean.hpp"
 #include "host/ratings/dataset.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,11 @@ class PreparedRatings {
   /// Of the cleaned ratings, before any split.
   const std::string& fingerprint() const { return fingerprint_; }
   std::int64_t size() const { return ratings_.size(); }
+  /// Whether there are no two ratings that differ.
+  bool all_equal() const {
+    return std::ranges::adjacent_find(ratings_.ratings, std::ranges::not_equal_to()) ==
+           ratings_.ratings.end();
+  }
   const LineAccount& account() const { return ratings_.account; }
   const IdIndex& users() const { return ratings_.users; }
   const IdIndex& items() const { return ratings_.items; }

@@ -415,13 +415,14 @@ TEST(TuneTies, AreSaidWhereNoTrialIsBetterThanAnother) {
     }
   }
   write_bytes(folder.file("equal.csv"), ratings);
-  for (const std::string model : {"als", "ls"}) {
+  for (const std::string model : {"als", "ls", "mle"}) {
     const RunResult result = run({"tune", "--data", folder.file("equal.csv"), "--model", model,
                                   "--k", "3", "--grid", "reg=0.3,1,3"});
     ASSERT_EQ(result.code, 0) << result.error;
-    EXPECT_THAT(result.error, HasSubstr("validation RMSE 0.0000): all 3 trials are equally good, "
-                                        "of which this is one"));
+    EXPECT_THAT(result.error, HasSubstr("validation RMSE 0.0000): all ratings are equal, so that "
+                                        "all 3 trials are equally good, of which this is one"));
     EXPECT_THAT(result.error, Not(HasSubstr("best ")));
+    EXPECT_THAT(result.error, Not(HasSubstr("a wider range may be better")));
   }
   const RunResult other = run(grid_arguments("als", {}));
   EXPECT_THAT(other.error, HasSubstr("\nbest "));
