@@ -120,6 +120,8 @@ bool parse_tune_options(Arguments arguments, TuneOptions& options) {
   add_reading_options(line, options.train.reading);
   add_cleaning_options(line, options.train.cleaning);
   line.examples(
+      "Prints a row a trial, the best first. With --folds its errors are over the ratings of all\n"
+      "folds, best_epoch is a mean, and epochs and seconds are sums over them.\n\n"
       "Examples:\n"
       "  alsatian tune --data ml-latest-small --grid k=16,32,64 --grid reg=0.3:3:log8 \\\n"
       "    --log trials.jsonl --report tune.html --out model.safetensors\n"

@@ -52,6 +52,8 @@ std::vector<Value> settings_of(std::size_t trial, const ModelSpec& spec) {
   return row;
 }
 
+bool is_halving(const TunePlan& plan) { return plan.tuner.rungs.size() > 1; }
+
 /// The columns of every trial, in the order of both table and report.
 Grid trial_grid(const TunePlan& plan, const TuningResult& result) {
   const bool has_rungs = plan.tuner.rungs.size() > 1;
@@ -90,6 +92,15 @@ Figure trial_figure(const TunePlan& plan, const TuningResult& result) {
                     "Trials are compared by validation_loss, the mean loss per rating of the "
                     "likelihood in standardized units after best_epoch: of als and ls the last, "
                     "of mle the best."};
+  if (plan.tuner.folds > 1) {
+    figure.text += fmt::format(
+        " Errors are over the ratings of all {0} folds, rmse_sd is their deviation from fold to "
+        "fold, best_epoch their mean; epochs and seconds are sums over the {0} folds.",
+        plan.tuner.folds);
+  }
+  if (is_halving(plan)) {
+    figure.text += " Of halving epochs and seconds are those of all rungs up to the trial's last.";
+  }
   figure.data = trial_grid(plan, result);
   return figure;
 }
@@ -97,8 +108,6 @@ Figure trial_figure(const TunePlan& plan, const TuningResult& result) {
 bool is_measured(const TrialResult& trial) {
   return trial.figures.epochs > 0 && !trial.figures.diverged;
 }
-
-bool is_halving(const TunePlan& plan) { return plan.tuner.rungs.size() > 1; }
 
 Axis drawn_axis(const SearchAxis& axis) {
   const double lowest = axis.range ? axis.range->lowest : axis.values.front();

@@ -16,7 +16,7 @@ struct Definition {
   std::string_view text;
 };
 
-constexpr std::array<Definition, 17> definitions{{
+constexpr std::array<Definition, 18> definitions{{
     {"rmse", "√ of the mean of (rating − prediction)²"},
     {"mae", "mean of |rating − prediction|"},
     {"nll", "mean of −log p(rating), nats"},
@@ -35,6 +35,9 @@ constexpr std::array<Definition, 17> definitions{{
     {"map", "Σ over hits of precision@rank ÷ min({}, relevant)"},
     {"hit_rate", "share of users with a hit"},
     {"catalogue_coverage", "share of candidate items recommended to anyone"},
+    {"trained_on",
+     "test ratings that the model was trained on, which make its figures too good; none is known "
+     "of without --data"},
 }};
 
 }  // namespace

@@ -70,10 +70,11 @@ Figure group_figure(const Comparison& comparison, const std::vector<ComparedGrou
                     const std::string& name, const std::string& title, const char* row) {
   Figure figure{.name = name, .title = title};
   figure.text = fmt::format(
-      "By how many training ratings {} has of the {}: the same ratings for every model.",
+      "By how many training ratings {} has of the {}: the same ratings for every model. Lower is "
+      "better.",
       comparison.models.front().name(), row);
   figure.data.columns = {"group", "ratings"};
-  figure.plot = {.x = "group", .y_title = "RMSE"};
+  figure.plot = {.x = "group", .y_title = "RMSE (lower is better)"};
   add_series(comparison, numbered("rmse", comparison.models.size()), figure);
   for (const ComparedGroup& group : groups) {
     std::vector<Value> cells{group.name, group.count};
@@ -88,10 +89,12 @@ Figure residual_figure(const Comparison& comparison) {
                 .title = "Quantiles of the residuals",
                 .text =
                     "Below which rating − prediction so large a share of the test ratings lies. "
-                    "A flat line at 0 would be a model without errors."};
+                    "The nearer to 0 the better: a flat line at 0 would be a model without "
+                    "errors."};
   figure.data.columns = {"share"};
-  figure.plot = {
-      .x = "share", .x_title = "share of the test ratings", .y_title = "rating − prediction"};
+  figure.plot = {.x = "share",
+                 .x_title = "share of the test ratings",
+                 .y_title = "rating − prediction (0 is best)"};
   add_series(comparison, numbered("residual", comparison.models.size()), figure);
   for (std::size_t at = 0; at < residual_shares.size(); ++at) {
     std::vector<Value> cells{residual_shares[at]};
@@ -116,14 +119,18 @@ Unit unit_of(const ComparedFigure& figure) {
 void add_forest(const Comparison& comparison, Unit unit, const std::string& name,
                 const std::string& title, Section& section) {
   Figure forest{.name = name, .title = title};
+  const bool higher = unit == Unit::share;
   forest.text = fmt::format(
-      "Figure of the model − figure of {}, with its {} interval. Where the interval does not reach "
-      "0, the models differ beyond what other users would change.",
-      baseline_name(comparison), percent(comparison.bootstrap.confidence));
+      "Figure of the model − figure of {0}, with its {1} interval. {2} is better: {3} 0 the model "
+      "is better than {0}. Where the interval does not reach 0, the models differ beyond what "
+      "other users would change.",
+      baseline_name(comparison), percent(comparison.bootstrap.confidence),
+      higher ? "Higher" : "Lower", higher ? "above" : "below");
   forest.data.columns = {"row", "difference", "lower", "upper", "verdict"};
   forest.plot = {.x = "row",
                  .series = {{"difference", "difference", Mark::points}},
-                 .y_title = "difference to " + baseline_name(comparison),
+                 .y_title = fmt::format("difference to {} ({} is better)",
+                                        baseline_name(comparison), higher ? "higher" : "lower"),
                  .lower = "lower",
                  .upper = "upper"};
   const std::size_t baseline = comparison.errors.baseline;
@@ -142,8 +149,9 @@ void add_forest(const Comparison& comparison, Unit unit, const std::string& name
   if (!forest.data.rows.empty()) section.figures.push_back(std::move(forest));
 }
 
-Figure table(const std::string& name, const std::string& title, Grid grid) {
-  return {.name = name, .title = title, .data = std::move(grid)};
+Figure table(const std::string& name, const std::string& title, Grid grid,
+             const std::string& text = "") {
+  return {.name = name, .title = title, .text = text, .data = std::move(grid)};
 }
 
 std::vector<std::string> notes_of(const Comparison& comparison) {
@@ -289,6 +297,10 @@ Grid definitions_grid(const Comparison& comparison) {
         {"users", "ranked users", users,
          "known to every model; " + ranked_users_definition(comparison.ranking->relevant_from)});
   }
+  // Of the table of models.
+  for (const char* name : {"unknown_users", "unknown_items", "trained_on"}) {
+    grid.rows.push_back({name, "all", comparison.test.ratings.size(), figure_definition(name)});
+  }
   grid.rows.push_back(
       {"interval", "all", comparison.errors.users,
        fmt::format("central {} of the figure over {} resamples of the users, each drawn with all "
@@ -327,7 +339,10 @@ Page comparison_page(const Comparison& comparison) {
   models.figures.push_back(
       table("models_data", "What they know of the data",
             columns_of(all, {"model", "training_ratings", "users", "items", "bytes",
-                             "unknown_users", "unknown_items", "trained_on"})));
+                             "unknown_users", "unknown_items", "trained_on"}),
+            "bytes: of the model's file. Of the test ratings, unknown users and unknown items: "
+            "those whose user or item the model does not know; trained on: those that the model "
+            "was trained on, which should be 0 (empty: without --data nobody knows)."));
   page.sections.push_back(std::move(models));
   return page;
 }

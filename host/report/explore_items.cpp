@@ -1,5 +1,6 @@
 // Figures of exploration.hpp about time, genres and single items.
 // Items with few ratings are shrunk to the whole, or the lists would be of items rated once.
+#include "host/number_text.hpp"
 #include "host/report/exploration.hpp"
 
 #include <fmt/format.h>
@@ -275,12 +276,11 @@ Figure best_rated(const Exploration& data) {
   figure.name = "best_rated";
   figure.title = "Best items";
   figure.text = fmt::format(
-      "By shrunk_mean: the item's mean as if it had {:.3g} more ratings, all equal to the mean of "
-      "all "
+      "By shrunk_mean = (sum of the item's ratings + {0:.4g} · {1}) / (number of its ratings + "
+      "{0:.4g}): its mean as if it had {0:.4g} more ratings, all equal to {1}, the mean of all "
       "ratings, so that a single 5 is not the best of all. That many, because it is how far "
-      "ratings "
-      "of one item differ from each other, over how far items differ (their variances).",
-      weight);
+      "ratings of one item differ from each other, over how far items differ (their variances).",
+      weight, four_decimals(data.mean));
   return figure;
 }
 
@@ -299,9 +299,10 @@ Figure most_polarizing(const Exploration& data) {
   figure.name = "most_polarizing";
   figure.title = "Most polarizing items";
   figure.text = fmt::format(
-      "By shrunk_deviation: the deviation of the item's ratings from their mean, as if it had {} "
-      "more ratings that deviate as usual within items, {:.4f}.",
-      weight, std::sqrt(variance));
+      "By shrunk_deviation = √((sum of squared deviations of the item's ratings from their mean + "
+      "{0} · {1}²) / (number of its ratings + {0})): their deviation as if there were {0} more "
+      "that deviate as is usual within items, by {1}.",
+      weight, four_decimals(std::sqrt(variance)));
   return figure;
 }
 

@@ -196,7 +196,9 @@ void append_table_head(std::string& html, const Grid& grid) {
 }
 
 void append_table(std::string& html, const Grid& grid) {
-  html += "<div class=\"scroll\"><table>";
+  constexpr std::size_t many_columns = 10;  // fit a sheet in small print alone
+  html += fmt::format("<div class=\"scroll\"><table{}>",
+                      grid.columns.size() > many_columns ? " class=\"wide\"" : "");
   append_table_head(html, grid);
   html += "<tbody>\n";
   const std::size_t rows = std::min(grid.rows.size(), most_table_rows);

@@ -19,9 +19,14 @@
     .map((x, row) => ({ x, y: y[row], name: plot.hover ? plot.hover[row] : undefined, row }))
     .filter((point) => !plot.hover || (point.y !== null && point.x !== null && keep(point.row)));
 
+  // From here on nobody counts the digits.
+  const huge = 1e12;
+  const withExponent = (value) => value.toPrecision(5).replace(/\.?0*e/, "e");
+
   // Five digits: what differs in the table is told apart here too.
   const number = (value) => {
     if (typeof value !== "number") return String(value);
+    if (Math.abs(value) >= huge) return withExponent(value);
     if (Number.isInteger(value)) return value.toLocaleString("en");
     if (Math.abs(value) < 1e-4) return String(Number(value.toPrecision(5)));
     return value.toLocaleString("en", { maximumSignificantDigits: 5 });
@@ -108,22 +113,27 @@
     const steps = numbers.slice(1).map((x, at) => x - numbers[at]).filter((step) => step > 0);
     const step = steps.length > 0 ? Math.min(...steps) : 1;
     const digits = Math.min(20, Math.max(0, 1 - Math.floor(Math.log10(step))));
-    return xs.map((x) => (typeof x === "number" ? String(Number(x.toFixed(digits)))
-      : shortened(x, 24)));
+    return xs.map((x) => (typeof x !== "number" ? shortened(x, 24)
+      : Math.abs(x) >= huge ? withExponent(x) : String(Number(x.toFixed(digits)))));
   };
 
   // Each tick of a logarithmic axis with its own digits: 1,000 and 0.01, not 1,000.00. Those that
   // Chart.js leaves without a label stay so.
   function logarithmicLabel(value, index, ticks) {
     const shown = Chart.Ticks.formatters.logarithmic.call(this, value, index, ticks);
-    return shown === "" ? "" : value.toLocaleString("en", { maximumSignificantDigits: 6 });
+    if (shown === "" || Math.abs(value) >= huge) return shown === "" ? "" : withExponent(value);
+    return value.toLocaleString("en", { maximumSignificantDigits: 6 });
   }
 
-  const scale = (type, title, ink, line) => ({
+  // Between 4 and 5 epochs there is none.
+  const areWhole = (values) => values.every((value) => value === null || Number.isInteger(value));
+
+  const scale = (type, title, ink, line, isWhole = false) => ({
     type,
     title: { display: title !== "", text: title, color: ink },
     // Numbers leave each other room, names are turned.
     ticks: { color: ink, maxRotation: type === "category" ? 60 : 0, autoSkip: true,
+      ...(type === "linear" && isWhole ? { precision: 0 } : {}),
       ...(type === "logarithmic" ? { callback: logarithmicLabel } : {}) },
     grid: { color: line },
   });
@@ -199,20 +209,40 @@
     },
   });
 
-  // A part of the plot on its left, shaded and named.
-  const stageOf = (plot, ink, line) => ({
+  // A part of the plot on its left, shaded; the legend names it, where no curve can cover the name.
+  const stageOf = (plot, line) => ({
     id: "stage",
     beforeDatasetsDraw: (chart) => {
+      if (chart.hidesStage) return;
       const { ctx, chartArea: { left, right, top, bottom }, scales } = chart;
       const end = Math.min(right, scales.x.getPixelForValue(plot.stageEnd));
       ctx.save();
       ctx.fillStyle = line;
       ctx.fillRect(left, top, end - left, bottom - top);
-      ctx.fillStyle = ink;
-      ctx.font = `12px ${Chart.defaults.font.family}`;
-      ctx.fillText(plot.stage, left + 4, bottom - 6);
       ctx.restore();
     },
+  });
+
+  // A click on a name hides its series, or the stage's shade, and brings it back.
+  const legendOf = (plot, isShown, ink, line) => ({
+    display: isShown || Boolean(plot.stage),
+    onClick: (event, item, legend) => {
+      if (!item.isStage) {
+        Chart.defaults.plugins.legend.onClick.call(legend, event, item, legend);
+        return;
+      }
+      legend.chart.hidesStage = !legend.chart.hidesStage;
+      legend.chart.update();
+    },
+    labels: { color: ink, boxWidth: 14,
+      sort: (left, right) => left.datasetIndex - right.datasetIndex,
+      generateLabels: (chart) => [
+        ...Chart.defaults.plugins.legend.labels.generateLabels(chart)
+          .map((label) => ({ ...label, lineDash: [], text: shortened(label.text, 40) })),
+        ...(plot.stage ? [{ text: `${plot.stage} (shaded)`, isStage: true, fontColor: ink,
+          fillStyle: line, strokeStyle: ink, lineWidth: 1, hidden: Boolean(chart.hidesStage),
+          datasetIndex: chart.data.datasets.length }] : []),
+      ] },
   });
 
   const draw = (plot, isDark, isPaper) => {
@@ -231,7 +261,7 @@
     const series = seriesOf(plot);
     if (plot.group) canvas.parentElement.classList.add("tall");
     add(canvas, isPaper, plot.group ? 440 : 290, {
-      plugins: plot.stage ? [stageOf(plot, ink, line)] : [],
+      plugins: plot.stage ? [stageOf(plot, line)] : [],
       data: {
         labels: isCategory ? labelsOf(withoutShared(plot.x, shared)) : undefined,
         datasets: series.map((_, index) =>
@@ -241,14 +271,13 @@
         interaction: { mode: plot.hover ? "nearest" : "index", intersect: Boolean(plot.hover),
           axis: plot.hover ? "xy" : "x" },
         scales: {
-          x: scale(isCategory ? "category" : plot.xAxis, plot.xTitle || shared.title, ink, line),
-          y: scale(plot.yAxis, plot.yTitle, ink, line),
+          x: scale(isCategory ? "category" : plot.xAxis, plot.xTitle || shared.title, ink, line,
+            areWhole(plot.x)),
+          y: scale(plot.yAxis, plot.yTitle, ink, line,
+            plot.series.every(({ y }) => areWhole(y))),
         },
         plugins: {
-          legend: { display: series.length > 1, labels: { color: ink, boxWidth: 14,
-            sort: (left, right) => left.datasetIndex - right.datasetIndex,
-            generateLabels: (chart) => Chart.defaults.plugins.legend.labels.generateLabels(chart)
-              .map((label) => ({ ...label, lineDash: [], text: shortened(label.text, 40) })) } },
+          legend: legendOf(plot, series.length > 1, ink, line),
           tooltip: tooltipOf(plot),
         },
       },

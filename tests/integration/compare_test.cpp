@@ -303,6 +303,35 @@ TEST_F(Compare, ReadsTheTestRatingsFromStandardInputToo) {
             tables_of(file.output).at(1).at(0, "value"));
 }
 
+#ifdef ALSATIAN_HAVE_REPORTS
+TEST_F(Compare, SaysInItsReportWhichDirectionIsBetterAndWhatModelsSaw) {
+  const RunResult result = run({"compare", als(), mle(), "--data", ratings(), "--top", "3",
+                                "--report", folder_.file("compare.html"), "--quiet"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const std::string html = read_bytes(folder_.file("compare.html"));
+  const auto figure = [&](const std::string& name) {
+    const std::size_t begin = html.find("<figure id=\"" + name + "\"");
+    EXPECT_NE(begin, std::string::npos) << name;
+    return html.substr(begin, html.find("</figure>", begin) - begin);
+  };
+  for (const std::string name : {"error_differences", "nll_differences"}) {
+    EXPECT_THAT(figure(name), HasSubstr("Lower is better: below 0 the model is better than als"));
+  }
+  EXPECT_THAT(figure("ranking_differences"),
+              HasSubstr("Higher is better: above 0 the model is better than als"));
+  for (const std::string name : {"rmse_by_user_activity", "rmse_by_item_popularity"}) {
+    EXPECT_THAT(figure(name), HasSubstr("Lower is better."));
+  }
+  EXPECT_THAT(figure("residual_quantiles"), HasSubstr("The nearer to 0 the better"));
+  EXPECT_THAT(figure("models_data"), HasSubstr("trained on: those that the model was trained on"));
+  EXPECT_THAT(html, HasSubstr("difference to als (lower is better)"));
+  EXPECT_THAT(html, HasSubstr("difference to als (higher is better)"));
+  const Tsv definitions = tables_of(result.output).at(2);
+  EXPECT_THAT(definitions.at(definitions.find("figure", "trained_on"), "definition"),
+              HasSubstr("test ratings that the model was trained on"));
+}
+#endif
+
 TEST_F(Compare, WritesTheFiguresThatItPrints) {
   const std::string other = biases();
   const RunResult result = run({"compare", als(), other, "--data", ratings(), "--top", "3",

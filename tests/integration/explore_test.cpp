@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
+#include <regex>
 #include <string>
 
 namespace alsatian::testing {
@@ -61,6 +63,58 @@ TEST_F(Explore, WritesWhatBecameOfEveryLineAndTheFirstRejectedOnes) {
   EXPECT_EQ(rejected.at(0, "line"), "6");
   EXPECT_EQ(rejected.at(0, "text"), "x y");
 }
+
+#ifdef ALSATIAN_HAVE_REPORTS
+TEST_F(Explore, SaysWhatColumnsAreShrunkToAndByHowMuch) {
+  const std::string ratings = ProblemFolder::shared().ratings();
+  const RunResult result = run({"explore", "--data", ratings, "--quiet", "--report",
+                                file("explore.html"), "--figures", file("figures")});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const std::string html = read_bytes(file("explore.html"));
+  std::smatch mean;
+  ASSERT_TRUE(std::regex_search(
+      html, mean,
+      std::regex("shrunk_mean = \\(sum of the item&#39;s ratings \\+ ([0-9.]+) · ([0-9.]+)\\) / "
+                 "\\(number of its ratings \\+ \\1\\)")));
+  const double weight = std::stod(mean[1]);
+  const Tsv best(read_bytes(file("figures/best_rated.tsv")));
+  for (std::size_t row = 0; row < best.rows(); ++row) {
+    const double count = best.number(row, "ratings");
+    const double shrunk =
+        (count * best.number(row, "mean") + weight * std::stod(mean[2])) / (count + weight);
+    // Four digits of the weight move it by less than that share of a rating's five stars.
+    EXPECT_NEAR(best.number(row, "shrunk_mean"), shrunk, 5 * 5e-4);
+  }
+  std::smatch spread;
+  ASSERT_TRUE(std::regex_search(
+      html, spread,
+      std::regex("shrunk_deviation = √\\(\\(sum of squared deviations of the item&#39;s ratings "
+                 "from their mean \\+ ([0-9.]+) · ([0-9.]+)²\\) / \\(number of its ratings \\+ "
+                 "\\1\\)\\)")));
+  const double more = std::stod(spread[1]);
+  const Tsv polarizing(read_bytes(file("figures/most_polarizing.tsv")));
+  for (std::size_t row = 0; row < polarizing.rows(); ++row) {
+    const double count = polarizing.number(row, "ratings");
+    const double own = polarizing.number(row, "deviation");
+    const double usual = std::stod(spread[2]);
+    EXPECT_NEAR(polarizing.number(row, "shrunk_deviation"),
+                std::sqrt((count * own * own + more * usual * usual) / (count + more)), 1e-4);
+  }
+}
+
+TEST_F(Explore, WritesHugeRatingsSoThatTheyCanBeRead) {
+  std::string text = "userId,movieId,rating\n";
+  for (const std::string& line : lines_of(small_ratings(12, 9))) text += line + "e30\n";
+  write_bytes(data(), text);
+  const RunResult result = explore({"--report", file("explore.html")});
+  ASSERT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.output, HasSubstr("e+30"));
+  EXPECT_THAT(result.output, ::testing::Not(::testing::ContainsRegex("[0-9]{13}")));
+  const std::string html = read_bytes(file("explore.html"));
+  const std::string body = html.substr(0, html.find("<details class=\"license\">"));
+  EXPECT_THAT(body, ::testing::Not(::testing::ContainsRegex("[0-9]{13}")));
+}
+#endif
 
 TEST_F(Explore, FillsMonthsWithoutRatings) {
   ASSERT_EQ(explore({"--figures", file("figures")}).code, 0);

@@ -558,6 +558,22 @@ TEST(TuneReport, DrawsManySettingsWithoutTheirNumbers) {
   EXPECT_THAT(html, Not(HasSubstr("A line for each")));
 }
 
+TEST(TuneReport, SaysWhatEpochsAndSecondsAreSummedOver) {
+  const TemporaryFolder folder;
+  const auto report = [&](const std::vector<std::string>& more) {
+    const RunResult result =
+        run(with(tune_arguments({"--k", "3", "--grid", "reg=0.5,1,2", "--epochs", "3", "--report",
+                                 folder.file("tune.html"), "--quiet"}),
+                 more));
+    EXPECT_EQ(result.code, 0) << result.error;
+    return read_bytes(folder.file("tune.html"));
+  };
+  EXPECT_THAT(report({}), Not(HasSubstr("epochs and seconds are")));
+  EXPECT_THAT(report({"--folds", "3"}), HasSubstr("epochs and seconds are sums over the 3 folds"));
+  EXPECT_THAT(report({"--search", "halving"}),
+              HasSubstr("epochs and seconds are those of all rungs up to the trial&#39;s last"));
+}
+
 TEST(TuneReport, SaysOfARandomSearchThatItIsOne) {
   const TemporaryFolder folder;
   const RunResult result =

@@ -88,6 +88,45 @@ JSON.parse(document.getElementById("plots").textContent).map((plot) => {
 })
 """
 
+# Where names in a plot's legend are, and its first mark, once it is scrolled into sight.
+PLACES = """
+((name) => {
+  const canvas = document.querySelector(`canvas[data-plot="${name}"]`);
+  const chart = Chart.getChart(canvas);
+  canvas.scrollIntoView({block: "center"});
+  const {left, top} = canvas.getBoundingClientRect();
+  const marks = chart.getSortedVisibleDatasetMetas().flatMap((meta) => meta.data)
+    .filter((mark) => !mark.skip && Number.isFinite(mark.x) && Number.isFinite(mark.y));
+  const mark = marks.length > 0 ? marks[0].getCenterPoint() : null;
+  return {names: chart.options.plugins.legend.display ? chart.legend.legendItems.map((item, at) => {
+      const box = chart.legend.legendHitBoxes[at];
+      return {text: item.text, dataset: item.isStage ? null : item.datasetIndex,
+        x: left + box.left + box.width / 2, y: top + box.top + box.height / 2};
+    }) : [],
+    mark: mark ? {x: left + mark.x, y: top + mark.y} : null};
+})
+"""
+SHOWN = """
+((name) => {
+  const canvas = document.querySelector(`canvas[data-plot="${name}"]`);
+  const chart = Chart.getChart(canvas);
+  return {datasets: chart.data.datasets.map((_, at) => chart.isDatasetVisible(at)),
+    tooltip: chart.tooltip.opacity > 0, picture: canvas.toDataURL()};
+})
+"""
+# Ticks of linear axes along which the data have whole numbers alone.
+PARTED = """
+JSON.parse(document.getElementById("plots").textContent).flatMap((plot) => {
+  const chart = Chart.getChart(document.querySelector(`canvas[data-plot="${plot.name}"]`));
+  const whole = (values) => values.every((value) => value === null || Number.isInteger(value));
+  const axes = plot.lower ? [] : [["x", plot.x], ["y", plot.series.flatMap(({y}) => y)]];
+  return axes.flatMap(([axis, values]) =>
+    (chart.scales[axis].type !== "linear" || !whole(values) ? [] : chart.scales[axis].ticks
+      .filter(({value}) => !Number.isInteger(value))
+      .map(({value}) => `${plot.name} at ${axis} = ${value}`)));
+})
+"""
+
 
 class Browser:
     """Chromium with one page, driven through file descriptors 3 and 4."""
@@ -156,6 +195,18 @@ class Browser:
     def value(self, expression):
         return self.call("Runtime.evaluate", expression=expression,
                          returnByValue=True)["result"]["value"]
+
+    def mouse(self, place, *kinds):
+        """Moves the pointer there, then presses and releases its button where asked."""
+        for kind in ("mouseMoved", *kinds):
+            self.call("Input.dispatchMouseEvent", type=kind, x=place["x"], y=place["y"],
+                      button="left" if kinds else "none", clickCount=len(kinds) and 1)
+        # Events are handled in a frame of their own, and drawn in the next.
+        self.call("Runtime.evaluate", awaitPromise=True, expression="""new Promise((done) =>
+          requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))""")
+
+    def click(self, place):
+        self.mouse(place, "mousePressed", "mouseReleased")
 
     def screenshot(self, path):
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
@@ -232,6 +283,38 @@ def complaints_of_hovering(browser, path):
             for what in complaints_of_tooltip(hovered["plot"], said)]
 
 
+def complaints_of_legend(browser, name):
+    """A click on a name takes its series, or the shaded part, off the plot; another brings it back."""
+    found = []
+    for at, item in enumerate(browser.value(f"({PLACES})('{name}')")["names"]):
+        before = browser.value(f"({SHOWN})('{name}')")
+        browser.click(item)
+        after = browser.value(f"({SHOWN})('{name}')")
+        wanted = [shown != (dataset == item["dataset"])
+                  for dataset, shown in enumerate(before["datasets"])]
+        if after["datasets"] != wanted or after["picture"] == before["picture"]:
+            found.append(f"plot {name}: a click on {item['text']} shows {after['datasets']}")
+        browser.click(browser.value(f"({PLACES})('{name}')")["names"][at])
+        if browser.value(f"({SHOWN})('{name}')")["datasets"] != before["datasets"]:
+            found.append(f"plot {name}: a second click on {item['text']} does not bring it back")
+    return found
+
+
+def complaints_of_pointing(browser, path, width):
+    """With a mouse: tooltips appear over marks, and the legend's names take series off and on."""
+    browser.open(path, width, "light")
+    found = []
+    for plot in browser.value("JSON.parse(document.getElementById('plots').textContent)"):
+        name = plot["name"]
+        mark = browser.value(f"({PLACES})('{name}')")["mark"]
+        if mark:
+            browser.mouse(mark)
+            if not browser.value(f"({SHOWN})('{name}')")["tooltip"]:
+                found.append(f"plot {name}: nothing appears over its first mark")
+        found += complaints_of_legend(browser, name)
+    return [f"{path.name}, {width} wide, pointing: {what}" for what in found]
+
+
 def complaints(browser, path, width, scheme):
     """What is wrong with a report as opened: an empty list where nothing is."""
     browser.open(path, width, scheme)
@@ -247,6 +330,7 @@ def complaints(browser, path, width, scheme):
                   for table in browser.value(SCROLLED)
                   if table["away"] > 1 or table["share"] > 0.5]
     found += [f"a name is cut off in {name}" for name in browser.value(CUT_NAMES)]
+    found += [f"a tick of {name} is between whole numbers" for name in browser.value(PARTED)]
     if layout["width"] > width:
         found.append(f"is {layout['width']} wide")
     if layout["title"] == "owned" or layout["images"] > 0:
@@ -308,12 +392,17 @@ def complaints_on_paper(browser, path, width):
           / (canvas.width / canvas.height)};})""")
     ink = browser.value("""[...document.querySelectorAll("canvas[data-plot]")].map((canvas) =>
       Chart.getChart(canvas).options.scales.x.ticks.color)""")
+    wide = browser.value("""[...document.querySelectorAll("table")]
+      .filter((table) => table.offsetWidth > 0 && table.getBoundingClientRect().right
+        > table.closest("figure").getBoundingClientRect().right)
+      .map((table) => table.closest("figure").id)""")
     folded = browser.value("""[...document.querySelectorAll("figure details")]
       .every((table) => !table.open)""")
     browser.call("Emulation.setEmulatedMedia", media="")
     found = []
     if not ink or any(int(color[1:3], 16) > 128 for color in ink):
         found.append(f"prints labels in {sorted(set(ink))}")
+    found += [f"prints the table {name} beyond its frame" for name in wide]
     if not folded:
         found.append("prints tables beside their plots")
     for frame in frames:
@@ -371,7 +460,10 @@ def make_reports(folder, program):
     draws = ("--model", "mle", "--trials", "9", "--grid", "k=2:9:lin", "--grid", "reg=0.3:3:log",
              "--folds", "2")
     large = ("--grid", "k=1,2,3,4,5,6", "--grid", "reg=0.3:3:log50", "--epochs", "1")
-    for name, flags in (("grid", grid), ("random", draws), ("large", large)):
+    # Few whole numbers beside each other, where an axis has room for halves.
+    halving = ("--trials", "6", "--grid", "k=4:6:lin", "--grid", "reg=0.3:3:log", "--search",
+               "halving", "--epochs", "9")
+    for name, flags in (("grid", grid), ("random", draws), ("large", large), ("halving", halving)):
         subprocess.run([program, "tune", "--data", folder, *flags, "--report",
                         folder / f"tune-{name}.html", "--quiet"], check=True,
                        stdout=subprocess.DEVNULL)
@@ -403,6 +495,8 @@ def main():
                 for width in (390, 1280):
                     found += complaints_on_paper(browser, report.resolve(), width)
                 found += complaints_of_hovering(browser, report.resolve())
+                for width in (390, 1280):
+                    found += complaints_of_pointing(browser, report.resolve(), width)
                 for width in (390, 1280):
                     for scheme in ("light", "dark"):
                         found += complaints(browser, report.resolve(), width, scheme)
