@@ -168,7 +168,7 @@ Figure ranking_bars(const std::vector<DefinedFigure>& ranking) {
   figure.plot = {.x = "figure", .series = {{"value", "value", Mark::bars}}, .y_title = "share"};
   for (const DefinedFigure& defined : ranking) {
     if (defined.name == "users") {
-      figure.text = defined.definition + ". What each figure is, the table above says.";
+      figure.text = "Figures are " + defined.definition + ". What each is, the table above says.";
     } else {
       figure.data.rows.push_back({defined.name, defined.value});
     }

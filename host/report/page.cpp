@@ -196,9 +196,9 @@ void append_table_head(std::string& html, const Grid& grid) {
 }
 
 void append_table(std::string& html, const Grid& grid) {
-  constexpr std::size_t many_columns = 10;  // fit a sheet in small print alone
+  constexpr std::size_t many_columns = 10;  // from there on a sheet has room for small print alone
   html += fmt::format("<div class=\"scroll\"><table{}>",
-                      grid.columns.size() > many_columns ? " class=\"wide\"" : "");
+                      grid.columns.size() >= many_columns ? " class=\"wide\"" : "");
   append_table_head(html, grid);
   html += "<tbody>\n";
   const std::size_t rows = std::min(grid.rows.size(), most_table_rows);

@@ -128,6 +128,10 @@
   // Between 4 and 5 epochs there is none.
   const areWhole = (values) => values.every((value) => value === null || Number.isInteger(value));
 
+  // A few names say more than every other of them; those of periods and ranges go on by themselves.
+  const areFewNames = (xs) => xs.length <= 24
+    && xs.some((x) => typeof x === "string" && !/^\d/.test(x));
+
   const scale = (type, title, ink, line, isWhole = false) => ({
     type,
     title: { display: title !== "", text: title, color: ink },
@@ -259,6 +263,11 @@
       || plot.x.some((x) => typeof x === "string");
     const shared = sharedWords(isCategory ? plot.x : []);
     const series = seriesOf(plot);
+    const xScale = scale(isCategory ? "category" : plot.xAxis, plot.xTitle || shared.title, ink,
+      line, areWhole(plot.x));
+    if (isCategory && areFewNames(plot.x)) {
+      Object.assign(xScale.ticks, { autoSkip: false, maxRotation: 75 });
+    }
     if (plot.group) canvas.parentElement.classList.add("tall");
     add(canvas, isPaper, plot.group ? 440 : 290, {
       plugins: plot.stage ? [stageOf(plot, line)] : [],
@@ -271,8 +280,7 @@
         interaction: { mode: plot.hover ? "nearest" : "index", intersect: Boolean(plot.hover),
           axis: plot.hover ? "xy" : "x" },
         scales: {
-          x: scale(isCategory ? "category" : plot.xAxis, plot.xTitle || shared.title, ink, line,
-            areWhole(plot.x)),
+          x: xScale,
           y: scale(plot.yAxis, plot.yTitle, ink, line,
             plot.series.every(({ y }) => areWhole(y))),
         },

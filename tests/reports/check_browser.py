@@ -54,6 +54,14 @@ CUT_NAMES = """
     .filter((tick) => String(tick.label).endsWith("\u2026"))
     .map((tick) => `${canvas.dataset.plot}: ${tick.label}`)))
 """
+# Bars with a name, no number, that stands at no tick.
+NAMELESS = """
+JSON.parse(document.getElementById("plots").textContent).filter((plot) => !plot.lower
+    && plot.x.length <= 24 && plot.x.some((x) => /^[A-Za-z(]/.test(x)))
+  .filter((plot) => Chart.getChart(document.querySelector(`canvas[data-plot="${plot.name}"]`))
+    .scales.x.ticks.length < plot.x.length)
+  .map((plot) => plot.name)
+"""
 
 # What the page says where the pointer is over a mark: for each row that is drawn, in its place.
 # Of long plots some rows, among them the last. Chart.js itself chooses what the pointer is over.
@@ -284,7 +292,7 @@ def complaints_of_hovering(browser, path):
 
 
 def complaints_of_legend(browser, name):
-    """A click on a name takes its series, or the shaded part, off the plot; another brings it back."""
+    """A click on a name takes its series, or what is shaded, off the plot; another brings it back."""
     found = []
     for at, item in enumerate(browser.value(f"({PLACES})('{name}')")["names"]):
         before = browser.value(f"({SHOWN})('{name}')")
@@ -330,6 +338,7 @@ def complaints(browser, path, width, scheme):
                   for table in browser.value(SCROLLED)
                   if table["away"] > 1 or table["share"] > 0.5]
     found += [f"a name is cut off in {name}" for name in browser.value(CUT_NAMES)]
+    found += [f"a bar of {name} has no name" for name in browser.value(NAMELESS)]
     found += [f"a tick of {name} is between whole numbers" for name in browser.value(PARTED)]
     if layout["width"] > width:
         found.append(f"is {layout['width']} wide")
