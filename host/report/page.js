@@ -125,6 +125,18 @@
     return value.toLocaleString("en", { maximumSignificantDigits: 6 });
   }
 
+  // Of a linear axis each tick with the digits that tell it from the next, 9.5e+29 and 1e+30, where
+  // Chart.js has one digit for them.
+  function linearLabel(value, index, ticks) {
+    const most = Math.max(...ticks.map((tick) => Math.abs(tick.value)));
+    if (value === 0 || (most < huge && most >= 1e-4)) {
+      return Chart.Ticks.formatters.numeric.call(this, value, index, ticks);
+    }
+    const step = ticks.length > 1 ? Math.abs(ticks[1].value - ticks[0].value) : most;
+    const digits = Math.floor(Math.log10(Math.abs(value))) - Math.floor(Math.log10(step)) + 2;
+    return Number(value.toPrecision(Math.min(15, Math.max(1, digits)))).toExponential();
+  }
+
   // Between 4 and 5 epochs there is none.
   const areWhole = (values) => values.every((value) => value === null || Number.isInteger(value));
 
@@ -137,6 +149,7 @@
     title: { display: title !== "", text: title, color: ink },
     // Numbers leave each other room, names are turned.
     ticks: { color: ink, maxRotation: type === "category" ? 60 : 0, autoSkip: true,
+      ...(type === "linear" ? { callback: linearLabel } : {}),
       ...(type === "linear" && isWhole ? { precision: 0 } : {}),
       ...(type === "logarithmic" ? { callback: logarithmicLabel } : {}) },
     grid: { color: line },

@@ -1,20 +1,19 @@
 #!/usr/bin/env python3
 # Opens reports in headless Chromium: plots drawn, tooltips true, nothing logged or fetched.
-# Speaks to the browser through a pipe, so that it needs no package but chromium itself.
+# browser.py drives it, and made_reports.py makes what it opens.
 """Usage: check_browser.py --program ALSATIAN [--keep FOLDER]; exits 77 where there is no chromium."""
 import argparse
-import base64
 import json
-import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 
+from browser import Browser
+from made_reports import make_reports
+
 SKIPPED = 77
-HOSTILE = '"</script><script>document.title=\'owned\'</script><img src=x onerror=alert(1)> & \'film\' (1999)"'
 
 # Whether any pixel of a canvas is drawn in a color that no axis has: the marks are colored.
 PAINTED = """
@@ -53,6 +52,14 @@ CUT_NAMES = """
   Object.values(Chart.getChart(canvas).scales).flatMap((scale) => scale.ticks
     .filter((tick) => String(tick.label).endsWith("\u2026"))
     .map((tick) => `${canvas.dataset.plot}: ${tick.label}`)))
+"""
+# Ticks beside each other that say the same.
+ALIKE = """
+[...document.querySelectorAll("canvas[data-plot]")].flatMap((canvas) =>
+  Object.values(Chart.getChart(canvas).scales).filter((scale) => scale.type === "linear")
+    .flatMap((scale) => scale.ticks.filter((tick, at) => at > 0
+      && tick.label === scale.ticks[at - 1].label)
+      .map((tick) => `${canvas.dataset.plot}: ${tick.label}`)))
 """
 # Bars with a name, no number, that stands at no tick.
 NAMELESS = """
@@ -134,98 +141,6 @@ JSON.parse(document.getElementById("plots").textContent).flatMap((plot) => {
       .map(({value}) => `${plot.name} at ${axis} = ${value}`)));
 })
 """
-
-
-class Browser:
-    """Chromium with one page, driven through file descriptors 3 and 4."""
-
-    def __init__(self, program, profile):
-        to_browser, self.requests = os.pipe()
-        self.replies, from_browser = os.pipe()
-
-        def connect():
-            # High numbers first: one of the pipes may be 3 or 4 already.
-            first, second = os.dup(to_browser), os.dup(from_browser)
-            os.dup2(first, 3)
-            os.dup2(second, 4)
-
-        self.process = subprocess.Popen(
-            [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
-             "--disable-dev-shm-usage", "--no-first-run", f"--user-data-dir={profile}"],
-            preexec_fn=connect, close_fds=False, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
-        os.close(to_browser)
-        os.close(from_browser)
-        self.buffer = b""
-        self.number = 0
-        self.events = []
-        self.session = None
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target,
-                                 flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-
-    def read(self):
-        while b"\0" not in self.buffer:
-            part = os.read(self.replies, 1 << 16)
-            if not part:
-                raise RuntimeError("chromium ended")
-            self.buffer += part
-        message, self.buffer = self.buffer.split(b"\0", 1)
-        return json.loads(message)
-
-    def call(self, method, **parameters):
-        self.number += 1
-        message = {"id": self.number, "method": method, "params": parameters}
-        if self.session:
-            message["sessionId"] = self.session
-        os.write(self.requests, json.dumps(message).encode() + b"\0")
-        while True:
-            reply = self.read()
-            if reply.get("id") == self.number:
-                if "error" in reply:
-                    raise RuntimeError(f"{method}: {reply['error']}")
-                return reply["result"]
-            self.events.append(reply)
-
-    def open(self, path, width, scheme):
-        self.events.clear()
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900,
-                  deviceScaleFactor=1, mobile=False)
-        self.call("Emulation.setScrollbarsHidden", hidden=True)  # as on a phone: they take no room
-        self.call("Emulation.setEmulatedMedia",
-                  features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.call("Page.navigate", url=path.as_uri())
-        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
-            self.events.append(self.read())
-
-    def value(self, expression):
-        return self.call("Runtime.evaluate", expression=expression,
-                         returnByValue=True)["result"]["value"]
-
-    def mouse(self, place, *kinds):
-        """Moves the pointer there, then presses and releases its button where asked."""
-        for kind in ("mouseMoved", *kinds):
-            self.call("Input.dispatchMouseEvent", type=kind, x=place["x"], y=place["y"],
-                      button="left" if kinds else "none", clickCount=len(kinds) and 1)
-        # Events are handled in a frame of their own, and drawn in the next.
-        self.call("Runtime.evaluate", awaitPromise=True, expression="""new Promise((done) =>
-          requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))""")
-
-    def click(self, place):
-        self.mouse(place, "mousePressed", "mouseReleased")
-
-    def screenshot(self, path):
-        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        picture = self.call("Page.captureScreenshot", captureBeyondViewport=True,
-                            clip={"x": 0, "y": 0, "width": size["width"],
-                                  "height": min(size["height"], 12000), "scale": 1})
-        path.write_bytes(base64.b64decode(picture["data"]))
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
 
 
 def number_in(text):
@@ -338,6 +253,7 @@ def complaints(browser, path, width, scheme):
                   for table in browser.value(SCROLLED)
                   if table["away"] > 1 or table["share"] > 0.5]
     found += [f"a name is cut off in {name}" for name in browser.value(CUT_NAMES)]
+    found += [f"ticks say the same in {name}" for name in browser.value(ALIKE)]
     found += [f"a bar of {name} has no name" for name in browser.value(NAMELESS)]
     found += [f"a tick of {name} is between whole numbers" for name in browser.value(PARTED)]
     if layout["width"] > width:
@@ -418,68 +334,6 @@ def complaints_on_paper(browser, path, width):
         if not frame["inside"] or frame["share"] < 0.9 or abs(frame["ratio"] - 1) > 0.02:
             found.append(f"prints {frame['name']} not over its frame: {frame}")
     return [f"{path.name}, {width} wide, on paper: {what}" for what in found]
-
-
-def write_data(folder, program):
-    """Ratings with times, titles and genres, one title of which is markup."""
-    subprocess.run([program, "generate", "--users", "120", "--items", "90", "--ratings", "4000",
-                    "--out", folder / "plain.csv", "--quiet"], check=True)
-    genres = ["Comedy", "Drama|War", "Action|Comedy|Sci-Fi", "(no genres listed)"]
-    lines = (folder / "plain.csv").read_text().splitlines()
-    items = []
-    with open(folder / "ratings.csv", "w") as ratings:
-        ratings.write("userId,movieId,rating,timestamp\n")
-        for number, line in enumerate(lines[1:]):
-            fields = line.split(",")
-            items.append(fields[1])
-            ratings.write(",".join(fields[:3]) + f",{946684800 + number * 40000}\n")
-    with open(folder / "movies.csv", "w") as movies:
-        movies.write("movieId,title,genres\n")
-        for number, item in enumerate(sorted(set(items), key=int)):
-            title = HOSTILE if number % 3 == 0 else f"Film {item} (1999)"
-            movies.write(f"{item},{title},{genres[number % 4]}\n")
-
-
-def make_reports(folder, program):
-    write_data(folder, program)
-    (folder / "plain.csv").unlink()
-    subprocess.run([program, "explore", "--data", folder, "--report", folder / "explore.html",
-                    "--quiet"], check=True, stdout=subprocess.DEVNULL)
-    for model in ("als", "mle"):
-        subprocess.run([program, "train", "--data", folder, "--model", model, "--k", "4",
-                        "--holdout", "0.2", "--report", folder / f"train-{model}.html", "--out",
-                        folder / f"{model}.safetensors", "--quiet"], check=True,
-                       stdout=subprocess.DEVNULL)
-        subprocess.run([program, "evaluate", folder / f"{model}.safetensors", "--data", folder,
-                        "--report", folder / f"evaluate-{model}.html", "--quiet"], check=True,
-                       stdout=subprocess.DEVNULL)
-    # Curves with gaps: some epochs have no error.
-    subprocess.run([program, "train", "--data", folder, "--model", "mle", "--k", "4", "--epochs",
-                    "10", "--validation", "0.1", "--evaluate-every", "3", "--report",
-                    folder / "train-gaps.html", "--quiet"], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([program, "train", "--data", folder, "--model", "bayes", "--k", "4", "--epochs",
-                    "24", "--burn-in", "6", "--keep", "8", "--chains", "2", "--holdout", "0.2",
-                    "--report", folder / "train-bayes.html", "--out",
-                    folder / "bayes.safetensors", "--quiet"], check=True,
-                   stdout=subprocess.DEVNULL)
-    subprocess.run([program, "evaluate", folder / "bayes.safetensors", "--data", folder, "--top",
-                    "10", "--report", folder / "evaluate-bayes.html", "--quiet"], check=True,
-                   stdout=subprocess.DEVNULL)
-    grid = ("--grid", "k=2,4,8", "--grid", "reg=0.3:3:log4", "--epochs", "3")
-    draws = ("--model", "mle", "--trials", "9", "--grid", "k=2:9:lin", "--grid", "reg=0.3:3:log",
-             "--folds", "2")
-    large = ("--grid", "k=1,2,3,4,5,6", "--grid", "reg=0.3:3:log50", "--epochs", "1")
-    # Few whole numbers beside each other, where an axis has room for halves.
-    halving = ("--trials", "6", "--grid", "k=4:6:lin", "--grid", "reg=0.3:3:log", "--search",
-               "halving", "--epochs", "9")
-    for name, flags in (("grid", grid), ("random", draws), ("large", large), ("halving", halving)):
-        subprocess.run([program, "tune", "--data", folder, *flags, "--report",
-                        folder / f"tune-{name}.html", "--quiet"], check=True,
-                       stdout=subprocess.DEVNULL)
-    subprocess.run([program, "compare", folder / "als.safetensors", folder / "mle.safetensors",
-                    folder / "als.safetensors", "--data", folder, "--top", "5", "--report",
-                    folder / "compare.html", "--quiet"], check=True, stdout=subprocess.DEVNULL)
-    return sorted(folder.glob("*.html"))
 
 
 def main():
