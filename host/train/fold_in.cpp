@@ -4,6 +4,7 @@
 
 #include "host/error.hpp"
 #include "host/train/backend.hpp"
+#include "kernels/cpu/parallel.hpp"
 #include "kernels/math/random.hpp"
 #include "kernels/reference/als.hpp"
 #include "kernels/reference/gibbs.hpp"
@@ -166,10 +167,16 @@ FoldIn::FoldIn(const Model& model, std::vector<OwnRating> ratings)
   std::iota(columns.begin(), columns.end(), 0);
   check_row_solve(model.spec, count, {{0, count}, columns, std::vector<float>(ratings_.size())},
                   RowPrior{});
-  if (!draws) equations_.emplace_back(ItemSide{model, std::nullopt}, ratings_);
-  for (std::int32_t draw = 0; draws && draw < model.draws; ++draw) {
-    equations_.emplace_back(ItemSide{model, draw}, ratings_);
+  if (!draws) {
+    equations_.emplace_back(ItemSide{model, std::nullopt}, ratings_);
+    return;
   }
+  std::vector<std::optional<Equations>> solved(static_cast<std::size_t>(model.draws));
+  parallel_for(model.draws, [&](std::int64_t draw) {
+    const ItemSide side{model, static_cast<std::int32_t>(draw)};
+    solved[static_cast<std::size_t>(draw)].emplace(side, ratings_);
+  });
+  for (std::optional<Equations>& equations : solved) equations_.push_back(*std::move(equations));
 }
 
 FoldIn::~FoldIn() = default;
