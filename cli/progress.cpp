@@ -3,7 +3,7 @@
 #include "cli/progress.hpp"
 
 #include "host/error.hpp"
-#include "host/number_text.hpp"
+#include "host/report/number_text.hpp"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 #include "cli/reg_auto.hpp"
 
 #include "cli/memory_plan.hpp"
-#include "host/number_text.hpp"
+#include "host/report/number_text.hpp"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include "cli/command_line.hpp"
 #include "cli/log.hpp"
 #include "host/error.hpp"
-#include "host/number_text.hpp"
+#include "host/report/number_text.hpp"
 #include "kernels/cpu/parallel.hpp"
 
 #include <fmt/compile.h>

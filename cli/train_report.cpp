@@ -5,7 +5,7 @@
 #include "cli/log.hpp"
 #include "cli/reg_auto.hpp"
 #include "cli/train_summary.hpp"
-#include "host/number_text.hpp"
+#include "host/report/number_text.hpp"
 
 #include <fmt/format.h>
 

@@ -9,8 +9,8 @@
 #include "cli/tune_report.hpp"
 #include "host/device/cuda_module.hpp"
 #include "host/error.hpp"
-#include "host/number_text.hpp"
 #include "host/ratings/prepared_ratings.hpp"
+#include "host/report/number_text.hpp"
 #include "host/train/trial_log.hpp"
 
 #include <fmt/format.h>

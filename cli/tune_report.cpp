@@ -3,8 +3,8 @@
 #include "cli/tune_report.hpp"
 
 #include "cli/log.hpp"
-#include "host/number_text.hpp"
 #include "host/report/heat_map.hpp"
+#include "host/report/number_text.hpp"
 
 #include <fmt/format.h>
 

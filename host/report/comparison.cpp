@@ -3,7 +3,7 @@
 #include "host/report/comparison.hpp"
 
 #include "host/evaluate/definitions.hpp"
-#include "host/number_text.hpp"
+#include "host/report/number_text.hpp"
 
 #include <fmt/format.h>
 

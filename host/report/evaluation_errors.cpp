@@ -1,7 +1,7 @@
 // Implements the part of evaluation.hpp about test ratings.
 // Bins are of equal width, and the outer ones open, so that no rating is left out.
-#include "host/number_text.hpp"
 #include "host/report/evaluation.hpp"
+#include "host/report/number_text.hpp"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // The page of exploration.hpp, with the picture of the densest block and the suggestions.
 // What was left out stands first: figures of cleaned data mean nothing without it.
-#include "host/number_text.hpp"
 #include "host/report/exploration.hpp"
 #include "host/report/heat_map.hpp"
+#include "host/report/number_text.hpp"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // Figures of exploration.hpp about how ratings are distributed: values, counts, quantiles.
 // Bins are spaced by logarithm where counts run over decades; their edges are whole numbers.
 #include "host/evaluate/quantile.hpp"
-#include "host/number_text.hpp"
 #include "host/report/exploration.hpp"
+#include "host/report/number_text.hpp"
 #include "host/report/power_law.hpp"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // Figures of exploration.hpp about time, genres and single items.
 // Items with few ratings are shrunk to the whole, or the lists would be of items rated once.
-#include "host/number_text.hpp"
 #include "host/report/exploration.hpp"
+#include "host/report/number_text.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // Figures as people read them, of ratings of any size.
 // Held to what a person would write.
-#include "host/number_text.hpp"
+#include "host/report/number_text.hpp"
 
 #include <gtest/gtest.h>
 

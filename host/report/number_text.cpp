@@ -1,6 +1,6 @@
 // Implements number_text.hpp.
 // By fmt, which never looks at the locale.
-#include "host/number_text.hpp"
+#include "host/report/number_text.hpp"
 
 #include <fmt/format.h>
 
