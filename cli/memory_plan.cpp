@@ -124,9 +124,10 @@ void add_bayes_parts(const TrainingSizes& sizes, const ModelSpec& spec, WorkingP
     const std::int64_t longer = std::max(sizes.users, sizes.items);
     const std::int64_t dense =
         plus(times(times(sizes.users, sizes.items), 8), times(times(longer, longer), 2 * 8));
-    // Six tables of a side's rows and features together; shares, roots and diagonal.
+    // Six tables of a side's rows and features together, and two of half the bytes; shares, roots
+    // and diagonal.
     const std::int64_t sparse =
-        times(rows, 6 * (std::int64_t{cpu::padded(spec.rank)} + 1) * 4 + 16);
+        times(rows, 7 * (std::int64_t{cpu::padded(spec.rank)} + 1) * 4 + 16);
     plan.parts.push_back({"feature_weights", doubled ? dense : sparse});
     if (!doubled) {
       plan.parts.push_back(

@@ -5,6 +5,7 @@
 #include "kernels/cpu/factor_table.hpp"
 #include "kernels/cpu/feature_preconditioner.hpp"
 #include "kernels/cpu/kernel_table.hpp"
+#include "kernels/cpu/narrow_table.hpp"
 #include "kernels/math/gibbs.hpp"
 
 #include <cstdint>
@@ -36,19 +37,25 @@ class FeatureWeights {
 
   /// Where rows of targets are to be written, [rows, order], before right_side().
   SideView<float> targets() { return row_products_.view(); }
-  /// Fᵀ·targets [opposite rows, order], to be added to; overwrites the targets.
+  /// Fᵀ·targets [opposite rows, order], to be added to. Targets are summed in bfloat16: they have
+  /// noise of E₁ in them, to which that adds about 1e-6 of its variance.
   SideView<float> right_side();
   /// Solves (FᵀF + ridge·I) B = right side by conjugate gradients, every column at once. They start
   /// from 0: from the last draw of B they take a fifth of a step less, and a product with F more.
   /// variances [order]: of a draw of B the error is below 1e-2 of its deviation, which is 1e-4 of
   /// its variance: rᵀM⁻¹r ≤ (1e-2)²·variance·features for each column's residual r, M the
-  /// preconditioner. Returns how many steps it took. Hestenes and Stiefel (1952).
+  /// preconditioner; from the third step on it may be told from how errors fell, which saves the
+  /// last residual. Directions are rounded to bfloat16, and B moves along those; what products
+  /// with F lose to it on the way back to B counts as noise of the targets. Returns how many steps
+  /// it took. Hestenes and Stiefel (1952).
   int solve(double ridge, std::span<const double> variances);
 
  private:
+  void multiply_back(FactorTable& to);
   std::vector<double> precondition();
-  std::vector<double> apply_to_direction(double ridge);
+  std::vector<double> multiply_direction(double ridge);
   void take_step(const std::vector<double>& lengths);
+  void update_residual(double ridge, const std::vector<double>& lengths);
   void turn_direction(const std::vector<double>& shares);
 
   const KernelTable& kernels_;
@@ -63,7 +70,9 @@ class FeatureWeights {
   FactorTable direction_;
   FactorTable image_;         // of the direction by the matrix, of the residual by M⁻¹
   FactorTable row_products_;  // [rows, order]
-  FactorTable means_;         // F·B
+  NarrowTable narrow_direction_;
+  NarrowTable narrow_products_;  // what Fᵀ is multiplied by
+  FactorTable means_;            // F·B
   bool means_are_known_ = false;
 };
 

@@ -28,6 +28,12 @@ struct AlsPrior {
   /// a draw. On cache lines, as rows of FactorTable are; no rows: none.
   SideView<const float> noise = {};
 };
+  /// Of each row that is solved exactly with it, [rows], Σ over its ratings of what its scores
+  /// change by, d = ⟨x_p, q⟩ + x_b: squared, and times what the new row leaves of the rating, in
+  /// float as the equations are.
+  float* change_squares = nullptr;
+  float* change_products = nullptr;
+};
 
 /// One half-sweep of alternating least squares: rows of `solved` given `opposite`.
 struct AlsTask {
@@ -91,6 +97,16 @@ struct RowSumTask {
   SideView<float> sums;           // overwritten; of the rank and stride of the table
   View<const float> scales = {};  // [rows]; nothing: 1
   bool biases = false;            // summed likewise
+};
+
+/// The same of a table whose entries are bfloat16: half the bytes to fetch.
+struct NarrowRowSumTask {
+  CsrView<float> pattern;
+  SideView<const std::uint16_t> table;
+  SideView<float> sums;
+  View<const float> scales = {};
+  bool biases = false;
+  SideView<std::uint16_t> narrow_sums = {};  // the sums in bfloat16 as well; no rows: none
 };
 
 /// Adds leftᵀ·right to the sums, [columns of left, columns of right]. left is as wide as its stride
@@ -166,6 +182,9 @@ struct KernelTable {
   /// scale; the part that begins with the row's first entry overwrites them, and the part that ends
   /// with its last one applies the scale.
   void (*row_sum_part)(const RowSumTask&, std::int64_t row, std::int64_t first, std::int64_t last);
+  void (*narrow_row_sum)(const NarrowRowSumTask&, std::int64_t row);
+  void (*narrow_row_sum_part)(const NarrowRowSumTask&, std::int64_t row, std::int64_t first,
+                              std::int64_t last);
   /// The part of a product that rows [first, last) of both tables give.
   void (*add_products)(const ProductSumTask&, std::int64_t first, std::int64_t last);
   void (*combine_rows)(const CombinationTask&, std::int64_t first, std::int64_t last);

@@ -16,8 +16,20 @@ constexpr std::int64_t worth_a_visit = 32;
 // on average, it meets a row of the table while that is near.
 constexpr std::int64_t meetings = 4;
 
-// Tables of so many tiles are not worth it: much of them stays near by itself.
-constexpr std::int64_t small_tables = 4;
+void sum_row(const KernelTable& kernels, const RowSumTask& task, std::int64_t row) {
+  kernels.row_sum(task, row);
+}
+void sum_row(const KernelTable& kernels, const NarrowRowSumTask& task, std::int64_t row) {
+  kernels.narrow_row_sum(task, row);
+}
+void sum_part(const KernelTable& kernels, const RowSumTask& task, std::int64_t row,
+              std::int64_t first, std::int64_t last) {
+  kernels.row_sum_part(task, row, first, last);
+}
+void sum_part(const KernelTable& kernels, const NarrowRowSumTask& task, std::int64_t row,
+              std::int64_t first, std::int64_t last) {
+  kernels.narrow_row_sum_part(task, row, first, last);
+}
 
 /// A row that is summed by tiles, and its next entry.
 struct LongRow {
@@ -26,13 +38,14 @@ struct LongRow {
 };
 
 /// Rows [first, last): short ones at once, the others tile by tile.
-void sum_some_rows(const KernelTable& kernels, const RowSumTask& task, std::int64_t tile_rows,
+template <typename Task>
+void sum_some_rows(const KernelTable& kernels, const Task& task, std::int64_t tile_rows,
                    std::int64_t first, std::int64_t last) {
   const std::int64_t tiles = (task.table.rows + tile_rows - 1) / tile_rows;
   std::vector<LongRow> rows;
   for (std::int64_t row = first; row < last; ++row) {
     if (task.pattern.row_size(row) < worth_a_visit * tiles) {
-      kernels.row_sum(task, row);
+      sum_row(kernels, task, row);
     } else {
       rows.push_back({row, task.pattern.offsets[row]});
     }
@@ -44,21 +57,22 @@ void sum_some_rows(const KernelTable& kernels, const RowSumTask& task, std::int6
       const std::int64_t row_end = task.pattern.offsets[at.row + 1];
       const std::int64_t next =
           std::lower_bound(columns + at.next, columns + row_end, end) - columns;
-      if (next > at.next) kernels.row_sum_part(task, at.row, at.next, next);
+      if (next > at.next) sum_part(kernels, task, at.row, at.next, next);
       at.next = next;
     }
   }
 }
 
-}  // namespace
-
-void sum_rows(const KernelTable& kernels, const RowSumTask& task, std::int64_t bytes_of_tile) {
-  const std::int64_t row_bytes = (task.table.stride + 1) * std::int64_t{sizeof(float)};
+/// small_tables: of so many tiles, which are not worth it.
+template <typename Task>
+void sum_all_rows(const KernelTable& kernels, const Task& task, std::int64_t bytes_of_tile,
+                  std::int64_t small_tables) {
+  const std::int64_t row_bytes = (task.table.stride + 1) * std::int64_t{sizeof(*task.table.biases)};
   const std::int64_t tile_rows = std::max<std::int64_t>(1, bytes_of_tile / row_bytes);
   if (task.table.rows <= small_tables * tile_rows) {
     constexpr std::int64_t rows_per_task = 64;
     parallel_for(
-        task.pattern.rows(), [&](std::int64_t row) { kernels.row_sum(task, row); }, rows_per_task);
+        task.pattern.rows(), [&](std::int64_t row) { sum_row(kernels, task, row); }, rows_per_task);
     return;
   }
   const View<const std::int64_t> offsets = task.pattern.offsets;
@@ -72,6 +86,17 @@ void sum_rows(const KernelTable& kernels, const RowSumTask& task, std::int64_t b
         part + 1 < parts ? row_from((part + 1) * length) : task.pattern.rows();
     sum_some_rows(kernels, task, tile_rows, row_from(part * length), last);
   });
+}
+
+}  // namespace
+
+void sum_rows(const KernelTable& kernels, const RowSumTask& task, std::int64_t bytes_of_tile) {
+  sum_all_rows(kernels, task, bytes_of_tile, 4);
+}
+
+void sum_rows(const KernelTable& kernels, const NarrowRowSumTask& task,
+              std::int64_t bytes_of_tile) {
+  sum_all_rows(kernels, task, bytes_of_tile, 12);
 }
 
 }  // namespace alsatian::cpu

@@ -3,7 +3,9 @@
 #include "kernels/cpu/feature_weights.hpp"
 
 #include "kernels/cpu/feature_preconditioner.hpp"
+#include "kernels/cpu/narrow_table.hpp"
 #include "kernels/cpu/row_sums.hpp"
+#include "kernels/math/bfloat16.hpp"
 #include "tests/support/cpu_tables.hpp"
 #include "tests/support/problems.hpp"
 
@@ -254,6 +256,62 @@ TEST(RowSums, AreThoseOfDenseProductsWithAndWithoutTiles) {
           // At most 301 terms of about 1 each, one after the other in float.
           EXPECT_LE((dense_of(std::as_const(sums).view(), biases) - expected).cwiseAbs().maxCoeff(),
                     301 * 301 * 6e-8);
+        }
+      }
+    }
+  }
+}
+
+TEST(RowSums, OfBfloat16AreThoseOfTheRoundedTableWithAndWithoutTiles) {
+  // Rows of about 700 entries, for tables of one tile and of fifteen that are worth a visit.
+  const PlantedProblem planted =
+      planted_problem({.users = 901, .items = 31, .rank = 3, .density = 0.8, .single_users = 40});
+  const CsrView<float> pattern = planted.by_item_float.view();
+  const std::vector<float> scales(31, 0.5F);
+  Dense ones = Dense::Zero(31, 901);
+  for (std::int64_t row = 0; row < 31; ++row) {
+    for (const std::int32_t column : pattern.row_columns(row)) ones(row, column) = 1;
+  }
+  for (const std::int32_t rank : {1, 16, 40}) {
+    for (const bool biases : {true, false}) {
+      FactorTable wide(901, rank);
+      fill(7, true, wide.view());
+      NarrowTable table(901, rank);
+      for (std::int64_t row = 0; row < 901; ++row) {
+        const auto round = [](float& value, std::uint16_t& to) {
+          to = to_bfloat16(value);
+          value = from_bfloat16(to);
+        };
+        for (std::int32_t j = 0; j < rank; ++j) {
+          round(wide.view().row(row)[j], table.view().row(row)[j]);
+        }
+        round(wide.view().biases[row], table.view().biases[row]);
+      }
+      const Dense expected = 0.5 * ones * dense_of(std::as_const(wide).view(), biases);
+      const std::int64_t row_bytes = (wide.stride() + 1) * 2;
+      for (const Isa isa : available_isas()) {
+        for (const std::int64_t tile_rows : {901, 61}) {
+          FactorTable sums(31, rank);
+          std::ranges::fill(sums.flat(), 9.0F);
+          sums.clear_padding();
+          NarrowTable narrow(31, rank);
+          const NarrowRowSumTask task{.pattern = pattern,
+                                      .table = std::as_const(table).view(),
+                                      .sums = sums.view(),
+                                      .scales = scales,
+                                      .biases = biases,
+                                      .narrow_sums = narrow.view()};
+          sum_rows(kernels(isa), task, tile_rows * row_bytes);
+          const Dense found = dense_of(std::as_const(sums).view(), biases);
+          // At most 901 terms of about 1 each, one after the other in float.
+          EXPECT_LE((found - expected).cwiseAbs().maxCoeff(), 901 * 901 * 6e-8);
+          for (std::int64_t row = 0; row < 31; ++row) {
+            for (std::int32_t j = 0; j < rank; ++j) {
+              EXPECT_EQ(narrow.view().row(row)[j], to_bfloat16(sums.view().row(row)[j]));
+            }
+            if (!biases) continue;
+            EXPECT_EQ(narrow.view().biases[row], to_bfloat16(sums.view().biases[row]));
+          }
         }
       }
     }
