@@ -47,25 +47,6 @@ ErrorSums chunk_errors(const KernelTable& table, const ScoreTask& task,
       task.likelihood);
 }
 
-ChangeSums chunk_changes(const KernelTable& table, const ScoreTask& task,
-                         SideView<const float> change, const RatingChunk& ratings) {
-  std::array<float, chunk_size> dots;
-  std::array<float, chunk_size> changes;
-  const auto [users, items, values, count] = ratings;
-  table.pair_dots(task.users, task.items, users, items, count, dots.data());
-  table.pair_dots(change, task.items, users, items, count, changes.data());
-  ChangeSums sums;
-  for (std::int64_t j = 0; j < count; ++j) {
-    const auto at = static_cast<std::size_t>(j);
-    const double eta = score<double>(task.mean, task.users.biases[users[j]],
-                                     task.items.biases[items[j]], dots[at]);
-    const double along = double{change.biases[users[j]]} + changes[at];
-    sums.squares += along * along;
-    sums.products += (values[j] - eta) * along;
-  }
-  return sums;
-}
-
 /// The row of each rating in [first, last).
 void fill_rows(View<const std::int64_t> offsets, std::int64_t first, std::int64_t last,
                std::int32_t* rows) {
@@ -96,22 +77,19 @@ ErrorSums training_errors(const KernelTable& table, const ScoreTask& task, CsrVi
   });
 }
 
-ChangeSums& ChangeSums::operator+=(const ChangeSums& other) {
-  squares += other.squares;
-  products += other.products;
-  return *this;
-}
-
-ChangeSums change_sums(const KernelTable& table, const ScoreTask& task,
-                       SideView<const float> change, CsrView<float> by_user) {
-  return chunked_sum<ChangeSums>(
-      by_user.observations(), [&](std::int64_t first, std::int64_t last) {
-        std::array<std::int32_t, chunk_size> rows;
-        fill_rows(by_user.offsets, first, last, rows.data());
-        return chunk_changes(table, task, change,
-                             {rows.data(), by_user.columns.data() + first,
-                              by_user.values.data() + first, last - first});
-      });
+double squared_error(const KernelTable& table, const SquaredErrorTask& task) {
+  const View<const std::int64_t> offsets = task.ratings.offsets;
+  return chunked_sum<double>(task.ratings.observations(), [&](std::int64_t first,
+                                                              std::int64_t last) {
+    double total = 0;
+    std::int64_t row = std::upper_bound(offsets.begin(), offsets.end(), first) - offsets.begin();
+    for (--row; first < last; ++row) {
+      const std::int64_t end = std::min(offsets[row + 1], last);
+      total += table.squared_error(task, row, first, end);
+      first = end;
+    }
+    return total;
+  });
 }
 
 ErrorSums listed_errors(const KernelTable& table, const ScoreTask& task,

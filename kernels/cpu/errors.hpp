@@ -33,18 +33,9 @@ struct ScoreTask {
 /// Over all ratings of the compressed rows of users. Dot products in float, sums in double.
 ErrorSums training_errors(const KernelTable& table, const ScoreTask& task, CsrView<float> by_user);
 
-/// Over ratings r whose scores η become η + t·d when t·change is added to the rows of task.users:
-/// d = Δb + ⟨Δp, q⟩.
-struct ChangeSums {
-  double squares = 0;   // Σ d²
-  double products = 0;  // Σ (r − η) d
-
-  ChangeSums& operator+=(const ChangeSums& other);
-};
-
-/// change: as many rows as task.users, of its rank. The likelihood has no say.
-ChangeSums change_sums(const KernelTable& table, const ScoreTask& task,
-                       SideView<const float> change, CsrView<float> by_user);
+/// Σ (r − b − c − ⟨p, q⟩)² over all ratings: what training_errors has of the Gaussian with mean 0,
+/// but for errors in float, in a third of the time.
+double squared_error(const KernelTable& table, const SquaredErrorTask& task);
 
 /// Over listed ratings; users, items and ratings [count]. An index of −1 is an unknown row, which
 /// adds neither bias nor dot product. Throws std::invalid_argument where the lengths differ.

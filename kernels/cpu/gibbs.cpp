@@ -8,9 +8,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 namespace alsatian::cpu {
+namespace {
+
+double sum_of(const std::vector<float>& terms) {
+  return chunked_sum<double>(std::ssize(terms), [&](std::int64_t first, std::int64_t last) {
+    return interleaved_sum(first, last, [&](std::int64_t j) {
+      return static_cast<double>(terms[static_cast<std::size_t>(j)]);
+    });
+  });
+}
+
+}  // namespace
 
 GibbsSide::GibbsSide(const KernelTable& kernels, CsrView<float> own, CsrView<float> opposite,
                      const GibbsStreams& streams, const GibbsOptions& options, GivenFeatures given)
@@ -26,6 +38,8 @@ GibbsSide::GibbsSide(const KernelTable& kernels, CsrView<float> own, CsrView<flo
   prior_.precision = SquareMatrix(order);
   if (options.implicit_features) {
     features_.emplace(kernels, own, opposite, options.rank, options.biases);
+    change_squares_.resize(static_cast<std::size_t>(own.rows()));
+    change_products_.resize(static_cast<std::size_t>(own.rows()));
   }
   if (given.count > 0) {
     given_.emplace(given, own, options.rank, options.biases);
@@ -45,17 +59,15 @@ int GibbsSide::draw(const GibbsKey& key, double noise_precision, SideView<const 
   if (given_) draw_given(key, rows);
   draw_around(key, rows);
   draw_rows(key, noise_precision, opposite, rows);
-  if (features_) scale_weights(key, noise_precision, opposite, rows);
+  if (features_) scale_weights(key, noise_precision, rows);
   return steps;
 }
 
 /// B, what rows have of it, and λ_B times c, c and c⁻².
-void GibbsSide::scale_weights(const GibbsKey& key, double noise_precision,
-                              SideView<const float> opposite, SideView<float> rows) {
-  const ChangeSums sums =
-      change_sums(kernels_, {rows, opposite, 0, Gaussian{}}, features_->means(), ratings_);
-  const double scale = draw_weight_scale(noise_precision * sums.squares,
-                                         noise_precision * sums.products, prior_, streams_, key);
+void GibbsSide::scale_weights(const GibbsKey& key, double noise_precision, SideView<float> rows) {
+  const double scale =
+      draw_weight_scale(noise_precision * sum_of(change_squares_),
+                        noise_precision * sum_of(change_products_), prior_, streams_, key);
   if (scale == 1) return;
   add_feature_means(static_cast<float>(scale - 1), rows);
   features_->scale(static_cast<float>(scale));
@@ -196,6 +208,11 @@ void GibbsSide::draw_rows(const GibbsKey& key, double noise_precision,
   AlsPrior prior = padded.view();
   prior.means = std::as_const(means_).view();
   prior.noise = std::as_const(noise_).view();
+  if (features_) {
+    prior.changes = features_->means();
+    prior.change_squares = change_squares_.data();
+    prior.change_products = change_products_.data();
+  }
   als_half_sweep(kernels_,
                  {.ratings = ratings_,
                   .opposite = opposite,
@@ -216,7 +233,7 @@ GibbsSampler::GibbsSampler(const KernelTable& kernels, CsrView<float> by_user,
       items_(kernels, by_item, by_user, gibbs_item_streams, options, of_items) {}
 
 double GibbsSampler::squared_error(SideView<const float> users, SideView<const float> items) const {
-  return training_errors(kernels_, {users, items, 0, Gaussian{}}, by_user_).squared_error;
+  return cpu::squared_error(kernels_, {.ratings = by_user_, .own = users, .opposite = items});
 }
 
 void GibbsSampler::start(SideView<const float> users, SideView<const float> items) {

@@ -45,8 +45,7 @@ class GibbsSide {
   const GivenWeights* given() const { return given_ ? &*given_ : nullptr; }
 
  private:
-  void scale_weights(const GibbsKey& key, double noise_precision, SideView<const float> opposite,
-                     SideView<float> rows);
+  void scale_weights(const GibbsKey& key, double noise_precision, SideView<float> rows);
   void add_feature_means(float factor, SideView<float> rows);
   int draw_weights(const GibbsKey& key, SideView<const float> rows);
   void draw_given(const GibbsKey& key, SideView<const float> rows);
@@ -70,6 +69,9 @@ class GibbsSide {
   FactorTable both_means_;  // Bᵀf + Gᵀg of each row, or targets of G on the way
   FactorTable means_;       // μ + Bᵀf + Gᵀg of each row
   FactorTable noise_;
+  // Of each row along F·B: see AlsPrior. Nothing without features.
+  std::vector<float> change_squares_;
+  std::vector<float> change_products_;
 };
 
 struct GibbsReport {

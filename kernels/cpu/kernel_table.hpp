@@ -27,7 +27,8 @@ struct AlsPrior {
   /// ε: with A = UᵀU the matrix of a row's equations, U⁻¹ε is added to its solution, which makes it
   /// a draw. On cache lines, as rows of FactorTable are; no rows: none.
   SideView<const float> noise = {};
-};
+  /// x: what a row may change by, on cache lines as well; no rows: nothing.
+  SideView<const float> changes = {};
   /// Of each row that is solved exactly with it, [rows], Σ over its ratings of what its scores
   /// change by, d = ⟨x_p, q⟩ + x_b: squared, and times what the new row leaves of the rating, in
   /// float as the equations are.
@@ -107,6 +108,13 @@ struct NarrowRowSumTask {
   View<const float> scales = {};
   bool biases = false;
   SideView<std::uint16_t> narrow_sums = {};  // the sums in bfloat16 as well; no rows: none
+};
+
+/// Ratings by row, and the rows that make their scores.
+struct SquaredErrorTask {
+  CsrView<float> ratings;  // rows are those of `own`
+  SideView<const float> own;
+  SideView<const float> opposite;
 };
 
 /// Adds leftᵀ·right to the sums, [columns of left, columns of right]. left is as wide as its stride
@@ -193,6 +201,11 @@ struct KernelTable {
   void (*pair_dots)(SideView<const float> users, SideView<const float> items,
                     const std::int32_t* user_indices, const std::int32_t* item_indices,
                     std::int64_t count, float* dots);
+
+  /// Σ (r − b − c − ⟨p, q⟩)² over ratings [first, last), of all that there are; they are of one
+  /// row. Errors in float, their sum in double.
+  double (*squared_error)(const SquaredErrorTask&, std::int64_t row, std::int64_t first,
+                          std::int64_t last);
 
   /// Adds to each user's selection the items of a panel whose c_i + ⟨p_u, q_i⟩ reaches its
   /// threshold, but those with a bit in seen[user · seen_stride]. Returns whether some selection

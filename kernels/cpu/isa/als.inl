@@ -3,6 +3,7 @@
 // Zhou et al. (2008), section 3. The bias is the last unknown and is eliminated as a border.
 #pragma once
 
+#include "kernels/cpu/isa/change.inl"
 #include "kernels/cpu/isa/cholesky.inl"
 #include "kernels/cpu/isa/conjugate_gradients.inl"
 #include "kernels/cpu/isa/gram.inl"
@@ -23,6 +24,7 @@ struct AlsScratch {
   float* products;          // [stride] Σ q (r − c), then its forward solve, then the factors
   float* inverse_diagonal;  // [stride]
   float* work;              // [stride]
+  float* change;            // [stride] of a row that may change: see RowChange
 };
 
 std::int64_t panel_capacity(const AlsTask& task) {
@@ -32,7 +34,7 @@ std::int64_t panel_capacity(const AlsTask& task) {
 
 std::int64_t als_scratch(const AlsTask& task) {
   const std::int64_t stride = row_stride(task.opposite.rank);
-  return padded(task.opposite.rank) * stride + panel_capacity(task) * (stride + 1) + 4 * stride;
+  return padded(task.opposite.rank) * stride + panel_capacity(task) * (stride + 1) + 5 * stride;
 }
 
 ALSATIAN_INLINE AlsScratch carve(const AlsTask& task, float* memory) {
@@ -46,6 +48,7 @@ ALSATIAN_INLINE AlsScratch carve(const AlsTask& task, float* memory) {
   scratch.products = scratch.sums + stride;
   scratch.inverse_diagonal = scratch.products + stride;
   scratch.work = scratch.inverse_diagonal + stride;
+  scratch.change = scratch.work + stride;
   return scratch;
 }
 
@@ -64,30 +67,28 @@ ALSATIAN_INLINE float add_ridge(float* gram, std::int64_t stride, std::int64_t o
   return trace;
 }
 
-/// Makes P and Λ·m what Gram, sums and products start from, all zero before; returns the bias's
-/// entry of Λ·m.
-float start_from_prior(const AlsTask& task, std::int64_t row, const AlsScratch& scratch) {
+/// Adds P and Λ·m to Gram, sums and products; returns the bias's entry of Λ·m.
+/// After the sums over ratings, for the same reason as a ridge.
+float add_prior(const AlsTask& task, std::int64_t row, const AlsScratch& scratch) {
   const SideView<const float>& precision = task.prior->precision;
   const std::int64_t stride = row_stride(precision.rank);
   for (std::int32_t j = 0; j < precision.rank; ++j) {
-    for (std::int32_t q = 0; q < precision.rank; ++q) {
-      scratch.gram[j * stride + q] = precision.row(j)[q];
-    }
-    scratch.sums[j] = precision.biases[j];
+    float* to = scratch.gram + j * stride;
+    subtract_scaled(-1, precision.row(j), j, precision.rank, to);
   }
+  subtract_scaled(-1, precision.biases, 0, precision.rank, scratch.sums);
   return add_prior_product(task, row, scratch.products);
 }
 
-/// Gram, sums and products of all ratings of a row, and of its prior; returns Σ (r − c), likewise.
+/// Gram, sums and products of all ratings of a row; returns Σ (r − c).
 float accumulate_row(const AlsTask& task, std::int64_t row, const AlsScratch& scratch) {
   const std::int64_t stride = row_stride(task.opposite.rank);
   const View<const std::int32_t> columns = task.ratings.row_columns(row);
   const View<const float> ratings = task.ratings.row_values(row);
-  const bool has_prior = task.prior != nullptr;
-  if (has_prior) fill_zero(scratch.gram, padded(task.opposite.rank) * stride);
+  if (columns.empty()) fill_zero(scratch.gram, padded(task.opposite.rank) * stride);
   fill_zero(scratch.sums, stride);
   fill_zero(scratch.products, stride);
-  float total = has_prior ? start_from_prior(task, row, scratch) : 0.0F;
+  float total = 0;
   const auto panel_at = [&](std::int64_t first) {
     const std::int64_t left = columns.size() - first;
     const std::int64_t count = left < panel_rows ? left : panel_rows;
@@ -100,7 +101,7 @@ float accumulate_row(const AlsTask& task, std::int64_t row, const AlsScratch& sc
     const std::int64_t count = now.count;
     gather_panel(task, now, stride,
                  {scratch.panel, scratch.values, scratch.sums, scratch.products});
-    if (first == 0 && !has_prior) {
+    if (first == 0) {
       accumulate_gram_and_prefetch<Update::replace>(task, next, scratch.panel, stride, count,
                                                     scratch.gram);
     } else {
@@ -165,9 +166,17 @@ PrimalTry try_primal(const AlsTask& task, std::int64_t row, float jitter,
   const std::int64_t stride = row_stride(rank);
   const std::int64_t count = task.ratings.row_size(row);
   const RowRidge<float> ridge = ridge_of(task, row);
-  const float total = accumulate_row(task, row, scratch);
+  float total = accumulate_row(task, row, scratch);
   float corner = task.biases ? static_cast<float>(count) + ridge.biases : 0.0F;
-  if (task.prior != nullptr) corner += task.prior->bias_precision;
+  RowChange change;
+  if (task.prior != nullptr) {
+    if (may_change(task)) {
+      change = change_of(task, row, scratch.gram, scratch.sums, scratch.products, total,
+                         scratch.change, scratch.work);
+    }
+    corner += task.prior->bias_precision;
+    total += add_prior(task, row, scratch);
+  }
   const float trace = add_ridge(scratch.gram, stride, rank, ridge.factors + jitter) + corner -
                       jitter * static_cast<float>(rank);
   // With jitter a null direction's pivot is the jitter, give or take rounding: half of it shows
@@ -177,6 +186,7 @@ PrimalTry try_primal(const AlsTask& task, std::int64_t row, float jitter,
   const bool solved =
       factor_cholesky(scratch.gram, stride, rank, least_pivot, scratch.inverse_diagonal) &&
       solve_bordered(task, row, corner + jitter, total, least_pivot, scratch);
+  if (solved && may_change(task)) write_change(task, row, change, scratch.change);
   return {solved, trace};
 }
 

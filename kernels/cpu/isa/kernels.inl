@@ -35,6 +35,7 @@ const KernelTable ALSATIAN_JOIN(kernels_, ALSATIAN_ISA) = {
     .add_products = add_products,
     .combine_rows = combine_rows,
     .pair_dots = pair_dots,
+    .squared_error = squared_error,
     .score_panel = score_panel,
     .thin_selection = thin_selection,
 };

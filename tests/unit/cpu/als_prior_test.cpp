@@ -179,6 +179,64 @@ TEST_P(AlsPriorOf, WithoutMeansPullsRowsToZero) {
   expect_rows_match_oracle(solve);
 }
 
+/// Of a change x of a row: Σ d² and Σ (r − η) d over its ratings, and Σ |r − c| |d| + |η| |d|.
+struct ChangeOracle {
+  double squares = 0;
+  double products = 0;
+  double size = 0;
+};
+
+ChangeOracle change_in_double(const Solve& solve, const Eigen::VectorXd& change, std::int64_t row) {
+  const SideView<const float> items = solve.items.view();
+  const CsrView<float> ratings = solve.planted.by_user_float.view();
+  const Eigen::VectorXd own = solve.row_of(solve.users, row);
+  ChangeOracle sums;
+  for (std::int64_t o = 0; o < ratings.row_size(row); ++o) {
+    const std::int32_t item = ratings.row_columns(row)[o];
+    Eigen::VectorXd z = Eigen::VectorXd::Ones(own.size());
+    for (std::int32_t q = 0; q < items.rank; ++q) z(q) = items.row(item)[q];
+    const double known = solve.biases ? items.biases[item] : 0.0;
+    const double target = ratings.row_values(row)[o] - known;
+    const double along = change.dot(z);
+    sums.squares += along * along;
+    sums.products += (target - own.dot(z)) * along;
+    sums.size +=
+        (std::abs(target) + own.cwiseAbs().dot(z.cwiseAbs())) * change.cwiseAbs().dot(z.cwiseAbs());
+  }
+  return sums;
+}
+
+// However large the prior is: sums of the ratings are not what is left of it.
+TEST_P(AlsPriorOf, SumsWhatScoresOfTheNewRowsChangeBy) {
+  const auto [isa, rank, biases] = GetParam();
+  for (const double size : {1.0, 1e6}) {
+    Solve solve(rank, biases);
+    solve.precision *= size;
+    const FactorTable changes =
+        to_table(to_parameters(random_table(13, rank, 0.3, 0.3, 9, RandomStream::item_start)));
+    const PaddedPrior prior(rank, biases, solve.precision_entries(),
+                            std::as_const(solve.means).view());
+    std::vector<float> squares(13, 9);
+    std::vector<float> products(13, 9);
+    AlsPrior shown = prior.view();
+    shown.changes = changes.view();
+    shown.noise = std::as_const(solve.means).view();  // also of rows that are drawn
+    shown.change_squares = squares.data();
+    shown.change_products = products.data();
+    const AlsTask task = solve.task(shown);
+    als_half_sweep(kernels(isa), task, longest_first(task.ratings));
+    for (std::int64_t row = 0; row < 13; ++row) {
+      const auto at = static_cast<std::size_t>(row);
+      const ChangeOracle sums = change_in_double(solve, solve.row_of(changes, row), row);
+      // Three products of the order, of sums over all ratings, whose roundings mostly cancel.
+      const double terms = 3.0 * (rank + 1) + static_cast<double>(task.ratings.row_size(row));
+      const double allowed = 2 * epsilon * std::sqrt(terms) * sums.size;
+      EXPECT_NEAR(squares[at], sums.squares, allowed) << "row " << row;
+      EXPECT_NEAR(products[at], sums.products, allowed) << "row " << row;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(EveryInstructionSetAndRank, AlsPriorOf,
                          ::testing::Combine(::testing::ValuesIn(available_isas()),
                                             ::testing::Values(1, 5, 16, 17, 33, 64),

@@ -224,39 +224,23 @@ TEST(FirstNonFiniteRow, IsThatOfABiasWhereThereAreNoFactors) {
   EXPECT_EQ(first_non_finite_row(std::as_const(table).view()), 5);
 }
 
-class ChangesFor : public ::testing::TestWithParam<int> {};
+class SquaredErrorOf : public ::testing::TestWithParam<int> {};
 
-// With rows + t·change the squared error is a parabola of t, whose three values say both sums.
-TEST_P(ChangesFor, HaveTheSumsOfTheParabolaOfSquaredErrors) {
-  const int rank = GetParam();
-  const PlantedProblem problem = problem_of(Gaussian{}, 0.4);
-  const Tables tables(problem, rank);
-  const Tables others(problem, rank + 1);
-  FactorTable change(tables.users.rows(), rank);
-  for (std::int64_t row = 0; row < change.rows(); ++row) {
-    std::copy_n(others.users.view().row(row), rank, change.view().row(row));
-    change.view().biases[row] = others.users.view().biases[row];
-  }
-  const auto squared_error_at = [&](float t) {
-    Tables moved = tables;
-    for (std::size_t j = 0; j < moved.users.flat().size(); ++j) {
-      moved.users.flat()[j] += t * change.flat()[j];
-    }
-    return expected_errors(problem, moved, list_of(problem)).squared_error;
-  };
-  const double here = squared_error_at(0);
-  const double beyond = squared_error_at(1);
-  const double before = squared_error_at(-1);
+TEST_P(SquaredErrorOf, IsTheSumOverAllRatingsInDouble) {
+  const PlantedProblem problem = problem_of(Gaussian{}, 0);
+  Tables tables(problem, GetParam());
+  const double expected = expected_errors(problem, tables, list_of(problem)).squared_error;
   for (const Isa isa : available_isas()) {
-    const ChangeSums sums = change_sums(kernels(isa), tables.task(0.4, Gaussian{}),
-                                        std::as_const(change).view(), problem.by_user_float.view());
-    // Dot products are off by some 1e-7 of scores of about 1, either way in 3,000 ratings.
-    EXPECT_NEAR(sums.squares, (beyond + before) / 2 - here, 1e-6 * here) << isa_name(isa);
-    EXPECT_NEAR(sums.products, (before - beyond) / 4, 1e-6 * here) << isa_name(isa);
+    const double found =
+        squared_error(kernels(isa), {.ratings = problem.by_user_float.view(),
+                                     .own = std::as_const(tables.users).view(),
+                                     .opposite = std::as_const(tables.items).view()});
+    // Errors are off by some 1e-7 of scores of about 1, either way in 3,000 ratings.
+    EXPECT_NEAR(found, expected, 1e-6 * expected) << isa_name(isa);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Ranks, ChangesFor, ::testing::Values(0, 1, 7, 16, 33));
+INSTANTIATE_TEST_SUITE_P(Ranks, SquaredErrorOf, ::testing::Values(0, 1, 7, 16, 33));
 
 }  // namespace
 }  // namespace alsatian::cpu
