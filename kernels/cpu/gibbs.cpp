@@ -119,8 +119,8 @@ int GibbsSide::draw_weights(const GibbsKey& key, SideView<const float> rows) {
   const SquareMatrix inverse_root = inverse_of_lower(cholesky_of(prior_.precision));
   const SideView<float> targets = features_->targets();
   set_targets(rows, given_ ? given_->means() : SideView<const float>{}, targets);
-  add_prior_noise(streams_.targets, key, inverse_root, 1, options_.biases, targets);
-  add_prior_noise(streams_.weights, key, inverse_root, std::sqrt(prior_.weight_precision),
+  add_prior_noise(kernels_, streams_.targets, key, inverse_root, 1, options_.biases, targets);
+  add_prior_noise(kernels_, streams_.weights, key, inverse_root, std::sqrt(prior_.weight_precision),
                   options_.biases, features_->right_side());
   const SquareMatrix covariance = gram_of_columns(inverse_root);
   std::vector<double> variances;
@@ -204,7 +204,8 @@ void GibbsSide::draw_rows(const GibbsKey& key, double noise_precision,
   SquareMatrix precision = prior_.precision;
   precision *= 1 / noise_precision;
   const PaddedPrior padded(options_.rank, options_.biases, precision.entries(), {});
-  draw_noise(streams_.rows, key, options_.biases, 1 / std::sqrt(noise_precision), noise_.view());
+  draw_noise(kernels_, streams_.rows, key, options_.biases, 1 / std::sqrt(noise_precision),
+             noise_.view());
   AlsPrior prior = padded.view();
   prior.means = std::as_const(means_).view();
   prior.noise = std::as_const(noise_).view();

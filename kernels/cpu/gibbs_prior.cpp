@@ -59,6 +59,17 @@ void add_row(const std::vector<double>& row, RowMoments& moments) {
   }
 }
 
+/// Of rows from `first` on, each from its own words.
+NormalTask normals_of(RandomStream stream, const GibbsKey& key, std::int64_t first, double scale,
+                      SideView<float> to, bool biases) {
+  return {.seed = key.seed,
+          .stream = static_cast<std::uint32_t>(of_chain(stream, key.chain)),
+          .first_row = key.counter(first),
+          .scale = scale,
+          .to = to,
+          .biases = biases};
+}
+
 }  // namespace
 
 void RowsView::copy_row(std::int64_t row, double* to) const {
@@ -173,31 +184,28 @@ SidePrior start_prior(const RowMoments& rows) {
   return prior;
 }
 
-void draw_noise(RandomStream stream, const GibbsKey& key, bool biases, double scale,
-                SideView<float> noise) {
+void draw_noise(const KernelTable& kernels, RandomStream stream, const GibbsKey& key, bool biases,
+                double scale, SideView<float> noise) {
+  const NormalTask task = normals_of(stream, key, 0, scale, noise, biases);
   for_each_chunk(noise.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row) {
-      RandomWords words = key.words(stream, row);
-      NormalDraws normal_draw(words);
-      for (std::int32_t j = 0; j < noise.rank; ++j) {
-        noise.row(row)[j] = static_cast<float>(scale * normal_draw());
-      }
-      if (biases) noise.biases[row] = static_cast<float>(scale * normal_draw());
-    }
+    kernels.draw_normals(task, first, last);
   });
 }
 
-void add_prior_noise(RandomStream stream, const GibbsKey& key, const SquareMatrix& inverse_root,
-                     double scale, bool biases, SideView<float> rows) {
+void add_prior_noise(const KernelTable& kernels, RandomStream stream, const GibbsKey& key,
+                     const SquareMatrix& inverse_root, double scale, bool biases,
+                     SideView<float> rows) {
   const std::int64_t order = inverse_root.order();
   for_each_chunk(rows.rows, [&](std::int64_t, std::int64_t first, std::int64_t last) {
+    FactorTable drawn(last - first, static_cast<std::int32_t>(order));
+    kernels.draw_normals(normals_of(stream, key, first, scale, drawn.view(), false), 0,
+                         last - first);
     std::vector<double> noise(static_cast<std::size_t>(order));
     for (std::int64_t row = first; row < last; ++row) {
-      RandomWords words = key.words(stream, row);
-      NormalDraws normal_draw(words);
+      const float* draws = drawn.view().row(row - first);
       std::ranges::fill(noise, 0.0);
       for (std::int64_t k = 0; k < order; ++k) {
-        const double draw = scale * normal_draw();
+        const double draw = draws[k];
         const double* from = inverse_root.entries().data() + k * order;
         for (std::int64_t j = 0; j <= k; ++j) noise[static_cast<std::size_t>(j)] += draw * from[j];
       }

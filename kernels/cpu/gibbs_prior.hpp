@@ -66,11 +66,12 @@ double draw_noise_precision(double ratings, double squared_error, const GibbsKey
 SidePrior start_prior(const RowMoments& rows);
 
 /// Replaces every row by scale·N(0, I), each from its own words.
-void draw_noise(RandomStream stream, const GibbsKey& key, bool biases, double scale,
-                SideView<float> noise);
+void draw_noise(const KernelTable& kernels, RandomStream stream, const GibbsKey& key, bool biases,
+                double scale, SideView<float> noise);
 
 /// Adds scale·n·L⁻¹ to every row, n ~ N(0, I) and LLᵀ = Λ; inverse_root is L⁻¹, a lower triangle.
-void add_prior_noise(RandomStream stream, const GibbsKey& key, const SquareMatrix& inverse_root,
-                     double scale, bool biases, SideView<float> rows);
+void add_prior_noise(const KernelTable& kernels, RandomStream stream, const GibbsKey& key,
+                     const SquareMatrix& inverse_root, double scale, bool biases,
+                     SideView<float> rows);
 
 }  // namespace alsatian::cpu

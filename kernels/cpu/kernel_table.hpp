@@ -137,6 +137,17 @@ struct CombinationTask {
   bool biases = false;
 };
 
+/// Normal draws for rows of a table: row r from the words that philox gives (seed, stream,
+/// first_row + r), one after the other as NormalDraws takes them, the bias last.
+struct NormalTask {
+  std::uint64_t seed = 0;
+  std::uint32_t stream = 0;
+  std::uint64_t first_row = 0;
+  double scale = 1;
+  SideView<float> to;  // overwritten but for the padding
+  bool biases = false;
+};
+
 /// Items that are scored together, and users: a tile of scores that fits the registers of any
 /// instruction set in a few steps.
 inline constexpr std::int32_t panel_items = 48;
@@ -206,6 +217,9 @@ struct KernelTable {
   /// row. Errors in float, their sum in double.
   double (*squared_error)(const SquaredErrorTask&, std::int64_t row, std::int64_t first,
                           std::int64_t last);
+
+  /// Rows [first, last); the same floats as from NormalDraws but for what series differ by, 1e-13.
+  void (*draw_normals)(const NormalTask&, std::int64_t first, std::int64_t last);
 
   /// Adds to each user's selection the items of a panel whose c_i + ⟨p_u, q_i⟩ reaches its
   /// threshold, but those with a bit in seen[user · seen_stride]. Returns whether some selection

@@ -75,7 +75,7 @@ struct GibbsKey {
                          : normal(drawn.word[2], drawn.word[3]);
   }
 
- private:
+  /// What philox is given as a row.
   ALSATIAN_HD std::uint64_t counter(std::int64_t row) const {
     return (std::uint64_t{sweep} << 32) | static_cast<std::uint64_t>(row);
   }

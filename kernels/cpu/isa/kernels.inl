@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/isa/als.inl"
 #include "kernels/cpu/isa/least_squares.inl"
+#include "kernels/cpu/isa/normals.inl"
 #include "kernels/cpu/isa/pair_dots.inl"
 #include "kernels/cpu/isa/row_sum.inl"
 #include "kernels/cpu/isa/sgd.inl"
@@ -36,6 +37,7 @@ const KernelTable ALSATIAN_JOIN(kernels_, ALSATIAN_ISA) = {
     .combine_rows = combine_rows,
     .pair_dots = pair_dots,
     .squared_error = squared_error,
+    .draw_normals = draw_normals,
     .score_panel = score_panel,
     .thin_selection = thin_selection,
 };

@@ -10,7 +10,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -50,6 +52,31 @@ PlantedProblem awkward_problem(std::int32_t rank) {
                           .heavy_users = 2,
                           .single_users = 2,
                           .empty_users = 2});
+}
+
+TEST(NormalDraws, AreTheSameForManyRowsAtOnce) {
+  const GibbsKey key{0x123456789abcdefU, 77, 3};
+  for (const Isa isa : available_isas()) {
+    for (const std::int32_t rank : {0, 1, 6, 17}) {
+      for (const bool biases : {true, false}) {
+        FactorTable drawn(1003, rank);
+        draw_noise(kernels(isa), RandomStream::gibbs_item_rows, key, biases, 0.7, drawn.view());
+        double largest = 0;
+        for (std::int64_t row = 0; row < drawn.rows(); ++row) {
+          RandomWords words = key.words(RandomStream::gibbs_item_rows, row);
+          NormalDraws normal_draw(words);
+          const auto compare = [&](float found) {
+            largest = std::max(largest, std::abs(found - 0.7 * normal_draw()));
+          };
+          for (std::int32_t j = 0; j < rank; ++j) compare(drawn.view().row(row)[j]);
+          if (biases) compare(drawn.view().biases[row]);
+        }
+        // Half a unit in the last place of floats below 4, and 1e-13 of series.
+        EXPECT_LE(largest, 0x1p-23 + 1e-12) << isa_name(isa);
+        EXPECT_TRUE(testing::padding_is_zero(drawn));
+      }
+    }
+  }
 }
 
 class GibbsSweepOf : public ::testing::TestWithParam<std::tuple<Isa, int, bool, bool>> {};
