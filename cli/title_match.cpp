@@ -66,15 +66,19 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-/// " (1995)" at the end of a folded title, as MovieLens writes years; "" where there is none.
+/// " (1995)" or " (2009-2015)" at the end of a folded title, as MovieLens writes years; "" where
+/// there is none.
 std::string_view year_of(std::string_view title) {
-  constexpr std::size_t length = 7;
-  if (title.size() <= length) return "";
-  const std::string_view end = title.substr(title.size() - length);
-  const bool is_year = end.starts_with(" (") && end.ends_with(')') &&
-                       std::ranges::all_of(end.substr(2, 4),
-                                           [](char digit) { return digit >= '0' && digit <= '9'; });
-  return is_year ? end : "";
+  const std::size_t open = title.rfind(" (");
+  if (open == std::string_view::npos || open == 0 || !title.ends_with(')')) return "";
+  const std::string_view inside = title.substr(open + 2, title.size() - open - 3);
+  const auto is_digit = [](char letter) { return letter >= '0' && letter <= '9'; };
+  const bool is_year = inside.size() >= 4 && std::ranges::all_of(inside.substr(0, 4), is_digit) &&
+                       std::ranges::none_of(inside.substr(4), [](char letter) {
+                         return std::isalpha(static_cast<unsigned char>(letter)) != 0;
+                       });
+  if (!is_year || (inside.size() > 4 && is_digit(inside[4]))) return "";
+  return title.substr(open);
 }
 
 /// A folded title without year, and without the article that people write in front of it and
@@ -97,39 +101,147 @@ std::string_view without_article(std::string_view title) {
   return title;
 }
 
+/// The first letter or digit of a text, of whatever script, which is moved behind it.
+std::string_view take_letter(std::string_view& rest) {
+  while (!rest.empty()) {
+    utf8proc_int32_t point = static_cast<unsigned char>(rest.front());
+    std::size_t length = 1;
+    bool counts = point < 0x80 && std::isalnum(point) != 0;
+    if (point >= 0x80) {
+      const utf8proc_ssize_t read =
+          utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(rest.data()),
+                           static_cast<utf8proc_ssize_t>(rest.size()), &point);
+      length = read > 0 ? static_cast<std::size_t>(read) : 1;
+      const utf8proc_category_t kind =
+          read > 0 ? utf8proc_category(point) : UTF8PROC_CATEGORY_LO;  // bytes that are no UTF-8
+      counts = kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_NO;
+    }
+    const std::string_view letter = rest.substr(0, length);
+    rest.remove_prefix(length);
+    if (counts) return letter;
+  }
+  return "";
+}
+
+std::string letters_of(std::string_view text) {
+  std::string letters;
+  while (!text.empty()) letters += take_letter(text);
+  return letters;
+}
+
+/// Whether letters_of(text) is this: without making it, since nearly all texts end at the first.
+bool has_letters(std::string_view text, std::string_view letters) {
+  while (true) {
+    const std::string_view letter = take_letter(text);
+    if (letter.empty()) return letters.empty();
+    if (!letters.starts_with(letter)) return false;
+    letters.remove_prefix(letter.size());
+  }
+}
+
 /// A folded title, taken apart.
 struct TakenApart {
   std::string_view text;
   std::string_view year;
+  std::string_view rest;  // without year
   std::vector<std::string> words;
   std::vector<std::string> without_year;
   std::vector<std::string> without_article;
 
+  /// 0 where there is none.
+  int year_number() const {
+    int number = 0;
+    for (const char digit : year.substr(0, 6)) {  // " (1995"
+      if (digit >= '0' && digit <= '9') number = 10 * number + (digit - '0');
+    }
+    return number;
+  }
   bool says_article_or_year() const {
     return !year.empty() || without_article.size() < without_year.size();
   }
 
   explicit TakenApart(std::string_view folded)
-      : text(folded), year(year_of(folded)), words(words_of(folded)) {
-    const std::string_view rest = folded.substr(0, folded.size() - year.size());
+      : text(folded), year(year_of(folded)), rest(folded.substr(0, folded.size() - year.size())) {
+    words = words_of(folded);
     without_year = words_of(rest);
     without_article = words_of(alsatian::without_article(rest));
   }
 };
 
-TitleFit fit_of(const TakenApart& title, const TakenApart& wanted) {
-  if (title.words == wanted.words) {
-    return (title.text == wanted.text || !title.words.empty()) ? TitleFit::whole : TitleFit::none;
+/// What somebody wrote, and the year that is known of it, 0 for none.
+struct Wanted {
+  TakenApart title;
+  int year;
+  bool is_number;  // most titles have its digits, in their year
+  std::string letters;
+  std::string letters_without_article;
+
+  bool may_drop_article() const { return year != 0 || title.says_article_or_year(); }
+
+  Wanted(std::string_view folded, std::optional<int> known, bool number)
+      : title(folded), year(title.year_number()), is_number(number) {
+    if (year == 0) year = known.value_or(0);
+    letters = letters_of(title.rest);
+    letters_without_article = letters_of(without_article(title.rest));
   }
-  if (!wanted.words.empty()) {
-    if (title.without_year == wanted.words) return TitleFit::without_year;
-    if (!wanted.without_article.empty() && title.without_article == wanted.without_article &&
-        (wanted.year.empty() || wanted.year == title.year) && wanted.says_article_or_year()) {
+};
+
+bool is_named(std::string_view name, const Wanted& wanted) {
+  if (words_of(name) == wanted.title.without_year) return true;
+  return wanted.may_drop_article() &&
+         words_of(without_article(name)) == wanted.title.without_article;
+}
+
+/// Whether it is one of the names of a title: the first, or another in brackets behind it.
+bool has_name(const TakenApart& title, const Wanted& wanted) {
+  constexpr std::string_view also_known_as = "a.k.a. ";
+  std::size_t open = title.rest.find(" (");
+  if (open == std::string_view::npos || wanted.title.without_year.empty()) return false;
+  if (is_named(title.rest.substr(0, open), wanted)) return true;
+  while (open != std::string_view::npos) {
+    const std::size_t close = std::min(title.rest.find(')', open), title.rest.size());
+    std::string_view name = title.rest.substr(open + 2, close - open - 2);
+    if (name.starts_with(also_known_as)) name.remove_prefix(also_known_as.size());
+    if (is_named(name, wanted)) return true;
+    open = title.rest.find(" (", close);
+  }
+  return false;
+}
+
+/// Whether the title begins with what was written as a whole word.
+bool begins(const TakenApart& title, std::string_view wanted) {
+  const std::size_t length = wanted.size();
+  if (!title.rest.starts_with(wanted)) return false;
+  if (title.rest.size() == length || is_of_a_word(title.rest[length])) {
+    return title.rest.size() == length;
+  }
+  const bool goes_on = (title.rest[length] == ',' || title.rest[length] == '.') &&
+                       title.rest.size() > length + 1 && title.rest[length + 1] != ' ';
+  return !goes_on;  // 10 does not begin 10,000 BC
+}
+
+TitleFit fit_of(const TakenApart& title, const Wanted& wanted) {
+  const TakenApart& sought = wanted.title;
+  if (title.words == sought.words) {
+    return (title.text == sought.text || !title.words.empty()) ? TitleFit::whole : TitleFit::none;
+  }
+  if (!sought.words.empty()) {
+    if (title.without_year == sought.words) return TitleFit::without_year;
+    if (!sought.without_year.empty() && title.without_year == sought.without_year) {
+      return TitleFit::without_year;
+    }
+    if (!sought.without_article.empty() && title.without_article == sought.without_article &&
+        wanted.may_drop_article()) {
       return TitleFit::without_article;
     }
-    if (std::ranges::includes(title.words, wanted.words)) return TitleFit::words;
+    if (has_name(title, wanted)) return TitleFit::name;
+    if (wanted.is_number) return begins(title, sought.text) ? TitleFit::words : TitleFit::none;
+    if (std::ranges::includes(title.words,
+                              sought.year.empty() ? sought.words : sought.without_year)) {
+      return TitleFit::words;
+    }
   }
-  return title.text.find(wanted.text) == std::string_view::npos ? TitleFit::none : TitleFit::part;
+  return title.text.find(sought.rest) == std::string_view::npos ? TitleFit::none : TitleFit::part;
 }
 
 /// What every title has that fits at all: a longest word of those that count in every fit.
@@ -139,10 +251,67 @@ std::string_view needle_of(const TakenApart& wanted) {
   return *std::ranges::max_element(words, {}, &std::string::size);
 }
 
-/// What spelling is compared by: the name in front of other names in brackets.
-std::string_view plain_name(std::string_view folded) {
-  const std::string_view name = folded.substr(0, folded.find(" ("));
-  return without_article(name);
+bool fits_by_letters(std::string_view title, const Wanted& wanted) {
+  const std::string_view rest = title.substr(0, title.size() - year_of(title).size());
+  if (has_letters(rest, wanted.letters)) return true;
+  return wanted.may_drop_article() &&
+         has_letters(without_article(rest), wanted.letters_without_article);
+}
+
+/// Keeps the best of the titles that it is shown.
+class BestTitles {
+ public:
+  explicit BestTitles(int year) : year_(year) {}
+
+  void take(std::int32_t title, int title_year, TitleFit fit) {
+    if (fit == TitleFit::none) return;
+    const YearFit of_year = year_fit(title_year);
+    if (year_ != 0 && (!is_the_title(fit) || of_year == YearFit::other)) {
+      if (is_the_title(fit)) add_once(of_other_years_, title);
+      if (!is_the_title(fit) && of_year == YearFit::same) add_once(with_its_words_, title);
+      return;
+    }
+    const std::pair key(of_year, fit);
+    if (key > best_) return;
+    if (key < best_) titles_.clear();
+    best_ = key;
+    titles_.push_back(title);
+  }
+
+  bool has_the_title() const { return is_the_title(best_.second); }
+
+  TitleMatcher::Found found() && {
+    std::vector<std::int32_t> near = std::move(of_other_years_);
+    for (const std::int32_t title : with_its_words_) add_once(near, title);
+    return {.fit = best_.second,
+            .titles = std::move(titles_),
+            .of_next_year = best_.first == YearFit::next,
+            .near = std::move(near)};
+  }
+
+ private:
+  enum class YearFit { same, next, unknown, other };
+
+  YearFit year_fit(int year) const {
+    if (year_ == 0 || year == year_) return YearFit::same;
+    if (year == 0) return YearFit::unknown;
+    return std::abs(year - year_) == 1 ? YearFit::next : YearFit::other;
+  }
+
+  static void add_once(std::vector<std::int32_t>& titles, std::int32_t title) {
+    if (std::ranges::find(titles, title) == titles.end()) titles.push_back(title);
+  }
+
+  int year_;
+  std::pair<YearFit, TitleFit> best_{YearFit::other, TitleFit::none};
+  std::vector<std::int32_t> titles_;
+  std::vector<std::int32_t> of_other_years_;
+  std::vector<std::int32_t> with_its_words_;
+};
+
+/// What spelling is compared by: letters of the name in front of other names in brackets.
+std::string plain_name(std::string_view folded) {
+  return letters_of(without_article(folded.substr(0, folded.find(" ("))));
 }
 
 }  // namespace
@@ -153,35 +322,32 @@ TitleMatcher::TitleMatcher(const StringTable& titles) {
   }
 }
 
-TitleMatcher::Found TitleMatcher::find(std::string_view text) const {
+TitleMatcher::Found TitleMatcher::find(std::string_view text, std::optional<int> year) const {
   const std::string folded = fold(text);
-  const TakenApart wanted(folded);
-  const std::string_view needle = needle_of(wanted);
-  Found found;
-  if (needle.empty()) return found;
-  const bool whole_only = is_number(text);
-  // Most titles have its digits, in their year: no longer one than with a year can be it.
-  const std::size_t longest = whole_only ? folded.size() + 16 : std::string::npos;
-  TitleFit best = whole_only ? TitleFit::without_year : TitleFit::part;
+  const Wanted wanted(folded, year, is_number(text));
+  const std::string_view needle = needle_of(wanted.title);
+  if (needle.empty()) return {};
+  BestTitles best(wanted.year);
   for (std::int64_t title = 0; title < folded_.size(); ++title) {
-    const std::string_view candidate = folded_[title];
-    if (candidate.size() > longest || candidate.find(needle) == std::string_view::npos) continue;
-    const TitleFit fit = fit_of(TakenApart(candidate), wanted);
-    if (fit > best) continue;
-    if (fit < best) found.titles.clear();
-    found.fit = best = fit;
-    found.titles.push_back(static_cast<std::int32_t>(title));
+    if (folded_[title].find(needle) == std::string_view::npos) continue;
+    const TakenApart candidate(folded_[title]);
+    best.take(static_cast<std::int32_t>(title), candidate.year_number(), fit_of(candidate, wanted));
   }
-  return found;
+  const bool by_letters = !best.has_the_title() && !wanted.is_number && !wanted.letters.empty();
+  for (std::int64_t title = 0; by_letters && title < folded_.size(); ++title) {
+    if (!fits_by_letters(folded_[title], wanted)) continue;
+    best.take(static_cast<std::int32_t>(title), TakenApart(folded_[title]).year_number(),
+              TitleFit::letters);
+  }
+  return std::move(best).found();
 }
 
 std::vector<std::int32_t> TitleMatcher::nearest(std::string_view text, std::size_t count) const {
-  const std::string folded = fold(text);
-  const std::string_view wanted = plain_name(folded);
+  const std::string wanted = plain_name(fold(text));
   const std::size_t most = 1 + wanted.size() / 10;
   std::vector<std::pair<int, std::int32_t>> near;
   for (std::int64_t title = 0; wanted.size() > 2 && title < folded_.size(); ++title) {
-    const std::string_view name = plain_name(folded_[title]);
+    const std::string name = plain_name(folded_[title]);
     if (name.size() > wanted.size() + most || wanted.size() > name.size() + most) continue;
     const int distance = edit_distance(wanted, name);
     if (distance > static_cast<int>(most)) continue;

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,10 +14,14 @@
 namespace alsatian {
 
 /// How a title fits what was written, best first. Case, accents and the order of words never count.
-/// without_article: a year is left out too, unless it was written and is another; but one of both
-/// was written, since "lord of the rings" may mean any of four. words: the title has all that were
-/// written. part: it contains the text.
-enum class TitleFit { whole, without_year, without_article, words, part, none };
+/// without_article: a year is left out too; but one of both was written, since "lord of the rings"
+/// may mean any of four. name: one of several that the title has, "1984" of "1984 (Nineteen
+/// Eighty-Four) (1984)". letters: letters and digits alone are the same, "wall-e" and "WALL·E".
+/// words: the title has all that were written. part: it contains the text.
+enum class TitleFit { whole, without_year, without_article, name, letters, words, part, none };
+
+/// Whether it is that title and not only one with its words.
+inline bool is_the_title(TitleFit fit) { return fit <= TitleFit::letters; }
 
 class TitleMatcher {
  public:
@@ -26,10 +31,15 @@ class TitleMatcher {
   struct Found {
     TitleFit fit = TitleFit::none;
     std::vector<std::int32_t> titles;  // all with this fit, ascending
+    bool of_next_year = false;         // than was wanted, before or after
+    /// Where a year was wanted: this title of other years, then titles of the year with its words.
+    std::vector<std::int32_t> near;
   };
-  /// The titles that fit best. A number is compared with whole titles alone, with or without year:
-  /// it is no part of every title of that year.
-  Found find(std::string_view text) const;
+  /// The titles that fit best. `year`: where it is known beside the text, which may say one as
+  /// MovieLens does. With a year no other film is taken for the one that is meant: the title has
+  /// that year, or else the next, or else none, and is_the_title. A number finds no title of that
+  /// year: it is a title, or begins one (words).
+  Found find(std::string_view text, std::optional<int> year = std::nullopt) const;
 
   /// Titles that are spelt nearly so, nearest first; a tenth of the letters and one may be wrong.
   std::vector<std::int32_t> nearest(std::string_view text, std::size_t count) const;

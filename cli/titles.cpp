@@ -44,20 +44,37 @@ std::string listed_titles(const Model& model, const TitleLookup& titles,
   return items.size() > most ? text + "; ..." : text;
 }
 
-[[noreturn]] void throw_in_no_title(const Model& model, const TitleLookup& titles,
-                                    const std::string& text, const ItemPlace& place) {
+/// Titles that may have been meant by a text that none has: of another year, or spelt nearly so.
+std::vector<std::int32_t> titles_near(const TitleLookup& titles, const std::string& text,
+                                      std::vector<std::int32_t> near) {
   constexpr std::size_t suggestions = 3;
-  const bool may_be_id = place.by == NamedBy::id_or_title;
-  const std::vector<std::int32_t> near = titles.matcher().nearest(text, suggestions);
-  std::string help = may_be_id ? std::string("give the item's id or a part of its title")
-                               : fmt::format("give a part of its title, or {}", place.by_id);
-  if (!near.empty()) {
-    help =
-        fmt::format("did you mean {}? Else {}", listed_titles(model, titles, near, " or "), help);
+  for (const std::int32_t title : titles.matcher().nearest(text, suggestions)) {
+    if (std::ranges::find(near, title) == near.end()) near.push_back(title);
   }
-  throw Error(place.code, place.text,
-              fmt::format("{} is {}in no title", quoted(text), may_be_id ? "no item id and " : ""),
-              help);
+  near.resize(std::min(near.size(), suggestions));
+  return near;
+}
+
+/// `"Heat"`, or `"Heat" of 1995` where the year was told beside it.
+std::string wanted_title(const std::string& text, std::optional<int> year) {
+  return year ? fmt::format("{} of {}", quoted(text), *year) : quoted(text);
+}
+
+ItemAnswer in_no_title(const Model& model, const TitleLookup& titles, const std::string& text,
+                       const ItemPlace& place, std::optional<int> year,
+                       const std::vector<std::int32_t>& of_other_years) {
+  const bool may_be_id = place.by == NamedBy::id_or_title;
+  std::vector<std::int32_t> near;
+  if (place.suggests) near = titles_near(titles, text, of_other_years);
+  ItemAnswer answer;
+  answer.what = fmt::format("{} is {}in no title", wanted_title(text, year),
+                            may_be_id ? "no item id and " : "");
+  if (!near.empty()) {
+    answer.hint = fmt::format("did you mean {}?", listed_titles(model, titles, near, " or "));
+  }
+  answer.help = may_be_id ? std::string("give the item's id or a part of its title")
+                          : fmt::format("give a part of its title, or {}", place.by_id);
+  return answer;
 }
 
 }  // namespace
@@ -132,32 +149,45 @@ const TitleMatcher& TitleLookup::matcher() const {
 }
 
 bool TitleLookup::is_title(std::string_view text) const {
-  return present() && matcher().find(text).fit <= TitleFit::without_article;
+  return present() && is_the_title(matcher().find(text).fit);
+}
+
+ItemAnswer look_up_item(const Model& model, const TitleLookup& titles, const std::string& text,
+                        const ItemPlace& place, std::optional<int> year) {
+  ItemAnswer answer;
+  if (text.find_first_not_of(" \t") == std::string::npos) {
+    answer.what = place.by == NamedBy::title ? "has an empty title" : "has an empty id or title";
+    answer.help = "give the item's id or a part of its title";
+    return answer;
+  }
+  if (place.by == NamedBy::id_or_title) answer.item = model.items.find(text);
+  if (answer.item) return answer;
+  if (!titles.present()) {
+    answer.what = fmt::format("{} is {}, and there are no titles to look it up in", quoted(text),
+                              place.by == NamedBy::title ? "a title" : "no item id");
+    answer.help = "give the item's id, or --movies movies.csv";
+    return answer;
+  }
+  const TitleMatcher::Found found = titles.matcher().find(text, year);
+  if (found.titles.empty()) return in_no_title(model, titles, text, place, year, found.near);
+  if (found.titles.size() == 1) {
+    answer.item = found.titles.front();
+    answer.of_next_year = found.of_next_year;
+    return answer;
+  }
+  answer.what = fmt::format("{} is in {} titles: {}", wanted_title(text, year), found.titles.size(),
+                            listed_titles(model, titles, found.titles, "; "));
+  answer.help = fmt::format("give more of the title, or {}", place.by_id);
+  return answer;
 }
 
 std::int32_t find_item(const Model& model, const TitleLookup& titles, const std::string& text,
                        const ItemPlace& place) {
-  if (text.find_first_not_of(" \t") == std::string::npos) {
-    throw Error(place.code, place.text,
-                place.by == NamedBy::title ? "has an empty title" : "has an empty id or title",
-                "give the item's id or a part of its title");
-  }
-  if (place.by == NamedBy::id_or_title) {
-    if (const auto item = model.items.find(text)) return *item;
-  }
-  if (!titles.present()) {
-    throw Error(place.code, place.text,
-                fmt::format("{} is {}, and there are no titles to look it up in", quoted(text),
-                            place.by == NamedBy::title ? "a title" : "no item id"),
-                "give the item's id, or --movies movies.csv");
-  }
-  const std::vector<std::int32_t> items = titles.matcher().find(text).titles;
-  if (items.size() == 1) return items.front();
-  if (items.empty()) throw_in_no_title(model, titles, text, place);
-  throw Error(place.code, place.text,
-              fmt::format("{} is in {} titles: {}", quoted(text), items.size(),
-                          listed_titles(model, titles, items, "; ")),
-              fmt::format("give more of the title, or {}", place.by_id));
+  const ItemAnswer answer = look_up_item(model, titles, text, place);
+  if (answer.item) return *answer.item;
+  throw Error(
+      place.code, place.text, answer.what,
+      answer.hint.empty() ? answer.help : fmt::format("{} Else {}", answer.hint, answer.help));
 }
 
 }  // namespace alsatian

@@ -47,7 +47,7 @@ class TitleLookup {
   std::string_view title(std::int32_t item) const;
   /// What fits what somebody wrote: titles that are folded with the first question.
   const TitleMatcher& matcher() const;
-  /// Whether the text is a whole title, but for its year and article.
+  /// Whether the text is a title and not only in one (is_the_title).
   bool is_title(std::string_view text) const;
 
  private:
@@ -64,11 +64,25 @@ struct ItemPlace {
   ExitCode code;
   std::string by_id;  // how an id is given there: "the id of the one you mean: --item ID"
   NamedBy by = NamedBy::id_or_title;
+  bool suggests = true;  // titles that are spelt nearly so, which takes longer than all else
 };
 
-/// The item by its id where ids count, or by the title that fits best where that is one. Throws
-/// Error at `place`, with the candidates where there are several, and with titles that are spelt
-/// nearly so where there is none.
+/// What came of looking an item up: the item, or what is wrong and what may help.
+struct ItemAnswer {
+  std::optional<std::int32_t> item;
+  bool of_next_year = false;  // than was wanted
+  std::string what;
+  std::string hint;  // "did you mean 3 "Heat (1995)"?", or ""
+  std::string help;
+};
+
+/// The item by its id where ids count, or by the title that fits best where that is one, of the
+/// year where one is known. Without an item the answer has the candidates where there are several,
+/// and titles that are spelt nearly so or of another year where there is none.
+ItemAnswer look_up_item(const Model& model, const TitleLookup& titles, const std::string& text,
+                        const ItemPlace& place, std::optional<int> year = std::nullopt);
+
+/// The same, but throws Error at `place` where there is no item.
 std::int32_t find_item(const Model& model, const TitleLookup& titles, const std::string& text,
                        const ItemPlace& place);
 
