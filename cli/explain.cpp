@@ -75,9 +75,7 @@ void check_options(const ExplainOptions& options) {
                 options.user.empty() ? "applies with --user alone" : "needs --data",
                 "give both, or --ratings mine.csv");
   }
-  if (options.data.empty()) {
-    refuse_reading_options(options.reading, "leave it out: --ratings has a layout of its own");
-  }
+  if (options.data.empty()) bad_own_lines(options.reading);
   refuse_second_stdin("--ratings", {options.ratings, options.data}, "--movies", {options.movies});
 }
 
@@ -186,7 +184,8 @@ void explain_command(Arguments arguments) {
   Model model = load_model(options.model);
   TitleLookup titles(model, options.movies, log);
   const FoldIn person(model, options.user.empty()
-                                 ? read_own_ratings(options.ratings, model, titles, log)
+                                 ? read_own_ratings(options.ratings, model, titles,
+                                                    bad_own_lines(options.reading), log)
                                  : ratings_of_user(model, options, log));
   ExplanationTable table(output, options, model, titles);
   for (const std::int32_t item : items_of(model, titles, options, person)) table.add(item, person);

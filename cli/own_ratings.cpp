@@ -2,8 +2,10 @@
 // The reader of ratings is not used: it takes ids alone, and needs a user in every line.
 #include "cli/own_ratings.hpp"
 
+#include "cli/own_columns.hpp"
 #include "cli/small_file.hpp"
 #include "host/error.hpp"
+#include "host/ratings/file_kind.hpp"
 #include "host/ratings/input_source.hpp"
 #include "host/ratings/records.hpp"
 #include "host/ratings/values.hpp"
@@ -11,7 +13,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -25,60 +26,99 @@ constexpr SmallFile own_ratings{.option = "--ratings",
                                 .code_of_too_long = ExitCode::bad_data,
                                 .one_entry = "write one `item,rating` a line"};
 constexpr const char* remedy = "write `item,rating` in a line, the item by its id or its title";
-constexpr const char* remedy_for_commas =
-    "put a title with a comma in quotes, as in \"Shawshank Redemption, The (1994)\",5, and write a "
-    "decimal point: 2.5";
-constexpr const char* remedy_for_headers =
-    "write `item,rating` in a line, or begin with a header that calls one column title (or item) "
-    "and one rating";
 constexpr const char* id_in_file = "the id of the one you mean";
 constexpr const char* id_in_title_file = "name the column item and give ids";
+constexpr const char* or_skip = ", or leave such lines out: --on-bad-line skip";
+constexpr std::size_t bad_lines_listed = 20;
+// A file of something else is not looked up to its end.
+constexpr std::size_t most_bad_lines = 1000;
 
-/// Where the fields are in a record, and what the items are named by.
-struct OwnColumns {
-  std::size_t fields = 2;
-  std::optional<std::size_t> user = std::nullopt;
-  std::size_t item = 0;
-  std::size_t rating = 1;
-  NamedBy by = NamedBy::id_or_title;
-  bool says_id = false;  // header or layout do: a number is no title
+/// A line that is left out, or all of which are listed in the error.
+struct BadOwnLine {
+  std::int64_t line;
+  std::string what;
+  std::string hint;
+  std::string help;
 };
+
+/// Of the four digits of a year; nothing for what is none.
+std::optional<int> parse_year(std::string_view text) {
+  const ParsedId year = parse_id(text);
+  if (text.size() != 4 || year.form != IdForm::integer || year.value < 1) return std::nullopt;
+  return static_cast<int>(year.value);
+}
+
+/// Throws Error 65 for what is no UTF-8: its titles would be found in no title.
+void check_encoding(std::string_view text, const std::string& place) {
+  if (text.starts_with("\x1f\x8b") || text.starts_with("PK\3\4")) {
+    throw Error(ExitCode::bad_data, place, "is packed", "unpack it first: gunzip or unzip FILE");
+  }
+  const bool has_mark = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
+  if (has_mark || text.find('\0') != std::string_view::npos) {
+    const char* const encoding =
+        text.substr(std::min(text.size(), std::size_t{2})).starts_with(std::string_view("\0\0", 2))
+            ? "UTF-32"
+            : "UTF-16";
+    throw Error(ExitCode::bad_data, place,
+                has_mark ? fmt::format("is {}, not UTF-8", encoding)
+                         : std::string("has bytes of 0: it is UTF-16, or no text"),
+                fmt::format("convert it: iconv -f {} -t UTF-8 FILE > utf8.csv", encoding));
+  }
+  if (is_utf8(text)) return;
+  std::int64_t number = 0;
+  std::string_view line;
+  do {
+    line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    ++number;
+  } while (is_utf8(line));  // a line break ends no character's bytes but its own
+  throw Error(ExitCode::bad_data, fmt::format("{}:{}", place, number),
+              fmt::format("is not UTF-8 (in Latin-1 it is {})",
+                          quoted(latin1_to_utf8(line.substr(0, line.find('\r'))))),
+              "convert the file: iconv -f LATIN1 -t UTF-8 FILE > utf8.csv");
+}
 
 class OwnRatingsReader {
  public:
   OwnRatingsReader(const std::string& path, const Model& model, const TitleLookup& titles,
-                   const Log& log)
+                   const BadOwnLines& bad_lines, const Log& log)
       : place_(printable(input_name(path))),
         model_(model),
         titles_(titles),
+        rule_(bad_lines),
         log_(log),
         text_(read_small_file(path == "-" ? "/dev/stdin" : path, own_ratings)) {}
 
   std::vector<OwnRating> read() {
+    check_encoding(text_, place_);
     const RecordRules rules = find_rules();
     cut_at_commas_ = rules.delimiter.text == ",";
     Record record;
     std::int64_t line = 1;
     const char* const end = text_.data() + text_.size();
-    for (const char* at = text_.data(); at < end; line += record.lines) {
+    for (const char* at = text_.data(); at < end && !is_hopeless(); line += record.lines) {
       at = read_record(at, end, rules, record);
       if (record.flaw != RecordFlaw::none) fail(line, "is not a record of text", remedy);
       if (record.is_blank) continue;
       if (!columns_) {
-        columns_ = columns_by_header(record, line);
+        columns_ = own_columns_by_header(record, place_of(line));
+        if (columns_ && !columns_->note.empty()) log_.line(columns_->note);
         if (columns_) continue;
-        columns_ = columns_of(record, line);
+        columns_ = own_columns_of(record, place_of(line), model_, titles_);
       }
       take(record, line);
     }
+    judge_bad_lines();
     return finish();
   }
 
  private:
   [[noreturn]] void fail(std::int64_t line, const std::string& what,
                          const std::string& help) const {
-    throw Error(ExitCode::bad_data, fmt::format("{}:{}", place_, line), what, help);
+    throw Error(ExitCode::bad_data, place_of(line), what, help);
   }
+
+  std::string place_of(std::int64_t line) const { return fmt::format("{}:{}", place_, line); }
 
   /// The delimiter that cuts the first record into the most fields, of those that cut it at all.
   RecordRules find_rules() const {
@@ -99,143 +139,58 @@ class OwnRatingsReader {
     return best;
   }
 
-  /// As names of columns are compared: in small letters, words apart by spaces.
-  static std::string column_name(const Field& field) {
-    std::string name = unquoted(field);
-    std::ranges::transform(name, name.begin(), [](char letter) {
-      if (letter == '_' || letter == '-') return ' ';
-      return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
-    });
-    return name;
+  void note_bad(std::int64_t line, const std::string& what, const std::string& help) {
+    bad_.push_back({line, what, "", help});
   }
 
-  static std::optional<std::size_t> named(const Record& header,
-                                          std::initializer_list<std::string_view> names) {
-    for (const std::string_view name : names) {
-      for (std::size_t column = 0; column < header.fields.size(); ++column) {
-        if (column_name(header.fields[column]) == name) return column;
-      }
-    }
-    return std::nullopt;
-  }
-
-  /// The one column whose name ends in such a word: "My stars". Of two neither is meant.
-  static std::optional<std::size_t> ending_in(const Record& header,
-                                              std::initializer_list<std::string_view> words) {
-    std::optional<std::size_t> found;
-    for (std::size_t column = 0; column < header.fields.size(); ++column) {
-      const std::string name = column_name(header.fields[column]);
-      const std::string last = name.substr(name.rfind(' ') + 1);
-      if (std::ranges::find(words, last) == words.end()) continue;
-      if (found) return std::nullopt;
-      found = column;
-    }
-    return found;
-  }
-
-  static std::optional<std::size_t> either(std::optional<std::size_t> first,
-                                           std::optional<std::size_t> second) {
-    return first ? first : second;
-  }
-
-  static std::optional<std::size_t> rating_column(const Record& header) {
-    return either(named(header, {"rating", "my rating", "your rating", "score", "stars"}),
-                  ending_in(header, {"rating", "score", "stars"}));
-  }
-
-  static std::optional<std::size_t> title_column(const Record& header) {
-    return either(named(header, {"title", "film", "name", "movie name", "film name"}),
-                  ending_in(header, {"title"}));
-  }
-
-  std::optional<OwnColumns> columns_by_header(const Record& first, std::int64_t line) const {
-    const auto rating = rating_column(first);
-    const auto id = named(first, {"movieid", "movie id", "itemid", "item id", "id", "item"});
-    const auto title = title_column(first);
-    const auto movie = named(first, {"movie"});
-    if (!rating) {
-      const bool is_header =
-          (id || title || movie) && std::ranges::none_of(first.fields, is_digits);
-      if (!is_header) return std::nullopt;
-      fail(line, fmt::format("is a header without a column of ratings: {}", quoted(first.text)),
-           "name it rating");
-    }
-    OwnColumns columns{.fields = first.fields.size(),
-                       .user = named(first, {"userid", "user id", "user"}),
-                       .rating = *rating};
-    if (id) {
-      columns.item = *id;
-      columns.says_id = true;
-    } else if (title) {
-      columns.item = *title;
-      columns.by = NamedBy::title;
-    } else if (movie) {
-      columns.item = *movie;
-    } else {
-      fail(line, "is a header without a column of items", "name it item or title");
-    }
-    return columns;
-  }
-
-  static bool is_digits(const Field& field) { return is_number(unquoted(field)); }
-
-  /// Without a header: item and rating, or as in u.data user, item, rating and perhaps a time.
-  /// Those are ids, so that nothing that a title was cut into counts as one.
-  OwnColumns columns_of(const Record& first, std::int64_t line) const {
-    const std::size_t fields = first.fields.size();
-    if (fields == 2) return {};
-    const bool as_in_data = (fields == 3 || fields == 4) && is_number(first.fields[2].text) &&
-                            is_id(first.fields[1]) && !titles_.is_title(unquoted(first.fields[0]));
-    if (as_in_data) {
-      return {.fields = fields, .user = 0, .item = 1, .rating = 2, .says_id = true};
-    }
-    fail(line,
-         fmt::format("has {} and no header that says which: {}",
-                     counted(static_cast<std::int64_t>(fields), "field"), quoted(first.text)),
-         fmt::format("{}; {}", remedy_for_headers, remedy_for_commas));
-  }
-
-  bool is_id(const Field& field) const {
-    const std::string text = unquoted(field);
-    return parse_id(text).form == IdForm::integer || model_.items.find(text).has_value();
-  }
-
-  void check_fields(const Record& record, std::int64_t line) const {
+  bool has_its_fields(const Record& record, std::int64_t line) {
     const std::size_t fields = record.fields.size();
     const std::size_t needed =
         std::max({columns_->item, columns_->rating, columns_->user.value_or(0)}) + 1;
     const std::string count = counted(static_cast<std::int64_t>(fields), "field");
-    if (fields < needed) fail(line, fmt::format("has {}, not {}", count, needed), remedy);
-    if (fields > columns_->fields) {
-      fail(line,
-           fmt::format("has {}, not {} as the first line: {}", count, columns_->fields,
-                       quoted(record.text)),
-           remedy_for_commas);
+    if (fields < needed) {
+      note_bad(line, fmt::format("has {}, not {}", count, needed), remedy);
+    } else if (fields > columns_->fields) {
+      note_bad(line,
+               fmt::format("has {}, not {} as the first line: {}", count, columns_->fields,
+                           quoted(record.text)),
+               remedy_for_own_commas);
     }
+    return fields >= needed && fields <= columns_->fields;
   }
 
-  float rating_of(const Record& record, std::int64_t line) const {
+  std::optional<float> rating_of(const Record& record, std::int64_t line) {
     const std::string written = unquoted(record.fields[columns_->rating]);
     ParsedRating parsed = parse_rating(written, '.');
     // Where commas cut no fields one is a decimal comma.
     if (parsed.flaw != RatingFlaw::none && !cut_at_commas_) parsed = parse_rating(written, ',');
     if (parsed.flaw != RatingFlaw::none) {
-      fail(line, fmt::format("{} is no rating", quoted(written)),
-           ratings_.empty() ? remedy_for_headers : remedy);
+      note_bad(line, fmt::format("{} is no rating", quoted(written)),
+               parsed.flaw == RatingFlaw::decimal_comma ? decimal_point_for(written)
+               : ratings_.empty()                       ? remedy_for_own_headers
+                                                        : remedy);
+      return std::nullopt;
     }
     if (parsed.value < model_.scale.lowest || parsed.value > model_.scale.highest) {
-      fail(line,
-           fmt::format("{} is not on the model's scale, {} to {}", quoted(written),
-                       model_.scale.lowest, model_.scale.highest),
-           "rate as in the ratings that the model was trained on");
+      note_bad(line,
+               fmt::format("{} is not on the model's scale, {} to {}", quoted(written),
+                           model_.scale.lowest, model_.scale.highest),
+               "rate as in the ratings that the model was trained on");
+      return std::nullopt;
     }
     return parsed.value;
   }
 
+  static std::string decimal_point_for(std::string written) {
+    std::ranges::replace(written, ',', '.');
+    return fmt::format("write a decimal point: {}", shortened(written));
+  }
+
   void take(const Record& record, std::int64_t line) {
-    check_fields(record, line);
+    if (!has_its_fields(record, line)) return;
     check_user(record, line);
-    const float rating = rating_of(record, line);
+    const std::optional<float> rating = rating_of(record, line);
+    if (!rating) return;
     const std::string item = unquoted(record.fields[columns_->item]);
     const bool is_number_of_none = columns_->by == NamedBy::id_or_title &&
                                    parse_id(item).form == IdForm::integer &&
@@ -245,29 +200,49 @@ class OwnRatingsReader {
       ++unknown_;
       return;
     }
-    const bool by_title = columns_->by == NamedBy::title;
-    const std::int32_t index = find_item(model_, titles_, item,
-                                         {.text = fmt::format("{}:{}", place_, line),
-                                          .code = ExitCode::bad_data,
-                                          .by_id = by_title ? id_in_title_file : id_in_file,
-                                          .by = columns_->by});
-    say_which(item, index, line);
-    const auto [entry, is_new] = place_of_.try_emplace(index, ratings_.size());
+    const std::optional<std::int32_t> index = item_of(record, item, line);
+    if (!index) return;
+    const auto [entry, is_new] = place_of_item_.try_emplace(*index, ratings_.size());
     if (is_new) {
-      ratings_.push_back({index, rating});
+      ratings_.push_back({*index, *rating});
     } else {
-      ratings_[entry->second].rating = rating;
+      ratings_[entry->second].rating = *rating;
       ++repeated_;
     }
   }
 
+  /// The item that a line names, after saying which.
+  std::optional<std::int32_t> item_of(const Record& record, const std::string& item,
+                                      std::int64_t line) {
+    std::optional<int> year;
+    if (columns_->year && *columns_->year < record.fields.size()) {
+      year = parse_year(record.fields[*columns_->year].text);
+    }
+    const bool by_title = columns_->by == NamedBy::title;
+    const ItemAnswer answer = look_up_item(model_, titles_, item,
+                                           {.text = place_of(line),
+                                            .code = ExitCode::bad_data,
+                                            .by_id = by_title ? id_in_title_file : id_in_file,
+                                            .by = columns_->by,
+                                            .suggests = bad_.size() < bad_lines_listed},
+                                           year);
+    if (answer.item) {
+      say_which(item, *answer.item, line, answer.of_next_year);
+    } else {
+      bad_.push_back({line, answer.what, answer.hint, answer.help});
+    }
+    return answer.item;
+  }
+
   /// Which item a line has become; the first number that may be a title as well is warned of.
-  void say_which(const std::string& item, std::int32_t index, std::int64_t line) {
+  void say_which(const std::string& item, std::int32_t index, std::int64_t line,
+                 bool of_next_year) {
     if (!titles_.present()) return;
     const std::string_view title = titles_.title(index);
-    log_.line(fmt::format("line {}: {} is {}", line, quoted(item),
+    log_.line(fmt::format("line {}: {} is {}{}", line, quoted(item),
                           title.empty() ? fmt::format("item {}, without a title", item)
-                                        : printable(std::string(title))));
+                                        : printable(std::string(title)),
+                          of_next_year ? ", a year apart" : ""));
     const bool may_be_either = !warned_ && columns_->by == NamedBy::id_or_title &&
                                !columns_->says_id && model_.items.find(item) == index &&
                                titles_.is_title(item);
@@ -288,6 +263,46 @@ class OwnRatingsReader {
          "give the ratings of one person; for users of the model use --users");
   }
 
+  bool is_hopeless() const {
+    return rule_.rule == OnBadLine::error && bad_.size() >= most_bad_lines;
+  }
+
+  /// Throws Error 65 with the bad lines where they are an error; else warns of them.
+  void judge_bad_lines() const {
+    if (bad_.empty()) return;
+    if (rule_.rule == OnBadLine::error) refuse_bad_lines("");
+    const auto count = static_cast<std::int64_t>(bad_.size());
+    if (rule_.limit && count > *rule_.limit) {
+      refuse_bad_lines(fmt::format(", more than --on-bad-line skip:{}", *rule_.limit));
+    }
+    if (ratings_.empty()) refuse_bad_lines(", and no rating is left");
+    log_.warning(
+        fmt::format("{}: {} left out:{}", place_, counted(count, "line"), listed_bad_lines(5)));
+  }
+
+  std::string listed_bad_lines(std::size_t most) const {
+    std::string text;
+    for (std::size_t n = 0; n < std::min(bad_.size(), most); ++n) {
+      text += fmt::format("\n    line {}: {}{}{}", bad_[n].line, bad_[n].what,
+                          bad_[n].hint.empty() ? "" : "; ", bad_[n].hint);
+    }
+    if (bad_.size() > most) text += fmt::format("\n    and {} more", bad_.size() - most);
+    return text;
+  }
+
+  [[noreturn]] void refuse_bad_lines(const std::string& why) const {
+    const BadOwnLine& first = bad_.front();
+    const char* const skip = rule_.rule == OnBadLine::error ? or_skip : "";
+    if (bad_.size() == 1) {
+      const std::string help = first.hint.empty() ? first.help : first.hint + " Else " + first.help;
+      fail(first.line, first.what + why, help + skip);
+    }
+    fail(first.line,
+         fmt::format("is the first of {}{} bad lines{}:{}", bad_.size(),
+                     is_hopeless() ? " or more" : "", why, listed_bad_lines(bad_lines_listed)),
+         fmt::format("correct them: {}{}", first.help, skip));
+  }
+
   std::vector<OwnRating> finish() {
     if (ratings_.empty()) {
       throw Error(ExitCode::bad_data, place_,
@@ -298,6 +313,9 @@ class OwnRatingsReader {
     if (unknown_ > 0) {
       text += fmt::format("; {} not in the model", counted(unknown_, "item"));
     }
+    if (!bad_.empty()) {
+      text += fmt::format("; {} left out", counted(static_cast<std::int64_t>(bad_.size()), "line"));
+    }
     log_.field("ratings", text);
     std::ranges::sort(ratings_, {}, &OwnRating::item);
     return std::move(ratings_);
@@ -306,13 +324,15 @@ class OwnRatingsReader {
   std::string place_;
   const Model& model_;
   const TitleLookup& titles_;
+  const BadOwnLines& rule_;
   const Log& log_;
   std::string text_;
   bool cut_at_commas_ = true;
   std::optional<OwnColumns> columns_;
   std::optional<std::string> user_;
   std::vector<OwnRating> ratings_;
-  std::map<std::int32_t, std::size_t> place_of_;
+  std::vector<BadOwnLine> bad_;
+  std::map<std::int32_t, std::size_t> place_of_item_;
   std::int64_t repeated_ = 0;
   std::int64_t unknown_ = 0;
   bool warned_ = false;  // of a number that is an id and a title
@@ -320,9 +340,18 @@ class OwnRatingsReader {
 
 }  // namespace
 
+BadOwnLines bad_own_lines(const ReadingOptions& options) {
+  const BadOwnLines bad_lines{options.read.on_bad_line, options.read.bad_line_limit};
+  ReadingOptions others = options;
+  others.read.on_bad_line = OnBadLine::error;
+  refuse_reading_options(others, "leave it out: --ratings has a layout of its own");
+  return bad_lines;
+}
+
 std::vector<OwnRating> read_own_ratings(const std::string& path, const Model& model,
-                                        const TitleLookup& titles, const Log& log) {
-  return OwnRatingsReader(path, model, titles, log).read();
+                                        const TitleLookup& titles, const BadOwnLines& bad_lines,
+                                        const Log& log) {
+  return OwnRatingsReader(path, model, titles, bad_lines, log).read();
 }
 
 }  // namespace alsatian

@@ -3,24 +3,39 @@
 #pragma once
 
 #include "cli/log.hpp"
+#include "cli/reading_options.hpp"
 #include "cli/titles.hpp"
 #include "host/model/model.hpp"
 #include "host/train/fold_in.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace alsatian {
 
+/// What becomes of lines that name no item or several, or hold no rating.
+struct BadOwnLines {
+  OnBadLine rule = OnBadLine::error;
+  std::optional<std::int64_t> limit = std::nullopt;  // most that are skipped
+};
+
+/// What --on-bad-line says. Throws Error 64 for any other of the options of reading: a file of own
+/// ratings has a layout of its own.
+BadOwnLines bad_own_lines(const ReadingOptions& options);
+
 /// A file of lines `item,rating`, or of ratings of one user in a layout of MovieLens. Fields are
 /// separated by commas, tabs, semicolons, bars or ::, quoted as in CSV; a header is recognised.
-/// Under `title` there are titles alone, also where they are numbers; under `item` or `movieId`, or
-/// without a header, an id of the model is that item, and all else a title. Says which title each
-/// line has become. An item that is rated twice has its last rating, and a number that is neither
-/// is left out with a note. Throws Error 65 with file and line for what is no rating, is not on the
-/// model's scale, has more fields than the first line, or names several items or none; 66 and such
-/// as read_small_file.
+/// Under `title` there are titles alone, also where they are numbers, of the years under `year`;
+/// under `item` or `movieId`, or without a header, an id of the model is that item, and all else a
+/// title. Says which title each line has become. An item that is rated twice has its last rating,
+/// and a number that is neither is left out with a note. Throws Error 65 for text that is no UTF-8,
+/// for a header as own_columns_by_header, and with all bad lines where those are an error: what is
+/// no rating, is not on the model's scale, has more fields than the first line, or names several
+/// items or none; else warns of them. 66 and such as read_small_file.
 std::vector<OwnRating> read_own_ratings(const std::string& path, const Model& model,
-                                        const TitleLookup& titles, const Log& log);
+                                        const TitleLookup& titles, const BadOwnLines& bad_lines,
+                                        const Log& log);
 
 }  // namespace alsatian

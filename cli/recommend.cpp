@@ -157,7 +157,7 @@ void check_own_ratings(const RecommendOptions& options) {
   refuse(!options.data.empty(), "--data");
   refuse(options.device.kind == DeviceOptions::Kind::cuda, "--device cuda");
   refuse_second_stdin("--ratings", {options.ratings}, "--movies", {options.movies});
-  refuse_reading_options(options.reading, "leave it out: --ratings has a layout of its own");
+  bad_own_lines(options.reading);
 }
 
 void check_options(const RecommendOptions& options) {
@@ -267,7 +267,8 @@ void recommend_to_newcomer(const RecommendOptions& options) {
   TitleLookup titles(model, options.movies, log);
   std::optional<std::vector<std::int32_t>> allowed;
   if (!options.items.empty()) allowed = read_allow_list(options.items, model.items, log);
-  const FoldIn newcomer(model, read_own_ratings(options.ratings, model, titles, log));
+  const FoldIn newcomer(
+      model, read_own_ratings(options.ratings, model, titles, bad_own_lines(options.reading), log));
   const std::int32_t predicted_by = make_only_user(newcomer, options, model);
   const CompressedMatrix rated = newcomer.rated_items();
   const std::vector<std::int32_t> user{0};

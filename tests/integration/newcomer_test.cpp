@@ -126,8 +126,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadRatings{"color,rating\nred,4\n", ":1: is a header without a column of items"},
         BadRatings{"Film,Grade\namber,4\n",
                    ":1: is a header without a column of ratings: \"Film,Grade\""},
-        BadRatings{"title,critics' score,public score\namber,4,3\n",
-                   ":1: is a header without a column of ratings: "},
+        BadRatings{
+            "title,critics' score,public score\namber,4,3\n",
+            ":1: is a header with several columns of ratings: \"critics' score\", \"public "},
         BadRatings{"1,4\n2,\"4,5\"\n", ":2: \"4,5\" is no rating"},
         BadRatings{"amber,4\n", ":1: \"amber\" is in "},
         BadRatings{"no such film,4\n", ":1: \"no such film\" is no item id and in no title"},
@@ -209,8 +210,9 @@ TEST_F(NewcomersTitles, AreExactWhereArticleYearAndCaseAloneDiffer) {
   const RunResult several = recommend("title,rating\nmatr,4\n");
   EXPECT_EQ(several.code, 65);
   EXPECT_THAT(several.error, HasSubstr("\"matr\" is in 3 titles: 2 \"Matrix, The (1999)\"; 4 "));
-  EXPECT_THAT(several.error, HasSubstr("\n  help: give more of the title, or name the column item "
-                                       "and give ids\n"));
+  EXPECT_THAT(several.error,
+              HasSubstr("\n  help: give more of the title, or name the column item "
+                        "and give ids, or leave such lines out: --on-bad-line skip\n"));
   const RunResult item =
       run({"similar", problem().model(), "--movies", problem().movies(), "--item", "amber"});
   EXPECT_THAT(item.error, HasSubstr("or the id of the one you mean: --item ID\n"));

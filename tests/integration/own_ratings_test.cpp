@@ -1,0 +1,195 @@
+// Files of own ratings as sites export them and people write them: whose lines are other films,
+// films the model does not know, or no rating. None may become another film in silence.
+#include "tests/integration/problem_folder.hpp"
+#include "tests/integration/run_program.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <gmock/gmock.h>
+
+#include <string>
+#include <vector>
+
+namespace alsatian::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class OwnRatings : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_bytes(folder_.file("r.csv"), small_ratings(12, 15));  // ids 1 to 15
+    ASSERT_EQ(run({"train", "--data", folder_.file("r.csv"), "--k", "2", "--out", model_}).code, 0);
+    write_bytes(movies_,
+                "movieId,title\n1,Toy Story (1995)\n2,Parasite (1982)\n3,Psycho (1960)\n"
+                "4,Psycho (1998)\n5,\"Misérables, Les (1998)\"\n6,\"Misérables, Les (2012)\"\n"
+                "7,1984 (Nineteen Eighty-Four) (1984)\n8,2001: A Space Odyssey (1968)\n"
+                "9,12 Angry Men (1957)\n10,12 Years a Slave (2013)\n11,WALL·E (2008)\n"
+                "12,Toy Story 3 (2010)\n13,Cosmos\n14,It Comes at Night (2017)\n"
+                "15,\"10,000 BC (2008)\"\n");
+  }
+
+  RunResult recommend(const std::string& ratings, const std::vector<std::string>& more = {}) const {
+    RunOptions options;
+    options.input = ratings;
+    return run(with({"recommend", model_, "--ratings", "-", "--movies", movies_}, more), options);
+  }
+  /// The one line of a file with this header, as the program says that it took it.
+  void expect_taken(const std::string& header, const std::string& line,
+                    const std::string& said) const {
+    const RunResult result = recommend(header + "\n" + line + "\n");
+    EXPECT_EQ(result.code, 0) << result.error;
+    EXPECT_THAT(result.error, HasSubstr("line 2: " + said + "\n"));
+  }
+  void expect_refused(const std::string& ratings, const std::string& place_and_what,
+                      const std::string& help) const {
+    const RunResult result = recommend(ratings);
+    EXPECT_EQ(result.code, 65) << ratings;
+    EXPECT_EQ(result.output, "");
+    EXPECT_TRUE(is_error_text(result.error)) << result.error;
+    EXPECT_THAT(result.error, HasSubstr("stdin" + place_and_what));
+    EXPECT_THAT(result.error, HasSubstr("  help: " + help));
+  }
+
+ private:
+  TemporaryFolder folder_;
+  std::string movies_ = folder_.file("films.csv");
+  std::string model_ = folder_.file("model");
+};
+
+constexpr const char* letterboxd = "Date,Name,Year,Letterboxd URI,Rating";
+
+TEST_F(OwnRatings, AreOfTheFilmOfTheirYear) {
+  expect_taken(letterboxd, "2020-01-01,Psycho,1998,u,4", "\"Psycho\" is Psycho (1998)");
+  expect_taken(letterboxd, "2020-01-01,Psycho,1960,u,4", "\"Psycho\" is Psycho (1960)");
+  expect_taken(letterboxd, "2020-01-01,Les Misérables,2012,u,4",
+               "\"Les Misérables\" is Misérables, Les (2012)");
+  expect_taken(letterboxd, "2020-01-01,Nineteen Eighty-Four,1984,u,4",
+               "\"Nineteen Eighty-Four\" is 1984 (Nineteen Eighty-Four) (1984)");
+  expect_taken("title,year,rating", "Psycho,1999,4", "\"Psycho\" is Psycho (1998), a year apart");
+  expect_taken("title,year,rating", "Cosmos,1980,4", "\"Cosmos\" is Cosmos");  // of no year
+  expect_taken("title,year,rating", "Toy Story,,4", "\"Toy Story\" is Toy Story (1995)");
+}
+
+TEST_F(OwnRatings, AreOfNoFilmWhereItsYearIsOfNone) {
+  expect_refused(std::string(letterboxd) + "\n2020-01-01,Parasite,2019,u,4\n",
+                 ":2: \"Parasite\" of 2019 is in no title\n",
+                 "did you mean 2 \"Parasite (1982)\"?");
+  // A film of the year that has its words is another one.
+  expect_refused("title,year,rating\nIt,2017,4\n", ":2: \"It\" of 2017 is in no title\n",
+                 "did you mean 14 \"It Comes at Night (2017)\"?");
+  expect_refused("title,rating\nToy Story (2010),4\n", ":2: \"Toy Story (2010)\" is in no title\n",
+                 "did you mean 1 \"Toy Story (1995)\" or 12 \"Toy Story 3 (2010)\"?");
+}
+
+TEST_F(OwnRatings, OfTitlesThatAreNumbersAreFound) {
+  expect_taken("title,rating", "1984,4", "\"1984\" is 1984 (Nineteen Eighty-Four) (1984)");
+  expect_taken("title,rating", "2001,4", "\"2001\" is 2001: A Space Odyssey (1968)");
+  expect_refused("title,rating\n12,4\n",
+                 ":2: \"12\" is in 2 titles: 9 \"12 Angry Men (1957)\"; 10 \"12 Years",
+                 "give more of the title");
+  // Neither the start of another number nor the year of a film.
+  expect_refused("title,rating\n10,4\n", ":2: \"10\" is in no title", "give a part of its title");
+  expect_refused("title,rating\n1960,4\n", ":2: \"1960\" is in no title",
+                 "give a part of its title");
+}
+
+TEST_F(OwnRatings, OfTitlesWithoutTheirMarksAndSpacesAreFound) {
+  for (const std::string title : {"wall-e", "walle", "WALL E", "WALL·E", "Wall.E"}) {
+    expect_taken("title,rating", title + ",4", "\"" + title + "\" is WALL·E (2008)");
+  }
+  expect_taken("title,year,rating", "wall-e,2008,4", "\"wall-e\" is WALL·E (2008)");
+  expect_taken("title,rating", "toystory 3,4", "\"toystory 3\" is Toy Story 3 (2010)");
+  expect_refused("title,rating\nwal-e,4\n", ":2: \"wal-e\" is in no title",
+                 "did you mean 11 \"WALL·E (2008)\"?");
+}
+
+constexpr const char* four_bad =
+    "title,rating\nToy Story,4\nNo Such Film,3\n12,4\nPsycho (1998),5\nHeat,4\nCosmos,great\n";
+
+TEST_F(OwnRatings, NameAllTheirBadLinesAtOnce) {
+  const RunResult result = recommend(four_bad);
+  EXPECT_EQ(result.code, 65);
+  EXPECT_EQ(result.output, "");
+  EXPECT_TRUE(is_error_text(result.error)) << result.error;
+  EXPECT_THAT(result.error,
+              HasSubstr("alsatian: error: stdin:3: is the first of 4 bad lines:\n"
+                        "    line 3: \"No Such Film\" is in no title\n"
+                        "    line 4: \"12\" is in 2 titles: 9 \"12 Angry Men (1957)\"; "));
+  EXPECT_THAT(result.error, HasSubstr("\n    line 6: \"Heat\" is in no title"));
+  EXPECT_THAT(result.error,
+              HasSubstr("\n    line 7: \"great\" is no rating\n  help: correct them"));
+  EXPECT_THAT(result.error, HasSubstr(", or leave such lines out: --on-bad-line skip\n"));
+  std::string many = "title,rating\n";
+  for (int line = 0; line < 33; ++line) many += "No Such Film,3\n";
+  EXPECT_THAT(recommend(many).error, HasSubstr("\n    line 21: \"No Such Film\" is in no title\n"
+                                               "    and 13 more\n  help: "));
+  for (int line = 0; line < 1000; ++line) many += "No Such Film,3\n";
+  EXPECT_THAT(recommend(many).error, HasSubstr(":2: is the first of 1000 or more bad lines:"));
+}
+
+TEST_F(OwnRatings, LeaveBadLinesOutWhereTheyMay) {
+  const RunResult without = recommend("title,rating\nToy Story,4\nPsycho (1998),5\n");
+  const RunResult result = recommend(four_bad, {"--on-bad-line", "skip"});
+  EXPECT_EQ(result.code, 0) << result.error;
+  EXPECT_EQ(result.output, without.output);
+  EXPECT_THAT(result.error, HasSubstr("alsatian: warning: stdin: 4 lines left out:\n    line 3: "
+                                      "\"No Such Film\" is in no title\n    line 4: "));
+  EXPECT_THAT(result.error, HasSubstr("2 ratings; 4 lines left out\n"));
+  EXPECT_EQ(recommend(four_bad, {"--on-bad-line", "skip:4"}).output, without.output);
+  const RunResult too_many = recommend(four_bad, {"--on-bad-line", "skip:3"});
+  EXPECT_EQ(too_many.code, 65);
+  EXPECT_THAT(too_many.error, HasSubstr(":3: is the first of 4 bad lines, more than "
+                                        "--on-bad-line skip:3:\n"));
+  const RunResult none = recommend("title,rating\nHeat,4\n", {"--on-bad-line", "skip"});
+  EXPECT_EQ(none.code, 65);
+  EXPECT_THAT(none.error, HasSubstr(":2: \"Heat\" is in no title, and no rating is left\n"));
+}
+
+TEST_F(OwnRatings, WithTwoColumnsOfOneNameAreRefused) {
+  expect_refused("title,rating,Rating\nPsycho,1,4\n",
+                 ":1: is a header with two columns of one name, \"rating\" (column 2) and "
+                 "\"Rating\" (column 3)\n",
+                 "leave out one of them, or call it otherwise\n");
+  expect_refused("title,title,rating\nPsycho,Heat,4\n",
+                 ":1: is a header with two columns of one name, \"title\" (column 1) and \"title\" "
+                 "(column 2)\n",
+                 "leave out one of them, or call it otherwise\n");
+}
+
+TEST_F(OwnRatings, AreThoseUnderTheColumnThatIsSaidToBeOnesOwn) {
+  const std::string expected = recommend("title,rating\nToy Story,2\n").output;
+  for (const std::string header : {"Critic Score,My Stars", "Rating,My Rating"}) {
+    const RunResult result = recommend("title," + header + "\nToy Story,5,2\n");
+    EXPECT_EQ(result.code, 0) << result.error;
+    EXPECT_EQ(result.output, expected) << header;
+    EXPECT_THAT(result.error, HasSubstr("ratings are those of column \"My "));
+  }
+  EXPECT_THAT(recommend("title,rating\nToy Story,2\n").error, Not(HasSubstr("of column")));
+  expect_refused("title,Critic Score,Public Stars\nToy Story,5,2\n",
+                 ":1: is a header with several columns of ratings: \"Critic Score\", \"Public "
+                 "Stars\"\n",
+                 "call the one that counts rating alone, or yours `My rating`\n");
+}
+
+TEST_F(OwnRatings, WithADecimalCommaBetweenCommasAreAskedForAPoint) {
+  expect_refused("title,rating\nToy Story,\"4,5\"\n", ":2: \"4,5\" is no rating\n",
+                 "write a decimal point: 4.5, or leave ");
+}
+
+TEST_F(OwnRatings, InAnotherEncodingAreNamedWithTheWayToConvertThem) {
+  expect_refused("title,rating\nToy Story,4\nMis\xe9rables,4\n",
+                 ":3: is not UTF-8 (in Latin-1 it is \"Misérables,4\")\n",
+                 "convert the file: iconv -f LATIN1 -t UTF-8 FILE > utf8.csv\n");
+  const std::string text = "title,rating\nToy Story,4\n";
+  std::string utf16;
+  for (const char letter : text) utf16 += {letter, '\0'};
+  expect_refused("\xff\xfe" + utf16, ": is UTF-16, not UTF-8\n",
+                 "convert it: iconv -f UTF-16 -t UTF-8 FILE > utf8.csv\n");
+  expect_refused(utf16, ": has bytes of 0: it is UTF-16, or no text\n",
+                 "convert it: iconv -f UTF-16");
+  expect_refused("\x1f\x8b\x08", ": is packed\n", "unpack it first: gunzip");
+}
+
+}  // namespace
+}  // namespace alsatian::testing
