@@ -176,6 +176,7 @@ std::string cell_class(bool is_text, bool is_sentence, bool apart) {
 
 std::string column_title(const Grid& grid, std::size_t column) {
   std::string name = grid.columns[column];
+  if (column + grid.own_names >= grid.columns.size()) return breakable(html_text(name));
   std::ranges::replace(name, '_', ' ');
   return html_text(name);
 }

@@ -340,14 +340,14 @@ def check_comparison(program, model, test, folder):
                                    np.quantile(values, (0.025, 0.975)),
                                    atol=5 * 0.06 * np.sqrt(2) * values.std())
     quantiles = figure(folder / "compared", "residual_quantiles")
-    for number, error in enumerate(errors, start=1):
-        same("residuals", quantiles[f"residual_{number}"], np.quantile(error, quantiles.share))
+    for name, error in zip(("model", "other"), errors):
+        same("residuals", quantiles[name], np.quantile(error, quantiles.share))
     counts = model.user_counts[np.searchsorted(model.user_ids, test.userId)]
     buckets = np.searchsorted([0, 1, 10, 30, 100, 300, 1000], counts, side="right")
     groups = figure(folder / "compared", "rmse_by_user_activity")
-    for number, error in enumerate(errors, start=1):
+    for name, error in zip(("model", "other"), errors):
         expected = pd.Series(error ** 2).groupby(buckets).mean() ** 0.5
-        same("by activity", groups[f"rmse_{number}"], expected)
+        same("by activity", groups[name], expected)
     same("ratings by activity", groups.ratings, np.unique(buckets, return_counts=True)[1])
 
 
