@@ -149,7 +149,7 @@ def check_lists(folder, ratings, movies):
     between = (items["size"] * (items["mean"] - mean) ** 2).sum() / (groups - 1)
     weight = within / ((between - within) / size)
     items["best"] = (items["sum"] + weight * mean) / (items["size"] + weight)
-    items["spread"] = np.sqrt((ss + 20 * ss.sum() / total) / (items["size"] + 20))
+    items["spread"] = np.sqrt((ss + 20 * within) / (items["size"] + 20))
     titles = movies.set_index("movieId").title
     for name, key, column in (("most_rated", "size", "ratings"), ("best_rated", "best", "shrunk_mean"),
                               ("most_polarizing", "spread", "shrunk_deviation")):
