@@ -51,6 +51,7 @@ struct Plot {
   /// Up to where on the x axis the plot is shaded, and what that part is; "" for none of it.
   double stage_end = 0;
   std::string stage = {};
+  bool stepped = false;  // a value holds until the next: lines are steps
 };
 
 struct Figure {
