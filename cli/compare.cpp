@@ -5,6 +5,7 @@
 #include "cli/device_options.hpp"
 #include "cli/figure_options.hpp"
 #include "cli/model_input.hpp"
+#include "cli/other_data.hpp"
 #include "cli/report_options.hpp"
 #include "cli/table.hpp"
 #include "cli/train_summary.hpp"
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -156,6 +158,24 @@ void say_what_is_compared(const std::vector<NamedModel>& models, const Compariso
                                 errors.users));
 }
 
+/// Of a test file, as evaluate does: R² from the RMSE that was measured.
+void warn_of_test_file(const std::vector<ComparedModel>& models, const SharedTest& test,
+                       const ErrorComparison& errors, const Log& log) {
+  double mean = 0;
+  for (const float rating : test.ratings.ratings) mean += rating;
+  mean /= static_cast<double>(test.ratings.size());
+  double variance = 0;
+  for (const float rating : test.ratings.ratings) variance += (rating - mean) * (rating - mean);
+  variance /= static_cast<double>(test.ratings.size());
+  for (std::size_t at = 0; at < models.size(); ++at) {
+    const double rmse = errors.figures.front().models[at].figure.value;
+    const double r_squared =
+        variance > 0 ? 1 - rmse * rmse / variance : std::numeric_limits<double>::quiet_NaN();
+    const TestSet own{test.name, models[at].by_own_indices(test.ratings)};
+    warn_of_other_data(models[at].model(), own, r_squared, log, models[at].name());
+  }
+}
+
 std::int64_t size_of(const std::string& path) {
   std::error_code failed;
   const auto bytes = std::filesystem::file_size(path, failed);
@@ -213,6 +233,7 @@ void compare_command(Arguments arguments) {
                               .ranking = std::move(ranking),
                               .bootstrap = options.comparison.bootstrap};
   say_what_is_compared(models, comparison, log);
+  if (!options.test.empty()) warn_of_test_file(compared, data.test, comparison.errors, log);
   print_tables(output, options.format, comparison);
   if (options.report.wanted()) write_report(options.report, comparison_page(comparison), log);
   output.flush();

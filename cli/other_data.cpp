@@ -22,6 +22,9 @@ constexpr double cost_of_drift = 0.02;
 /// χ² with one degree of freedom, which is above this once in 600.
 constexpr double cost_of_chance = 10;
 
+/// Ratings beyond those trained on are a matter of scale where they are more than so many.
+constexpr double many_outside = 0.05;
+
 struct TestFacts {
   double mean = 0;
   double known = 0;    // share of users and items that the model knows both
@@ -41,9 +44,8 @@ TestFacts facts_of(const Model& model, const Triples& test) {
 }
 
 std::string what_it_may_be(const Model& model, const TestFacts& facts) {
-  constexpr double many = 0.05;
   const RatingScale& scale = model.scale;
-  if (facts.outside > many) {
+  if (facts.outside > many_outside) {
     return fmt::format(
         "{:.3g} % of them lie outside {:g} to {:g}, where those trained on lie: are they on "
         "another scale, or of other data?",
@@ -52,8 +54,8 @@ std::string what_it_may_be(const Model& model, const TestFacts& facts) {
   if (is_standardised(model.spec.likelihood) &&
       std::abs(facts.mean - scale.mean) > scale.deviation) {
     return fmt::format(
-        "their mean is {:.4g}, that of those trained on {:.4g}: are they on another scale, or of "
-        "other data?",
+        "their mean is {:.4g}, that of those trained on {:.4g}: are they of users who rate "
+        "otherwise or chosen by their rating, or are they on another scale?",
         facts.mean, scale.mean);
   }
   if (facts.known < 0.5) {
@@ -63,30 +65,41 @@ std::string what_it_may_be(const Model& model, const TestFacts& facts) {
         100 * facts.known);
   }
   return fmt::format(
-      "the model knows user and item of {:.3g} % of them, and they are on its scale: are they of "
-      "other data with ids that look alike, or does the model only repeat what it was trained on "
-      "(training RMSE {:.4g}; a larger --reg)?",
-      100 * facts.known, model.statistics.train_rmse);
+      "the model knows user and item of {:.3g} % of them, and they are on its scale (mean {:.4g}, "
+      "of those trained on {:.4g}): are they of other data with ids that look alike, or are they "
+      "chosen by their rating, or does the model only repeat what it was trained on (training RMSE "
+      "{:.4g}; a larger --reg)?",
+      100 * facts.known, facts.mean, model.scale.mean, model.statistics.train_rmse);
 }
 
 }  // namespace
 
-std::string other_data_warning(const Model& model, const TestSet& test, double r_squared) {
+std::string other_data_warning(const Model& model, const TestSet& test, double r_squared,
+                               std::string_view name) {
+  constexpr std::string_view remedy =
+      "Compare some lines of the file with those that were trained on";
   const std::int64_t count = test.ratings.size();
   if (count < enough_ratings) return "";
+  const TestFacts facts = facts_of(model, test.ratings);
+  const std::string of_model = name.empty() ? "" : fmt::format(" of {}", printable(name));
+  if (std::isnan(r_squared)) {
+    if (facts.outside <= many_outside) return "";
+    return fmt::format("{}: R²{} is not defined: its {} ratings are all equal; {} {}",
+                       printable(test.name), of_model, count, what_it_may_be(model, facts), remedy);
+  }
   const double least = -std::max(cost_of_drift, cost_of_chance / static_cast<double>(count));
   if (!(r_squared < least)) return "";
   const bool fits_training = !is_standardised(model.spec.likelihood) ||
                              model.statistics.train_rmse < model.scale.deviation;
   if (!fits_training) return "";
   return fmt::format(
-      "{}: R² is {:.3g}: the mean of its {} ratings predicts them better than the model; {} "
-      "Compare some lines of the file with those that were trained on",
-      printable(test.name), r_squared, count, what_it_may_be(model, facts_of(model, test.ratings)));
+      "{}: R²{} is {:.3g}: the mean of its {} ratings predicts them better than the model; {} {}",
+      printable(test.name), of_model, r_squared, count, what_it_may_be(model, facts), remedy);
 }
 
-void warn_of_other_data(const Model& model, const TestSet& test, double r_squared, const Log& log) {
-  const std::string warning = other_data_warning(model, test, r_squared);
+void warn_of_other_data(const Model& model, const TestSet& test, double r_squared, const Log& log,
+                        std::string_view name) {
+  const std::string warning = other_data_warning(model, test, r_squared, name);
   if (!warning.empty()) log.warning(warning);
 }
 

@@ -9,18 +9,23 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace alsatian {
 
 /// What to say of a test file's ratings with so small an R²: what they differ in from those trained
-/// on, or what else it may be, and what to look at. "" where R² is not below 0 by more than chance
-/// and a drift of the mean make it, where there are too few ratings to tell, and where the model is
-/// worse than the mean on its own training part too: then the ratings are not to blame.
-std::string other_data_warning(const Model& model, const TestSet& test, double r_squared);
+/// on, or what else it may be, and what to look at. Where R² is not a number, since all ratings are
+/// equal, that they are on another scale, if they are. "" where R² is not below 0 by more than
+/// chance and a drift of the mean make it, where there are too few ratings to tell, and where the
+/// model is worse than the mean on its own training part too: then the ratings are not to blame.
+/// name: of the model, where there are several.
+std::string other_data_warning(const Model& model, const TestSet& test, double r_squared,
+                               std::string_view name = "");
 
 /// That, where there is something to say.
-void warn_of_other_data(const Model& model, const TestSet& test, double r_squared, const Log& log);
+void warn_of_other_data(const Model& model, const TestSet& test, double r_squared, const Log& log,
+                        std::string_view name = "");
 
 /// The same of a training's test files, the last test sets of its data: a part that the split took
 /// is of the data that was trained on. rows: the summary's.

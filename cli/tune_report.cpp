@@ -33,8 +33,12 @@ Value number(double value, bool whole) {
   return whole ? Value(static_cast<std::int64_t>(value)) : Value(value);
 }
 
-std::vector<std::string> setting_columns(const TunePlan& plan) {
-  std::vector<std::string> columns{"trial", "k", "reg", "reg_bias", "reg_scaling"};
+/// measured: what stands beside the trial's number, on a phone too, where other columns scroll.
+std::vector<std::string> setting_columns(const TunePlan& plan,
+                                         std::initializer_list<const char*> measured = {}) {
+  std::vector<std::string> columns{"trial"};
+  columns.insert(columns.end(), measured.begin(), measured.end());
+  columns.insert(columns.end(), {"k", "reg", "reg_bias", "reg_scaling"});
   if (std::holds_alternative<Mle>(plan.specs.front().algorithm)) {
     columns.insert(columns.end(), {"learning_rate", "decay"});
   }
@@ -54,31 +58,48 @@ std::vector<Value> settings_of(std::size_t trial, const ModelSpec& spec) {
 
 bool is_halving(const TunePlan& plan) { return plan.tuner.rungs.size() > 1; }
 
+/// Whether a trial, of a fold or of all, gained too little to run all epochs of its rung.
+bool is_stopped_early(const TunePlan& plan, const TrialResult& trial) {
+  const TrialFigures& figures = trial.figures;
+  const int epochs =
+      plan.tuner.folds * plan.tuner.rungs[static_cast<std::size_t>(trial.rung)].epochs;
+  return plan.tuner.rules.early_stop && !figures.diverged && figures.epochs < epochs;
+}
+
+/// A trial's name over its mark.
+std::string trial_name(const TunePlan& plan, const TuningResult& result, std::size_t trial) {
+  return fmt::format("trial {}{}", trial + 1,
+                     is_stopped_early(plan, result.trials[trial]) ? " (stopped early)" : "");
+}
+
 /// The columns of every trial, in the order of both table and report.
 Grid trial_grid(const TunePlan& plan, const TuningResult& result) {
   const bool has_rungs = plan.tuner.rungs.size() > 1;
   const bool has_folds = plan.tuner.folds > 1;
+  const bool stops_early = plan.tuner.rules.early_stop.has_value();
   Grid grid;
-  grid.columns = setting_columns(plan);
+  grid.columns = setting_columns(plan, {"validation_rmse"});
   const auto add = [&](bool wanted, std::initializer_list<const char*> names) {
     if (wanted) grid.columns.insert(grid.columns.end(), names.begin(), names.end());
   };
   add(has_rungs, {"rung"});
-  add(true, {"validation_rmse"});
   add(has_folds, {"rmse_sd"});
-  add(true, {"validation_loss", "best_epoch", "epochs", "seconds"});
+  add(true, {"validation_loss", "best_epoch", "epochs"});
+  add(stops_early, {"stopped_early"});
+  add(true, {"seconds"});
   for (const std::size_t trial : best_first(result)) {
     const TrialResult& found = result.trials[trial];
     const TrialFigures& figures = found.figures;
     if (figures.epochs == 0) continue;  // interrupted before
     const auto shown = [&](Value value) { return figures.diverged ? Value() : value; };
     std::vector<Value> row = settings_of(trial, plan.specs[trial]);
+    row.insert(row.begin() + 1, shown(figures.rmse));
     if (has_rungs) row.emplace_back(std::int64_t{found.rung + 1});
-    row.push_back(shown(figures.rmse));
     if (has_folds) row.push_back(shown(found.rmse_deviation));
     row.push_back(shown(figures.loss));
     row.push_back(shown(std::int64_t{figures.best_epoch}));
     row.emplace_back(std::int64_t{figures.epochs});
+    if (stops_early) row.emplace_back(is_stopped_early(plan, found) ? "yes" : "no");
     row.emplace_back(figures.seconds);
     grid.rows.push_back(std::move(row));
   }
@@ -100,6 +121,11 @@ Figure trial_figure(const TunePlan& plan, const TuningResult& result) {
   }
   if (is_halving(plan)) {
     figure.text += " Of halving epochs and seconds are those of all rungs up to the trial's last.";
+  }
+  if (plan.tuner.rules.early_stop) {
+    figure.text +=
+        " Stopped early: a trial that gained too little to go on; its errors are of the epoch that "
+        "it was stopped at, of mle of the best up to there.";
   }
   figure.data = trial_grid(plan, result);
   return figure;
@@ -162,7 +188,7 @@ Figure axis_figure(const TunePlan& plan, const TuningResult& result, const Searc
   if (is_halving(plan)) figure.data.columns.emplace_back("after");
   for (const std::size_t trial : measured_by(plan, result, axis)) {
     std::vector<Value> row{number(setting_of(axis, plan.specs[trial]), axis.whole),
-                           result.trials[trial].figures.rmse, fmt::format("trial {}", trial + 1)};
+                           result.trials[trial].figures.rmse, trial_name(plan, result, trial)};
     if (other != nullptr) {
       row.push_back(number(setting_of(*other, plan.specs[trial]), other->whole));
     }
@@ -201,9 +227,10 @@ Figure scatter_surface(const TunePlan& plan, const TuningResult& result) {
   if (is_halving(plan)) figure.data.columns.emplace_back("after");
   for (const std::size_t trial : measured_by(plan, result, x)) {
     const double rmse = result.trials[trial].figures.rmse;
-    std::vector<Value> row{number(setting_of(x, plan.specs[trial]), x.whole),
-                           number(setting_of(y, plan.specs[trial]), y.whole), rmse,
-                           fmt::format("trial {}, RMSE {}", trial + 1, four_decimals(rmse))};
+    std::vector<Value> row{
+        number(setting_of(x, plan.specs[trial]), x.whole),
+        number(setting_of(y, plan.specs[trial]), y.whole), rmse,
+        fmt::format("{}, RMSE {}", trial_name(plan, result, trial), four_decimals(rmse))};
     if (is_halving(plan)) row.emplace_back(epochs_of_rung(plan, result.trials[trial]));
     figure.data.rows.push_back(std::move(row));
   }
@@ -349,7 +376,8 @@ Figure cost_figure(const std::vector<std::pair<TrialRun, TrialFigures>>& runs) {
                  .series = {{"best_validation_rmse", "best so far"}},
                  .x_title = "seconds",
                  .y_title = "validation RMSE",
-                 .hover = "run"};
+                 .hover = "run",
+                 .stepped = true};
   return figure;
 }
 

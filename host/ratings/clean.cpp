@@ -112,6 +112,10 @@ GroupedRatings group_by_user(RowIndices rows, const std::vector<float>& ratings,
   return grouped;
 }
 
+std::string counted_duplicates(std::int64_t count) {
+  return fmt::format("{} {}", count, count == 1 ? "duplicate" : "duplicates");
+}
+
 /// "ratings.csv:1042 and :77 rate the same item twice (user 5, item 12)"
 std::string duplicate_example(const RawRatings& raw, const CleanRatings& clean,
                               const DuplicateCounts& duplicates) {
@@ -128,18 +132,19 @@ void account_for_duplicates(const RawRatings& raw, DuplicateRule rule,
     throw Error(
         ExitCode::bad_data,
         fmt::format("{}:{}", printable(raw.path), raw.lines.line_of(duplicates.repeating_row)),
-        fmt::format("rates the same item as line {} (user {}, item {}), one of {} duplicates",
-                    raw.lines.line_of(duplicates.first_row),
-                    quoted(clean.users.text(duplicates.user)),
-                    quoted(clean.items.text(duplicates.item)), duplicates.total()),
+        fmt::format(
+            "rates the same item as line {} (user {}, item {}), one of {}",
+            raw.lines.line_of(duplicates.first_row), quoted(clean.users.text(duplicates.user)),
+            quoted(clean.items.text(duplicates.item)), counted_duplicates(duplicates.total())),
         "train with --duplicates last or --duplicates mean, or remove one of the lines");
   }
   clean.account.used -= duplicates.total();
   clean.account.duplicates += duplicates.total();
   clean.notes.push_back(fmt::format(
-      "{} duplicates resolved by {} ({} identical, {} conflicting), the first: {}",
-      duplicates.total(), rule == DuplicateRule::last ? "the last rating" : "their mean",
-      duplicates.identical, duplicates.conflicting, duplicate_example(raw, clean, duplicates)));
+      "{} resolved by {} ({} identical, {} conflicting), the first: {}",
+      counted_duplicates(duplicates.total()),
+      rule == DuplicateRule::last ? "the last rating" : "their mean", duplicates.identical,
+      duplicates.conflicting, duplicate_example(raw, clean, duplicates)));
 }
 
 /// Moves what was kept of each user's part into the columns of `clean`.

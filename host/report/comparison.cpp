@@ -1,7 +1,8 @@
 // Implements comparison.hpp.
-// Columns with a figure of each model are numbered: names of models are of any length and sign.
+// Columns with a figure of each model have the model's name, as the rows of the other tables do.
 #include "host/report/comparison.hpp"
 
+#include "host/error.hpp"
 #include "host/evaluate/definitions.hpp"
 #include "host/report/number_text.hpp"
 
@@ -48,34 +49,30 @@ std::vector<const ComparedFigure*> all_figures(const Comparison& comparison) {
   return figures;
 }
 
-/// Columns of each model for what `name` says: rmse_1, rmse_2, ...
-std::vector<std::string> numbered(const std::string& name, std::size_t models) {
-  std::vector<std::string> columns;
-  for (std::size_t model = 0; model < models; ++model) {
-    columns.push_back(fmt::format("{}_{}", name, model + 1));
+/// A column and a line of each model, or points where x are categories. A model that has the name
+/// of a column is told apart from it.
+void add_series(const Comparison& comparison, Figure& figure) {
+  std::vector<std::string>& columns = figure.data.columns;
+  for (const ComparedModel& model : comparison.models) {
+    std::string column = printable(model.name());
+    while (std::ranges::find(columns, column) != columns.end()) column += " (model)";
+    columns.push_back(column);
+    figure.plot.series.push_back({column, model.name(), Mark::line});
   }
-  return columns;
-}
-
-/// A line of each model, or points where x are categories.
-void add_series(const Comparison& comparison, const std::vector<std::string>& columns,
-                Figure& figure) {
-  for (std::size_t model = 0; model < columns.size(); ++model) {
-    figure.data.columns.push_back(columns[model]);
-    figure.plot.series.push_back({columns[model], comparison.models[model].name(), Mark::line});
-  }
+  figure.data.own_names = comparison.models.size();
 }
 
 Figure group_figure(const Comparison& comparison, const std::vector<ComparedGroup>& groups,
                     const std::string& name, const std::string& title, const char* row) {
   Figure figure{.name = name, .title = title};
   figure.text = fmt::format(
-      "By how many training ratings {} has of the {}: the same ratings for every model. Lower is "
-      "better.",
+      "RMSE of each model by how many training ratings {} has of the {}: the same ratings for "
+      "every "
+      "model. Lower is better.",
       comparison.models.front().name(), row);
   figure.data.columns = {"group", "ratings"};
   figure.plot = {.x = "group", .y_title = "RMSE (lower is better)"};
-  add_series(comparison, numbered("rmse", comparison.models.size()), figure);
+  add_series(comparison, figure);
   for (const ComparedGroup& group : groups) {
     std::vector<Value> cells{group.name, group.count};
     for (const double rmse : group.rmse) cells.emplace_back(rmse);
@@ -85,17 +82,18 @@ Figure group_figure(const Comparison& comparison, const std::vector<ComparedGrou
 }
 
 Figure residual_figure(const Comparison& comparison) {
-  Figure figure{.name = "residual_quantiles",
-                .title = "Quantiles of the residuals",
-                .text =
-                    "Below which rating − prediction so large a share of the test ratings lies. "
-                    "The nearer to 0 the better: a flat line at 0 would be a model without "
-                    "errors."};
+  Figure figure{
+      .name = "residual_quantiles",
+      .title = "Quantiles of the residuals",
+      .text =
+          "Below which rating − prediction of each model so large a share of the test "
+          "ratings lies. The nearer to 0 the better: a flat line at 0 would be a model without "
+          "errors."};
   figure.data.columns = {"share"};
   figure.plot = {.x = "share",
                  .x_title = "share of the test ratings",
                  .y_title = "rating − prediction (0 is best)"};
-  add_series(comparison, numbered("residual", comparison.models.size()), figure);
+  add_series(comparison, figure);
   for (std::size_t at = 0; at < residual_shares.size(); ++at) {
     std::vector<Value> cells{residual_shares[at]};
     for (const auto& quantiles : comparison.errors.residual_quantiles) {

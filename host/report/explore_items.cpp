@@ -69,29 +69,39 @@ double within(const Exploration& data, std::size_t item) {
   return std::max(0.0, data.items.squares[item] - data.items.sums[item] * mean);
 }
 
+/// How far ratings of one item differ from each other: the variance within items, of which their
+/// own means take a degree of freedom each. 0 where no item has two ratings.
+double variance_within(const Exploration& data) {
+  double inside = 0;
+  std::int64_t items = 0;
+  for (std::size_t item = 0; item < data.items.counts.size(); ++item) {
+    if (data.items.counts[item] == 0) continue;
+    ++items;
+    inside += within(data, item);
+  }
+  const std::int64_t freedom = data.ratings.size() - items;
+  return freedom > 0 ? inside / static_cast<double>(freedom) : 0;
+}
+
 /// How many ratings at the whole's mean each item gets beside its own: the variance within items
 /// over that between them (of their true means), the best linear predictor's weight.
 double shrinkage(const Exploration& data) {
-  double inside = 0;
   double between = 0;
   double squared_counts = 0;
-  std::int64_t items = 0;
+  double groups = 0;
   for (std::size_t item = 0; item < data.items.counts.size(); ++item) {
     const auto count = static_cast<double>(data.items.counts[item]);
     if (count == 0) continue;
-    ++items;
-    inside += within(data, item);
+    ++groups;
     between += count * std::pow(data.items.mean(item) - data.mean, 2);
     squared_counts += count * count;
   }
   const auto ratings = static_cast<double>(data.ratings.size());
-  const auto groups = static_cast<double>(items);
-  if (ratings <= groups || groups < 2) return 1;
-  const double variance_within = inside / (ratings - groups);
+  const double inside = variance_within(data);
+  if (inside <= 0 || groups < 2) return 1;
   const double effective = (ratings - squared_counts / ratings) / (groups - 1);
-  const double variance_between = (between / (groups - 1) - variance_within) / effective;
-  if (variance_between <= 0 || variance_within <= 0) return 1;
-  return variance_within / variance_between;
+  const double variance_between = (between / (groups - 1) - inside) / effective;
+  return variance_between > 0 ? inside / variance_between : 1;
 }
 
 Figure item_list(const Exploration& data, const std::vector<std::size_t>& items,
@@ -285,11 +295,7 @@ Figure best_rated(const Exploration& data) {
 }
 
 Figure most_polarizing(const Exploration& data) {
-  double inside = 0;
-  for (std::size_t item = 0; item < data.items.counts.size(); ++item) {
-    if (data.items.counts[item] > 0) inside += within(data, item);
-  }
-  const double variance = inside / static_cast<double>(data.ratings.size());
+  const double variance = variance_within(data);
   constexpr double weight = 20;
   const auto shrunk = [&](std::size_t item) {
     return std::sqrt((within(data, item) + weight * variance) /
@@ -301,7 +307,8 @@ Figure most_polarizing(const Exploration& data) {
   figure.text = fmt::format(
       "By shrunk_deviation = √((sum of squared deviations of the item's ratings from their mean + "
       "{0} · {1}²) / (number of its ratings + {0})): their deviation as if there were {0} more "
-      "that deviate as is usual within items, by {1}.",
+      "that deviate as is usual within items, by {1} (the square root of the squared deviations of "
+      "all items over the ratings less the items, as for the best items).",
       weight, four_decimals(std::sqrt(variance)));
   return figure;
 }

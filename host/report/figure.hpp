@@ -14,11 +14,13 @@ namespace alsatian {
 using Value = std::variant<std::monostate, std::string, std::int64_t, double>;
 
 /// columns: names in snake_case; rows [rows][columns]. The first `naming` columns say what a row is
-/// of: on a phone they stay in sight, in one cell, while the others scroll.
+/// of: on a phone they stay in sight, in one cell, while the others scroll. The last `own_names`
+/// are named after data (models, say), and are shown letter by letter.
 struct Grid {
   std::vector<std::string> columns = {};
   std::vector<std::vector<Value>> rows = {};
   std::size_t naming = 1;
+  std::size_t own_names = 0;
 };
 
 enum class Mark { bars, line, points };
@@ -49,6 +51,7 @@ struct Plot {
   /// Up to where on the x axis the plot is shaded, and what that part is; "" for none of it.
   double stage_end = 0;
   std::string stage = {};
+  bool stepped = false;  // a value holds until the next: lines are steps
 };
 
 struct Figure {

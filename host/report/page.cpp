@@ -33,6 +33,18 @@ std::string clean_text(std::string_view text, std::size_t longest) {
   return shortened(printable(text), longest);
 }
 
+/// The same with the sign in the middle: the end of a name tells it apart as often as its front.
+std::string shortened_in_middle(const std::string& text, std::size_t longest) {
+  std::vector<std::size_t> characters;  // where each begins
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if ((static_cast<unsigned char>(text[at]) & 0xc0) != 0x80) characters.push_back(at);
+  }
+  if (characters.size() <= longest) return text;
+  const std::size_t back = longest / 2;
+  return text.substr(0, characters[longest - back]) + "…" +
+         text.substr(characters[characters.size() - back]);
+}
+
 struct AsHtml {
   std::string operator()(std::monostate) const { return ""; }
   std::string operator()(const std::string& text) const { return html_text(text); }
@@ -47,9 +59,11 @@ struct AsTsv {
   std::string operator()(double number) const { return fmt::format("{}", number); }
 };
 
+std::string plot_text(std::string_view text) { return shortened_in_middle(printable(text), 80); }
+
 struct AsJson {
   json operator()(std::monostate) const { return nullptr; }
-  json operator()(const std::string& text) const { return clean_text(text, 80); }
+  json operator()(const std::string& text) const { return plot_text(text); }
   json operator()(std::int64_t number) const { return number; }
   json operator()(double number) const {
     // Seven digits draw any plot, and keep the file small.
@@ -100,13 +114,14 @@ json plot_json(const Figure& figure) {
               {"yAxis", axis_name(plot.y_axis)},
               {"series", json::array()}};
   for (const Series& series : plot.series) {
-    result["series"].push_back({{"name", clean_text(series.name, 80)},
+    result["series"].push_back({{"name", plot_text(series.name)},
                                 {"mark", mark_name(series.mark)},
                                 {"y", column_json(figure.data, series.column)}});
   }
   if (!plot.group.empty()) result["group"] = column_json(figure.data, plot.group);
   if (!plot.hover.empty()) result["hover"] = column_json(figure.data, plot.hover);
   if (!plot.shade.empty()) result["shade"] = column_json(figure.data, plot.shade);
+  if (plot.stepped) result["stepped"] = true;
   if (!plot.stage.empty()) {
     result["stage"] = clean_text(plot.stage, 80);
     result["stageEnd"] = plot.stage_end;
@@ -140,6 +155,19 @@ bool is_prose(const Grid& grid, std::size_t column) {
   });
 }
 
+/// Whether a cell has a word that no narrow column holds, and that may be broken anywhere for that.
+bool has_long_word(const Value& value) {
+  constexpr std::size_t longest_word = 20;
+  const auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr) return false;
+  std::size_t length = 0;
+  return std::ranges::any_of(*text, [&](char letter) {
+    const bool breaks = letter == ' ' || letter == '_' || letter == '-';
+    length = breaks ? 0 : length + 1;
+    return length > longest_word;
+  });
+}
+
 /// May be broken where a name of several words may.
 std::string breakable(const std::string& html) {
   std::string text;
@@ -166,16 +194,27 @@ void append_naming_cell(std::string& html, const char* element, std::size_t nami
   html += fmt::format("<{0} class=\"naming\">{1}</{0}>", element, text);
 }
 
-/// The style of a cell. apart: it is in the cell that names the row as well.
-std::string cell_class(bool is_text, bool is_sentence, bool apart) {
-  std::string styles = is_text ? "text" : "";
-  if (is_sentence) styles += " prose";
+/// The style of a cell: of text also `more`. apart: it is in the cell that names the row as well.
+std::string cell_class(bool is_text, const char* more, bool apart) {
+  std::string styles = is_text ? std::string("text") + more : "";
   if (apart) styles += styles.empty() ? "apart" : " apart";
   return styles.empty() ? "" : fmt::format(" class=\"{}\"", styles);
 }
 
+bool has_own_name(const Grid& grid, std::size_t column) {
+  return column + grid.own_names >= grid.columns.size();
+}
+
+/// Names of data over many columns stand upright on paper, which has no room for them beside each
+/// other.
+bool is_upright(const Grid& grid, std::size_t column) {
+  constexpr std::size_t most_beside = 6;
+  return has_own_name(grid, column) && grid.own_names > most_beside;
+}
+
 std::string column_title(const Grid& grid, std::size_t column) {
   std::string name = grid.columns[column];
+  if (has_own_name(grid, column)) return breakable(html_text(name));
   std::ranges::replace(name, '_', ' ');
   return html_text(name);
 }
@@ -187,18 +226,25 @@ void append_table_head(std::string& html, const Grid& grid) {
   for (std::size_t column = 0; column < grid.columns.size(); ++column) {
     const bool over_text = !grid.rows.empty() && is_text(grid.rows.front()[column]);
     const bool is_last = column + 1 == grid.columns.size();
-    html += fmt::format("<th{}>{}</th>",
-                        cell_class(over_text, over_text && is_last && is_prose(grid, column),
-                                   grid.naming > 1 && column < grid.naming),
-                        column_title(grid, column));
+    const std::string style =
+        is_upright(grid, column)
+            ? " class=\"upright\""
+            : cell_class(over_text, is_last && is_prose(grid, column) ? " prose" : "",
+                         grid.naming > 1 && column < grid.naming);
+    html += fmt::format("<th{}>{}</th>", style, column_title(grid, column));
   }
   html += "</tr></thead>";
 }
 
 void append_table(std::string& html, const Grid& grid) {
-  constexpr std::size_t many_columns = 10;  // from there on a sheet has room for small print alone
-  html += fmt::format("<div class=\"scroll\"><table{}>",
-                      grid.columns.size() >= many_columns ? " class=\"wide\"" : "");
+  // From there on a sheet has room for small print alone, and for the smallest.
+  constexpr std::size_t many_columns = 10;
+  constexpr std::size_t most_columns = 14;
+  const std::size_t columns = grid.columns.size();
+  const char* style = columns >= most_columns   ? " class=\"wide widest\""
+                      : columns >= many_columns ? " class=\"wide\""
+                                                : "";
+  html += fmt::format("<div class=\"scroll\"><table{}>", style);
   append_table_head(html, grid);
   html += "<tbody>\n";
   const std::size_t rows = std::min(grid.rows.size(), most_table_rows);
@@ -210,7 +256,8 @@ void append_table(std::string& html, const Grid& grid) {
     for (std::size_t column = 0; column < values.size(); ++column) {
       html += fmt::format(
           "<td{}>{}</td>",
-          cell_class(is_text(values[column]), false, grid.naming > 1 && column < grid.naming),
+          cell_class(is_text(values[column]), has_long_word(values[column]) ? " long" : "",
+                     grid.naming > 1 && column < grid.naming),
           cell_html(values[column]));
     }
     html += "</tr>\n";

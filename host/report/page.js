@@ -35,6 +35,55 @@
   const shortened = (text, longest) =>
     (text.length > longest ? text.slice(0, longest - 1) + "…" : text);
 
+  // The middle of a name says least of which it is.
+  const inMiddle = (text, longest) => {
+    if (text.length <= longest) return text;
+    const back = Math.floor((longest - 1) / 2);
+    return `${text.slice(0, longest - 1 - back)}…${text.slice(text.length - back)}`;
+  };
+
+  // Names of at most so many letters that are told apart: what all begin or end with is left out
+  // where the middles say which is which, and a number says it where nothing else does.
+  const apart = (names, longest) => {
+    const all = [...new Set(names)];
+    const tellApart = (shown) => new Set(shown).size === all.length;
+    const pick = (shown) => names.map((name) => shown[all.indexOf(name)]);
+    const short = all.map((name) => inMiddle(name, longest));
+    if (tellApart(short)) return pick(short);
+    const least = Math.min(...all.map((name) => name.length));
+    const same = (place) => all.every((name) => name.at(place) === all[0].at(place));
+    let front = 0;
+    while (front < least && same(front)) ++front;
+    let back = 0;
+    while (front + back < least && same(-1 - back)) ++back;
+    const middles = all.map((name) => `${front > 0 ? "…" : ""}${inMiddle(
+      name.slice(front, name.length - back), longest - 2)}${back > 0 ? "…" : ""}`);
+    if (tellApart(middles)) return pick(middles);
+    return pick(all.map((name, at) => `${inMiddle(name, longest - 4)} (${at + 1})`));
+  };
+
+  // Lines of whole words, each narrow enough; words that are wider are cut in the
+  // middle.
+  const linesOf = (text, isNarrow) => {
+    const lines = [];
+    for (const word of text.split(" ")) {
+      let length = word.length;
+      while (length > 8 && !isNarrow(inMiddle(word, length))) --length;
+      const shown = inMiddle(word, length);
+      const longer = lines.length > 0 ? `${lines.at(-1)} ${shown}` : shown;
+      if (lines.length > 0 && isNarrow(longer)) lines[lines.length - 1] = longer;
+      else lines.push(shown);
+    }
+    return lines.length === 1 ? lines[0] : lines;
+  };
+
+  // Whether a text of the plots' letters is at most so many pixels wide.
+  const within = (canvas, pixels) => (text) => {
+    const context = canvas.getContext("2d");
+    context.font = `${Chart.defaults.font.size}px ${Chart.defaults.font.family}`;
+    return context.measureText(text).width <= pixels;
+  };
+
   const seriesOf = (plot) => {
     if (!plot.group) return plot.series.map((series) => ({ ...series, keep: () => true }));
     const names = [...new Set(plot.group)];
@@ -46,10 +95,12 @@
   const dashes = [[], [7, 5], [2, 3]];
   const shapes = ["circle", "triangle", "rect"];
 
-  // Of series with the same mark, which one this is, where they are so few; else nothing.
+  // Of series with the same mark, which one this is, where they are so few; of many, how often
+  // their colors were all taken before, since then dashes and shapes alone tell them apart.
   const placeOf = (all, index) => {
     const alike = all.filter((series) => series.mark === all[index].mark);
-    return alike.length > 1 && alike.length <= dashes.length ? alike.indexOf(all[index]) : 0;
+    return alike.length > 1 && alike.length <= dashes.length ? alike.indexOf(all[index])
+      : Math.floor(index / lightColors.length) % dashes.length;
   };
 
   // The less a point's shade, the stronger its color: the least has all of it, the median half.
@@ -77,6 +128,7 @@
       borderColor: color,
       backgroundColor: fill,
       showLine: !points,
+      stepped: Boolean(plot.stepped),
       // Where x are numbers a line leads over rows without a value; over names and times a gap stays.
       spanGaps: !isCategory,
       borderDash: series.mark === "line" ? dashes[place] : [],
@@ -155,6 +207,15 @@
     grid: { color: line },
   });
 
+  // A logarithmic axis from a little below its least value to a little above its greatest, where
+  // Chart.js begins and ends at powers of ten.
+  const nearData = (values) => {
+    const positive = values.filter((value) => value > 0);
+    if (positive.length < 2) return {};
+    const margin = 1.15;
+    return { min: Math.min(...positive) / margin, max: Math.max(...positive) * margin };
+  };
+
   // How wide a plot is on a sheet, whatever the screen: the style makes it as wide as the sheet.
   const paperWidth = 680;
 
@@ -168,15 +229,34 @@
     canvas.dataset.drawn = "yes";
   };
 
+  // Names of a forest's rows, the model's part shortened until they fit the half of a plot that
+  // Chart.js leaves to names. On a phone a model stands above its figure.
+  const forestNames = (rows, canvas, width, isNarrow) => {
+    const parts = rows.map((row) => {
+      const end = row.lastIndexOf(": ");
+      return { model: row.slice(0, end), figure: row.slice(end + 2) };
+    });
+    const fits = within(canvas, width / 2 - 24);
+    for (let longest = 80; ; --longest) {
+      const models = apart(parts.map(({ model }) => model), longest);
+      const names = parts.map(({ figure }, at) =>
+        (isNarrow ? [models[at], figure] : `${models[at]}: ${figure}`));
+      if (longest <= 10 || names.flat().every(fits)) return names;
+    }
+  };
+
   // Names one below the other, each with its interval and the value in it; 0 is marked.
   const drawForest = (plot, canvas, colors, ink, line, isPaper) => {
     const values = plot.series[0].y;
-    const isNarrow = !isPaper && canvas.parentElement.clientWidth < 600;
-    const height = 90 + (isNarrow ? 38 : 26) * plot.x.length;
+    const width = isPaper ? paperWidth : canvas.parentElement.clientWidth;
+    const isNarrow = width < 600;
+    const title = linesOf(plot.yTitle, within(canvas, width / 2 - 24));
+    const height = 90 + 16 * ([title].flat().length - 1)
+      + (isNarrow ? 38 : 26) * plot.x.length;
     canvas.parentElement.style.height = `${height}px`;
     const describe = (item) => `${number(values[item.dataIndex])}, from `
       + `${number(plot.lower[item.dataIndex])} to ${number(plot.upper[item.dataIndex])}`;
-    const valueScale = scale("linear", plot.yTitle, ink, line);
+    const valueScale = scale("linear", title, ink, line);
     valueScale.grid.color = (context) => (context.tick && context.tick.value === 0 ? ink : line);
     valueScale.suggestedMin = 0;
     valueScale.suggestedMax = 0;
@@ -184,8 +264,7 @@
     nameScale.ticks.autoSkip = false;
     add(canvas, isPaper, height, {
       data: {
-        // On a phone a name stands above its figure.
-        labels: isNarrow ? plot.x.map((name) => name.split(": ")) : plot.x,
+        labels: forestNames(plot.x, canvas, width, isNarrow),
         datasets: [
           { type: "line", label: plot.series[0].name, data: values, showLine: false,
             borderColor: colors[0], backgroundColor: colors[0], pointRadius: 5 },
@@ -240,9 +319,26 @@
     },
   });
 
+  // How many pixels a legend of such names is higher than one of three lines.
+  const extraHeight = (names, canvas, width) => {
+    const context = canvas.getContext("2d");
+    context.font = `${Chart.defaults.font.size}px ${Chart.defaults.font.family}`;
+    let lines = 1;
+    let used = 0;
+    for (const name of names) {
+      const own = context.measureText(name).width + 32;
+      if (used > 0 && used + own > width) {
+        ++lines;
+        used = 0;
+      }
+      used += own;
+    }
+    return 24 * Math.max(0, lines - 3);
+  };
+
   // A click on a name hides its series, or the stage's shade, and brings it back.
-  const legendOf = (plot, isShown, ink, line) => ({
-    display: isShown || Boolean(plot.stage),
+  const legendOf = (plot, names, ink, line) => ({
+    display: names.length > 1 || Boolean(plot.stage),
     onClick: (event, item, legend) => {
       if (!item.isStage) {
         Chart.defaults.plugins.legend.onClick.call(legend, event, item, legend);
@@ -255,7 +351,8 @@
       sort: (left, right) => left.datasetIndex - right.datasetIndex,
       generateLabels: (chart) => [
         ...Chart.defaults.plugins.legend.labels.generateLabels(chart)
-          .map((label) => ({ ...label, lineDash: [], text: shortened(label.text, 40) })),
+          .map((label, at) => ({ ...label, text: names[at],
+            lineDash: names.length > lightColors.length ? label.lineDash : [] })),
         ...(plot.stage ? [{ text: `${plot.stage} (shaded)`, isStage: true, fontColor: ink,
           fillStyle: line, strokeStyle: ink, lineWidth: 1, hidden: Boolean(chart.hidesStage),
           datasetIndex: chart.data.datasets.length }] : []),
@@ -278,11 +375,16 @@
     const series = seriesOf(plot);
     const xScale = scale(isCategory ? "category" : plot.xAxis, plot.xTitle || shared.title, ink,
       line, areWhole(plot.x));
+    if (xScale.type === "logarithmic") Object.assign(xScale, nearData(plot.x));
     if (isCategory && areFewNames(plot.x)) {
       Object.assign(xScale.ticks, { autoSkip: false, maxRotation: 75 });
     }
     if (plot.group) canvas.parentElement.classList.add("tall");
-    add(canvas, isPaper, plot.group ? 440 : 290, {
+    const names = apart(series.map(({ name }) => name), 40);
+    const width = isPaper ? paperWidth : canvas.parentElement.clientWidth;
+    const extra = series.length > 1 ? extraHeight(names, canvas, width) : 0;
+    if (extra > 0) canvas.parentElement.style.height = `${320 + extra}px`;
+    add(canvas, isPaper, (plot.group ? 440 : 290) + extra, {
       plugins: plot.stage ? [stageOf(plot, line)] : [],
       data: {
         labels: isCategory ? labelsOf(withoutShared(plot.x, shared)) : undefined,
@@ -298,7 +400,7 @@
             plot.series.every(({ y }) => areWhole(y))),
         },
         plugins: {
-          legend: legendOf(plot, series.length > 1, ink, line),
+          legend: legendOf(plot, names, ink, line),
           tooltip: tooltipOf(plot),
         },
       },

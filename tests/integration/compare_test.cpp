@@ -323,6 +323,7 @@ TEST_F(Compare, SaysInItsReportWhichDirectionIsBetterAndWhatModelsSaw) {
     EXPECT_THAT(figure(name), HasSubstr("Lower is better."));
   }
   EXPECT_THAT(figure("residual_quantiles"), HasSubstr("The nearer to 0 the better"));
+  EXPECT_THAT(figure("residual_quantiles"), HasSubstr("<th>als</th><th>mle</th>"));
   EXPECT_THAT(figure("models_data"), HasSubstr("trained on: those that the model was trained on"));
   EXPECT_THAT(html, HasSubstr("difference to als (lower is better)"));
   EXPECT_THAT(html, HasSubstr("difference to als (higher is better)"));
@@ -355,6 +356,22 @@ TEST_F(Compare, WritesTheFiguresThatItPrints) {
     EXPECT_GT(Tsv(read_bytes(folder_.file(std::string("figures/") + name + ".tsv"))).rows(), 0U)
         << name;
   }
+}
+
+TEST_F(Compare, NamesTheModelsOverTheirColumns) {
+  // The second has the name of a column.
+  const std::string other = trained("ratings.safetensors", {"--k", "0"});
+  const std::string third = trained("als_k_2.safetensors", {"--k", "2"});
+  const RunResult result = run({"compare", als(), other, third, als(), "--data", ratings(),
+                                "--figures", folder_.file("figures"), "--quiet"});
+  ASSERT_EQ(result.code, 0) << result.error;
+  const auto head = [&](const std::string& name) {
+    return lines_of(read_bytes(folder_.file("figures/" + name + ".tsv"))).front();
+  };
+  for (const char* name : {"rmse_by_user_activity", "rmse_by_item_popularity"}) {
+    EXPECT_EQ(head(name), "group\tratings\tals\tratings (model)\tals_k_2\tals (2)");
+  }
+  EXPECT_EQ(head("residual_quantiles"), "share\tals\tratings\tals_k_2\tals (2)");
 }
 
 }  // namespace

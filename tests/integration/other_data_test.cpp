@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,61 @@ TEST_F(OtherData, OnAnotherScaleIsNamedWithBoth) {
   ASSERT_EQ(trained.code, 0) << trained.error;
   EXPECT_THAT(trained.error, HasSubstr("warning: percent.csv: R² is -"));
   EXPECT_THAT(trained.error, Not(HasSubstr("same.csv: R²")));
+}
+
+TEST_F(OtherData, OfOneValueOnAnotherScaleIsNamedWithoutAnRSquared) {
+  ASSERT_EQ(train({}).code, 0);
+  const RunResult result = evaluate(file("full.csv", [](Line& line) { line.rating = 100; }));
+  EXPECT_THAT(result.error, HasSubstr("warning: full.csv: R² is not defined"));
+  EXPECT_THAT(result.error, HasSubstr("100 % of them lie outside "));
+  // Of one value on the scale there is nothing to say.
+  const RunResult inside = evaluate(file("fives.csv", [](Line& line) { line.rating = 4; }));
+  EXPECT_THAT(inside.error, Not(HasSubstr("fives.csv: R²")));
+}
+
+TEST_F(OtherData, OnTheScaleMayBeChosenByItsRatings) {
+  ASSERT_EQ(train({}).code, 0);
+  std::vector<double> ratings;
+  for (const Line& line : test_) ratings.push_back(line.rating);
+  std::ranges::sort(ratings);
+  const auto kept = [&](const std::string& name, auto keep) {
+    std::vector<Line> lines;
+    std::ranges::copy_if(test_, std::back_inserter(lines),
+                         [&](const Line& line) { return keep(line.rating); });
+    EXPECT_GT(lines.size(), 30U);
+    write_bytes(folder_.file(name), text_of(lines));
+    return evaluate(folder_.file(name)).error;
+  };
+  // Of the median and the next value: less than a deviation above the mean of all.
+  const double from = ratings[ratings.size() / 2];
+  const double to = *std::ranges::upper_bound(ratings, from);
+  const std::string good =
+      kept("good.csv", [&](double rating) { return rating >= from && rating <= to; });
+  EXPECT_THAT(good, HasSubstr("warning: good.csv: R² is -"));
+  EXPECT_THAT(good, HasSubstr("ids that look alike, or are they chosen by their rating, or"));
+  // The worst: further below than that, and yet none of them is outside the scale.
+  const double tenth = ratings[ratings.size() / 10];
+  const std::string worst = kept("worst.csv", [&](double rating) { return rating <= tenth; });
+  EXPECT_THAT(worst, HasSubstr("warning: worst.csv: R² is -"));
+  EXPECT_THAT(worst, HasSubstr("their mean is "));
+  EXPECT_THAT(worst, HasSubstr("are they of users who rate otherwise or chosen by their rating, "
+                               "or are they on another scale?"));
+}
+
+TEST_F(OtherData, IsNamedForEachModelThatIsCompared) {
+  ASSERT_EQ(train({}).code, 0);
+  const auto compare = [&](const std::string& test) {
+    return run({"compare", folder_.file("model"), folder_.file("model"), "--test", test, "--quiet"})
+        .error;
+  };
+  const std::string error = compare(file("percent.csv", [](Line& line) { line.rating *= 20; }));
+  EXPECT_THAT(error, HasSubstr("warning: percent.csv: R² of model is -"));
+  EXPECT_THAT(error, HasSubstr("warning: percent.csv: R² of model (2) is -"));
+  EXPECT_THAT(compare(same()), Not(HasSubstr("R²")));
+  // Both say the same of the same model, to every digit that they print.
+  const std::string evaluated = evaluate(folder_.file("percent.csv")).error;
+  const std::string figure = evaluated.substr(evaluated.find("is -"), 8);
+  EXPECT_THAT(error, HasSubstr(figure));
 }
 
 TEST_F(OtherData, WithOtherIdsIsNamedWithHowManyAreKnown) {

@@ -515,7 +515,8 @@ TEST(TuneFigures, AreThoseOfTheTable) {
   const Tsv by_reg(read_bytes(folder.file("figures/rmse_by_reg.tsv")));
   ASSERT_EQ(by_reg.rows(), 8U);
   for (std::size_t row = 0; row < by_reg.rows(); ++row) {
-    const std::string trial = by_reg.at(row, "trial").substr(6);
+    // "trial 3", or "trial 3 (stopped early)".
+    const std::string trial = fields_of(by_reg.at(row, "trial"), ' ').at(1);
     const std::size_t same = trials.find("trial", trial);
     EXPECT_EQ(by_reg.at(row, "validation_rmse"), trials.at(same, "validation_rmse"));
     EXPECT_EQ(by_reg.at(row, "reg"), trials.at(same, "reg"));
@@ -524,6 +525,28 @@ TEST(TuneFigures, AreThoseOfTheTable) {
   EXPECT_EQ(Tsv(read_bytes(folder.file("figures/response_surface.tsv"))).rows(), 8U);
   const Tsv cost(read_bytes(folder.file("figures/best_by_seconds.tsv")));
   EXPECT_EQ(cost.at(cost.rows() - 1, "best_validation_rmse"), trials.at(0, "validation_rmse"));
+}
+
+TEST(TuneFigures, MarkTrialsThatWereStoppedEarly) {
+  const TemporaryFolder folder;
+  const RunResult result =
+      run(grid_arguments("als", {"--epochs", "30", "--figures", folder.file("figures")}));
+  ASSERT_EQ(result.code, 0) << result.error;
+  const Tsv trials(result.output);
+  const Tsv by_reg(read_bytes(folder.file("figures/rmse_by_reg.tsv")));
+  EXPECT_TRUE(result.output.starts_with("trial\tvalidation_rmse\t"));
+  std::size_t stopped = 0;
+  for (std::size_t row = 0; row < by_reg.rows(); ++row) {
+    const std::string name = by_reg.at(row, "trial");
+    const std::size_t same = trials.find("trial", fields_of(name, ' ').at(1));
+    const bool is_early = trials.number(same, "epochs") < 30;
+    stopped += is_early;
+    EXPECT_EQ(trials.at(same, "stopped_early"), is_early ? "yes" : "no");
+    EXPECT_EQ(name.ends_with(" (stopped early)"), is_early) << name;
+  }
+  EXPECT_GT(stopped, 0U);
+  const RunResult all = run(grid_arguments("als", {"--epochs", "3", "--no-early-stop"}));
+  EXPECT_THAT(all.output, Not(HasSubstr("stopped_early")));
 }
 
 #ifdef ALSATIAN_HAVE_REPORTS

@@ -53,6 +53,63 @@ CUT_NAMES = """
     .filter((tick) => String(tick.label).endsWith("\u2026"))
     .map((tick) => `${canvas.dataset.plot}: ${tick.label}`)))
 """
+# Names beside a plot, and titles of axes, that are wider than the room for them.
+CROPPED = """
+[...document.querySelectorAll("canvas[data-plot]")].flatMap((canvas) => {
+  const context = canvas.getContext("2d");
+  context.font = `${Chart.defaults.font.size}px ${Chart.defaults.font.family}`;
+  const wider = (text, room) => [text].flat()
+    .some((line) => context.measureText(line).width > room + 1);
+  return Object.values(Chart.getChart(canvas).scales).flatMap((scale) => [
+    ...(scale.type === "category" && scale.axis === "y" ? scale.ticks.map(({label}) => label)
+      .filter((label) => wider(label, scale.width)) : []),
+    ...(wider(scale.options.title.text, scale.isHorizontal() ? scale.width : scale.height)
+      ? [scale.options.title.text] : [])]).map((text) => `${canvas.dataset.plot}: ${text}`);
+})
+"""
+# Different names that are shown alike: of rows, and in legends.
+MIXED = """
+JSON.parse(document.getElementById("plots").textContent).flatMap((plot) => {
+  const chart = Chart.getChart(document.querySelector(`canvas[data-plot="${plot.name}"]`));
+  const alike = (names) => names.length - new Set(names.map(String)).size;
+  const legend = chart.options.plugins.legend;
+  const shown = legend.display ? legend.labels.generateLabels(chart).map(({text}) => text) : [];
+  const looks = chart.data.datasets.filter(({type}) => type !== "bar")
+    .map(({borderColor, borderDash, pointStyle}) =>
+      `${borderColor} ${borderDash} ${pointStyle}`);
+  return [...(alike(plot.lower ? chart.data.labels : []) > 0 ? [`rows of ${plot.name}`] : []),
+    ...(alike(shown) > 0 ? [`the legend of ${plot.name}`] : []),
+    ...(looks.length > 1 && !plot.lower && alike(looks) > 0 ? [`lines of ${plot.name}`] : [])];
+})
+"""
+# Logarithmic axes that begin or end far from what is drawn along them.
+FAR_ENDS = """
+JSON.parse(document.getElementById("plots").textContent).filter((plot) => {
+  const {x} = Chart.getChart(document.querySelector(`canvas[data-plot="${plot.name}"]`)).scales;
+  const places = plot.x.filter((place) => place > 0);
+  return x.type === "logarithmic" && places.length > 1
+    && (x.min < Math.min(...places) / 1.5 || x.max > Math.max(...places) * 1.5);
+}).map((plot) => plot.name)
+"""
+# Of a value that holds until the next, lines that lead from one to the other.
+SLOPING = """
+["best_by_seconds"].filter((name) => {
+  const canvas = document.querySelector(`canvas[data-plot="${name}"]`);
+  return canvas && Chart.getChart(canvas).data.datasets.some(({stepped}) => stepped !== true);
+})
+"""
+# Words and numbers of tables that go on in another line, but for those that no column holds.
+BROKEN = """
+[...document.querySelectorAll("td, th")].filter((cell) => cell.offsetWidth > 0)
+  .flatMap((cell) => [...cell.childNodes].filter(({nodeType}) => nodeType === Node.TEXT_NODE)
+    .flatMap((node) => [...node.data.matchAll(/[^ _\\u2212-]+/g)]
+      .filter(([word]) => word.length <= 20).filter(({0: word, index}) => {
+        const range = document.createRange();
+        range.setStart(node, index);
+        range.setEnd(node, index + word.length);
+        return new Set([...range.getClientRects()].map(({top}) => Math.round(top))).size > 1;
+      }).map(([word]) => `${cell.closest("figure").id}: ${word}`)))
+"""
 # Ticks beside each other that say the same.
 ALIKE = """
 [...document.querySelectorAll("canvas[data-plot]")].flatMap((canvas) =>
@@ -108,7 +165,7 @@ PLACES = """
 ((name) => {
   const canvas = document.querySelector(`canvas[data-plot="${name}"]`);
   const chart = Chart.getChart(canvas);
-  canvas.scrollIntoView({block: "center"});
+  canvas.scrollIntoView({block: canvas.offsetHeight > window.innerHeight ? "start" : "center"});
   const {left, top} = canvas.getBoundingClientRect();
   const marks = chart.getSortedVisibleDatasetMetas().flatMap((meta) => meta.data)
     .filter((mark) => !mark.skip && Number.isFinite(mark.x) && Number.isFinite(mark.y));
@@ -253,6 +310,11 @@ def complaints(browser, path, width, scheme):
                   for table in browser.value(SCROLLED)
                   if table["away"] > 1 or table["share"] > 0.5]
     found += [f"a name is cut off in {name}" for name in browser.value(CUT_NAMES)]
+    found += [f"there is no room for {text}" for text in browser.value(CROPPED)]
+    found += [f"{what} look alike" for what in browser.value(MIXED)]
+    found += [f"the axis of {name} goes on far beyond its data"
+              for name in browser.value(FAR_ENDS)]
+    found += [f"{name} slopes" for name in browser.value(SLOPING)]
     found += [f"ticks say the same in {name}" for name in browser.value(ALIKE)]
     found += [f"a bar of {name} has no name" for name in browser.value(NAMELESS)]
     found += [f"a tick of {name} is between whole numbers" for name in browser.value(PARTED)]
@@ -323,11 +385,13 @@ def complaints_on_paper(browser, path, width):
       .map((table) => table.closest("figure").id)""")
     folded = browser.value("""[...document.querySelectorAll("figure details")]
       .every((table) => !table.open)""")
+    broken = browser.value(BROKEN)
     browser.call("Emulation.setEmulatedMedia", media="")
     found = []
     if not ink or any(int(color[1:3], 16) > 128 for color in ink):
         found.append(f"prints labels in {sorted(set(ink))}")
     found += [f"prints the table {name} beyond its frame" for name in wide]
+    found += [f"breaks a word of {what}" for what in broken]
     if not folded:
         found.append("prints tables beside their plots")
     for frame in frames:

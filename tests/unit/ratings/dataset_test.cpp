@@ -194,6 +194,12 @@ TEST(Duplicates, AreCountedIdenticalApartFromConflictingWithTheFirstExample) {
                           "(user 5, item 12)"));
 }
 
+TEST(Duplicates, AreOneWhereThereIsOne) {
+  const Dataset dataset = build({{5, 12, 4}, {5, 12, 4}});
+  EXPECT_THAT(dataset.notes,
+              ElementsAre(::testing::StartsWith("1 duplicate resolved by the last rating (1 ")));
+}
+
 TEST(Duplicates, AreAnErrorThatNamesBothLinesWhereTheRuleSaysSo) {
   const Rows rows{{7, 1, 3}, {5, 12, 4}, {5, 12, 4}, {7, 1, 2}};
   const Error error = error_of([&] { build(rows, {.duplicates = DuplicateRule::error}); });
