@@ -41,10 +41,17 @@ struct BadOwnLine {
   std::string help;
 };
 
-/// Of the four digits of a year; nothing for what is none.
+/// Of the four digits of a year, also as tables have it that know numbers (1995.0) or dates;
+/// nothing for what is none.
 std::optional<int> parse_year(std::string_view text) {
-  const ParsedId year = parse_id(text);
-  if (text.size() != 4 || year.form != IdForm::integer || year.value < 1) return std::nullopt;
+  constexpr std::size_t digits = 4;
+  if (text.starts_with('(') && text.ends_with(')')) text = text.substr(1, text.size() - 2);
+  const std::string_view rest = text.substr(std::min(text.size(), digits));
+  const ParsedId year = parse_id(text.substr(0, digits));
+  const bool ends = rest.empty() || rest == ".0" || rest.starts_with('-');  // 1995-03-22
+  if (text.size() < digits || !ends || year.form != IdForm::integer || year.value < 1000) {
+    return std::nullopt;
+  }
   return static_cast<int>(year.value);
 }
 
@@ -216,7 +223,13 @@ class OwnRatingsReader {
                                       std::int64_t line) {
     std::optional<int> year;
     if (columns_->year && *columns_->year < record.fields.size()) {
-      year = parse_year(record.fields[*columns_->year].text);
+      const std::string written = unquoted(record.fields[*columns_->year]);
+      year = parse_year(written);
+      if (!year && !written.empty() && !columns_->says_id) {
+        note_bad(line, fmt::format("{} is no year", quoted(written)),
+                 "write the year of the film, such as 1995, or nothing");
+        return std::nullopt;
+      }
     }
     const bool by_title = columns_->by == NamedBy::title;
     const ItemAnswer answer = look_up_item(model_, titles_, item,

@@ -351,7 +351,7 @@
       sort: (left, right) => left.datasetIndex - right.datasetIndex,
       generateLabels: (chart) => [
         ...Chart.defaults.plugins.legend.labels.generateLabels(chart)
-          .map((label, at) => ({ ...label, text: names[at],
+          .map((label) => ({ ...label, text: names[label.datasetIndex],
             lineDash: names.length > lightColors.length ? label.lineDash : [] })),
         ...(plot.stage ? [{ text: `${plot.stage} (shaded)`, isStage: true, fontColor: ink,
           fillStyle: line, strokeStyle: ink, lineWidth: 1, hidden: Boolean(chart.hidesStage),

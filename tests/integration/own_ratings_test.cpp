@@ -71,6 +71,22 @@ TEST_F(OwnRatings, AreOfTheFilmOfTheirYear) {
   expect_taken("title,year,rating", "Toy Story,,4", "\"Toy Story\" is Toy Story (1995)");
 }
 
+TEST_F(OwnRatings, HaveTheirYearAlsoAsANumberWithAPointADateOrInBrackets) {
+  for (const char* year : {"1960.0", "1960-09-08", "(1960)"}) {
+    expect_taken("title,year,rating", std::string("Psycho,") + year + ",4",
+                 "\"Psycho\" is Psycho (1960)");
+  }
+  expect_refused("title,year,rating\nParasite,2019.0,4\n",
+                 ":2: \"Parasite\" of 2019 is in no title", "did you mean");
+}
+
+TEST_F(OwnRatings, AreRefusedWhereTheirYearIsNone) {
+  for (const std::string year : {"19", "abcd", "ca. 2013", "20190"}) {
+    expect_refused("title,year,rating\nPsycho," + year + ",4\n", ":2: \"" + year + "\" is no year",
+                   "write the year of the film");
+  }
+}
+
 TEST_F(OwnRatings, AreOfNoFilmWhereItsYearIsOfNone) {
   expect_refused(std::string(letterboxd) + "\n2020-01-01,Parasite,2019,u,4\n",
                  ":2: \"Parasite\" of 2019 is in no title\n",

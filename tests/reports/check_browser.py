@@ -82,6 +82,21 @@ JSON.parse(document.getElementById("plots").textContent).flatMap((plot) => {
     ...(looks.length > 1 && !plot.lower && alike(looks) > 0 ? [`lines of ${plot.name}`] : [])];
 })
 """
+# Legends that name another series than the one whose color they show, and that a click hides. Long
+# names are cut in the middle.
+MISNAMED = """
+JSON.parse(document.getElementById("plots").textContent).filter((plot) => {
+  const chart = Chart.getChart(document.querySelector(`canvas[data-plot="${plot.name}"]`));
+  const shown = chart.options.plugins.legend.display ? chart.legend.legendItems : [];
+  return shown.some(({ text, datasetIndex, isStage }) => {
+    if (isStage) return false;
+    const [front, back = ""] = text.split("…");
+    const name = String(chart.data.datasets[datasetIndex].label);
+    return !name.startsWith(front) || !name.endsWith(back)
+      || (!text.includes("…") && name !== text);
+  });
+}).map((plot) => plot.name)
+"""
 # Logarithmic axes that begin or end far from what is drawn along them.
 FAR_ENDS = """
 JSON.parse(document.getElementById("plots").textContent).filter((plot) => {
@@ -312,6 +327,8 @@ def complaints(browser, path, width, scheme):
     found += [f"a name is cut off in {name}" for name in browser.value(CUT_NAMES)]
     found += [f"there is no room for {text}" for text in browser.value(CROPPED)]
     found += [f"{what} look alike" for what in browser.value(MIXED)]
+    found += [f"the legend of {name} names other series"
+              for name in browser.value(MISNAMED)]
     found += [f"the axis of {name} goes on far beyond its data"
               for name in browser.value(FAR_ENDS)]
     found += [f"{name} slopes" for name in browser.value(SLOPING)]
