@@ -1,5 +1,6 @@
 // Somebody who is no user of the model: recommended to and explained from their own ratings.
 // What a prediction is made of is added up here, from what is printed.
+#include "tests/integration/films_model.hpp"
 #include "tests/integration/problem_folder.hpp"
 #include "tests/integration/run_program.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -137,31 +138,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadRatings{"987654321,4\n", ": rates no item of the model"}));
 
 /// Titles that people write otherwise than MovieLens does.
-class NewcomersTitles : public ::testing::Test {
+class NewcomersTitles : public FilmsModel {
  protected:
-  void SetUp() override {
-    write_bytes(folder_.file("r.csv"), small_ratings(12, 9));  // ids 1 to 9
-    ASSERT_EQ(run({"train", "--data", folder_.file("r.csv"), "--k", "2", "--out", model_}).code, 0);
-    write_bytes(movies_,
-                "movieId,title\n1,Toy Story (1995)\n2,\"Matrix, The (1999)\"\n3,7 (1999)\n"
-                "4,Matrix Reloaded (2003)\n5,\"Matrix of Evil, A (2003)\"\n6,Toy Story 2 (1999)\n"
-                "7,Heat (1995)\n8,\"Good, the Bad and the Ugly, The (1966)\"\n");
-  }
-  RunResult recommend(const std::string& ratings, const std::vector<std::string>& more = {}) const {
-    return with_input(with({"recommend", model_, "--ratings", "-", "--movies", movies_}, more),
-                      ratings);
-  }
-  /// The second line of the file, as the program says that it took it.
-  void expect_taken(const std::string& ratings, const std::string& said) const {
-    const RunResult result = recommend(ratings);
-    EXPECT_EQ(result.code, 0) << result.error;
-    EXPECT_THAT(result.error, HasSubstr("line 2: " + said + "\n"));
-  }
-
- private:
-  TemporaryFolder folder_;
-  std::string movies_ = folder_.file("films.csv");
-  std::string model_ = folder_.file("model");
+  NewcomersTitles()
+      : FilmsModel(
+            9,
+            "1,Toy Story (1995)\n2,\"Matrix, The (1999)\"\n3,7 (1999)\n"
+            "4,Matrix Reloaded (2003)\n5,\"Matrix of Evil, A (2003)\"\n6,Toy Story 2 (1999)\n"
+            "7,Heat (1995)\n8,\"Good, the Bad and the Ugly, The (1966)\"\n") {}
 };
 
 TEST_F(NewcomersTitles, DecideByTheHeaderWhetherANumberIsATitle) {

@@ -1,8 +1,7 @@
 // Files of own ratings as sites export them and people write them: whose lines are other films,
 // films the model does not know, or no rating. None may become another film in silence.
-#include "tests/integration/problem_folder.hpp"
+#include "tests/integration/films_model.hpp"
 #include "tests/integration/run_program.hpp"
-#include "tests/support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 
@@ -15,31 +14,22 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class OwnRatings : public ::testing::Test {
+class OwnRatings : public FilmsModel {
  protected:
-  void SetUp() override {
-    write_bytes(folder_.file("r.csv"), small_ratings(12, 15));  // ids 1 to 15
-    ASSERT_EQ(run({"train", "--data", folder_.file("r.csv"), "--k", "2", "--out", model_}).code, 0);
-    write_bytes(movies_,
-                "movieId,title\n1,Toy Story (1995)\n2,Parasite (1982)\n3,Psycho (1960)\n"
-                "4,Psycho (1998)\n5,\"Misérables, Les (1998)\"\n6,\"Misérables, Les (2012)\"\n"
-                "7,1984 (Nineteen Eighty-Four) (1984)\n8,2001: A Space Odyssey (1968)\n"
-                "9,12 Angry Men (1957)\n10,12 Years a Slave (2013)\n11,WALL·E (2008)\n"
-                "12,Toy Story 3 (2010)\n13,Cosmos\n14,It Comes at Night (2017)\n"
-                "15,\"10,000 BC (2008)\"\n");
-  }
+  OwnRatings()
+      : FilmsModel(15,
+                   "1,Toy Story (1995)\n2,Parasite (1982)\n3,Psycho (1960)\n"
+                   "4,Psycho (1998)\n5,\"Misérables, Les (1998)\"\n6,\"Misérables, Les (2012)\"\n"
+                   "7,1984 (Nineteen Eighty-Four) (1984)\n8,2001: A Space Odyssey (1968)\n"
+                   "9,12 Angry Men (1957)\n10,12 Years a Slave (2013)\n11,WALL·E (2008)\n"
+                   "12,Toy Story 3 (2010)\n13,Cosmos\n14,It Comes at Night (2017)\n"
+                   "15,\"10,000 BC (2008)\"\n") {}
 
-  RunResult recommend(const std::string& ratings, const std::vector<std::string>& more = {}) const {
-    RunOptions options;
-    options.input = ratings;
-    return run(with({"recommend", model_, "--ratings", "-", "--movies", movies_}, more), options);
-  }
-  /// The one line of a file with this header, as the program says that it took it.
+  using FilmsModel::expect_taken;
+  /// The one line of a file with this header.
   void expect_taken(const std::string& header, const std::string& line,
                     const std::string& said) const {
-    const RunResult result = recommend(header + "\n" + line + "\n");
-    EXPECT_EQ(result.code, 0) << result.error;
-    EXPECT_THAT(result.error, HasSubstr("line 2: " + said + "\n"));
+    expect_taken(header + "\n" + line + "\n", said);
   }
   void expect_refused(const std::string& ratings, const std::string& place_and_what,
                       const std::string& help) const {
@@ -50,11 +40,6 @@ class OwnRatings : public ::testing::Test {
     EXPECT_THAT(result.error, HasSubstr("stdin" + place_and_what));
     EXPECT_THAT(result.error, HasSubstr("  help: " + help));
   }
-
- private:
-  TemporaryFolder folder_;
-  std::string movies_ = folder_.file("films.csv");
-  std::string model_ = folder_.file("model");
 };
 
 constexpr const char* letterboxd = "Date,Name,Year,Letterboxd URI,Rating";
