@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace alsatian {
@@ -72,8 +73,7 @@ std::string what_it_may_be(const Model& model, const TestFacts& facts) {
       100 * facts.known, facts.mean, model.scale.mean, model.statistics.train_rmse);
 }
 
-}  // namespace
-
+/// "" where there is nothing to say.
 std::string other_data_warning(const Model& model, const TestSet& test, double r_squared,
                                std::string_view name) {
   constexpr std::string_view remedy =
@@ -96,6 +96,8 @@ std::string other_data_warning(const Model& model, const TestSet& test, double r
       "{}: R²{} is {:.3g}: the mean of its {} ratings predicts them better than the model; {} {}",
       printable(test.name), of_model, r_squared, count, what_it_may_be(model, facts), remedy);
 }
+
+}  // namespace
 
 void warn_of_other_data(const Model& model, const TestSet& test, double r_squared, const Log& log,
                         std::string_view name) {

@@ -8,22 +8,17 @@
 #include "host/ratings/dataset.hpp"
 
 #include <cstddef>
-#include <string>
 #include <string_view>
 #include <vector>
 
 namespace alsatian {
 
-/// What to say of a test file's ratings with so small an R²: what they differ in from those trained
-/// on, or what else it may be, and what to look at. Where R² is not a number, since all ratings are
-/// equal, that they are on another scale, if they are. "" where R² is not below 0 by more than
-/// chance and a drift of the mean make it, where there are too few ratings to tell, and where the
-/// model is worse than the mean on its own training part too: then the ratings are not to blame.
-/// name: of the model, where there are several.
-std::string other_data_warning(const Model& model, const TestSet& test, double r_squared,
-                               std::string_view name = "");
-
-/// That, where there is something to say.
+/// Warns of a test file's ratings with so small an R²: what they differ in from those trained on,
+/// or what else it may be, and what to look at. Where R² is not a number, since all ratings are
+/// equal, that they are on another scale, if they are. Says nothing where R² is not below 0 by more
+/// than chance and a drift of the mean make it, where there are too few ratings to tell, and where
+/// the model is worse than the mean on its own training part too: then the ratings are not to
+/// blame. name: of the model, where there are several.
 void warn_of_other_data(const Model& model, const TestSet& test, double r_squared, const Log& log,
                         std::string_view name = "");
 

@@ -74,7 +74,7 @@ std::string trial_name(const TunePlan& plan, const TuningResult& result, std::si
 
 /// The columns of every trial, in the order of both table and report.
 Grid trial_grid(const TunePlan& plan, const TuningResult& result) {
-  const bool has_rungs = plan.tuner.rungs.size() > 1;
+  const bool has_rungs = is_halving(plan);
   const bool has_folds = plan.tuner.folds > 1;
   const bool stops_early = plan.tuner.rules.early_stop.has_value();
   Grid grid;

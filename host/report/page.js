@@ -62,8 +62,7 @@
     return pick(all.map((name, at) => `${inMiddle(name, longest - 4)} (${at + 1})`));
   };
 
-  // Lines of whole words, each narrow enough; words that are wider are cut in the
-  // middle.
+  // Lines of whole words, each narrow enough; words that are wider are cut in the middle.
   const linesOf = (text, isNarrow) => {
     const lines = [];
     for (const word of text.split(" ")) {
@@ -77,12 +76,13 @@
     return lines.length === 1 ? lines[0] : lines;
   };
 
-  // Whether a text of the plots' letters is at most so many pixels wide.
-  const within = (canvas, pixels) => (text) => {
+  // How many pixels a text of the plots' letters is wide, and whether it is at most so many.
+  const widthOf = (canvas, text) => {
     const context = canvas.getContext("2d");
     context.font = `${Chart.defaults.font.size}px ${Chart.defaults.font.family}`;
-    return context.measureText(text).width <= pixels;
+    return context.measureText(text).width;
   };
+  const within = (canvas, pixels) => (text) => widthOf(canvas, text) <= pixels;
 
   const seriesOf = (plot) => {
     if (!plot.group) return plot.series.map((series) => ({ ...series, keep: () => true }));
@@ -173,7 +173,8 @@
   // Chart.js leaves without a label stay so.
   function logarithmicLabel(value, index, ticks) {
     const shown = Chart.Ticks.formatters.logarithmic.call(this, value, index, ticks);
-    if (shown === "" || Math.abs(value) >= huge) return shown === "" ? "" : withExponent(value);
+    if (shown === "") return "";
+    if (Math.abs(value) >= huge) return withExponent(value);
     return value.toLocaleString("en", { maximumSignificantDigits: 6 });
   }
 
@@ -321,12 +322,10 @@
 
   // How many pixels a legend of such names is higher than one of three lines.
   const extraHeight = (names, canvas, width) => {
-    const context = canvas.getContext("2d");
-    context.font = `${Chart.defaults.font.size}px ${Chart.defaults.font.family}`;
     let lines = 1;
     let used = 0;
     for (const name of names) {
-      const own = context.measureText(name).width + 32;
+      const own = widthOf(canvas, name) + 32;
       if (used > 0 && used + own > width) {
         ++lines;
         used = 0;

@@ -47,13 +47,18 @@ ErrorSums chunk_errors(const KernelTable& table, const ScoreTask& task,
       task.likelihood);
 }
 
+/// The row of a rating.
+std::int64_t row_of(View<const std::int64_t> offsets, std::int64_t position) {
+  return std::upper_bound(offsets.begin(), offsets.end(), position) - offsets.begin() - 1;
+}
+
 /// The row of each rating in [first, last).
 void fill_rows(View<const std::int64_t> offsets, std::int64_t first, std::int64_t last,
                std::int32_t* rows) {
-  auto next = std::upper_bound(offsets.begin(), offsets.end(), first);
+  std::int64_t row = row_of(offsets, first);
   for (std::int64_t position = first; position < last; ++position) {
-    while (*next <= position) ++next;
-    rows[position - first] = static_cast<std::int32_t>(next - offsets.begin() - 1);
+    while (offsets[row + 1] <= position) ++row;
+    rows[position - first] = static_cast<std::int32_t>(row);
   }
 }
 
@@ -79,17 +84,16 @@ ErrorSums training_errors(const KernelTable& table, const ScoreTask& task, CsrVi
 
 double squared_error(const KernelTable& table, const SquaredErrorTask& task) {
   const View<const std::int64_t> offsets = task.ratings.offsets;
-  return chunked_sum<double>(task.ratings.observations(), [&](std::int64_t first,
-                                                              std::int64_t last) {
-    double total = 0;
-    std::int64_t row = std::upper_bound(offsets.begin(), offsets.end(), first) - offsets.begin();
-    for (--row; first < last; ++row) {
-      const std::int64_t end = std::min(offsets[row + 1], last);
-      total += table.squared_error(task, row, first, end);
-      first = end;
-    }
-    return total;
-  });
+  return chunked_sum<double>(
+      task.ratings.observations(), [&](std::int64_t first, std::int64_t last) {
+        double total = 0;
+        for (std::int64_t row = row_of(offsets, first); first < last; ++row) {
+          const std::int64_t end = std::min(offsets[row + 1], last);
+          total += table.squared_error(task, row, first, end);
+          first = end;
+        }
+        return total;
+      });
 }
 
 ErrorSums listed_errors(const KernelTable& table, const ScoreTask& task,

@@ -3,7 +3,6 @@
 // G: where that is far larger, nothing of the ratings would be left to subtract it from.
 #pragma once
 
-#include "kernels/cpu/isa/cholesky.inl"
 #include "kernels/cpu/isa/gram.inl"
 #include "kernels/cpu/isa/vector.inl"
 #include "kernels/cpu/kernel_table.hpp"

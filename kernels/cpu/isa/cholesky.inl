@@ -12,26 +12,6 @@ namespace {
 /// Pivots at or below this share of the trace count as zero: float's unit roundoff, doubled.
 constexpr float pivot_threshold = 1.1920929e-7F;
 
-ALSATIAN_INLINE std::int64_t round_down(std::int64_t value) { return value / width * width; }
-
-/// target[first, last) -= factor · source[first, last), from the vector that holds `first` on.
-ALSATIAN_INLINE void subtract_scaled(float factor, const float* source, std::int64_t first,
-                                     std::int64_t last, float* target) {
-  const Vector scale = broadcast(factor);
-  for (std::int64_t q = round_down(first); q < last; q += width) {
-    store(target + q, load(target + q) - scale * load(source + q));
-  }
-}
-
-ALSATIAN_INLINE float dot_from(const float* left, const float* right, std::int64_t first,
-                               std::int64_t last) {
-  Vector total{};
-  for (std::int64_t q = round_down(first); q < last; q += width) {
-    total += load(left + q) * load(right + q);
-  }
-  return sum(total);
-}
-
 /// Factors the upper triangle of a in place; reciprocals of U's diagonal go to inverse_diagonal.
 /// Returns false at the first pivot that is at most least_pivot or not a number; a is then
 /// undefined.

@@ -2,7 +2,6 @@
 // Starts from the row's last value and takes a fixed number of steps.
 #pragma once
 
-#include "kernels/cpu/isa/cholesky.inl"
 #include "kernels/cpu/isa/prior.inl"
 #include "kernels/cpu/isa/row_equations.inl"
 #include "kernels/cpu/isa/vector.inl"

@@ -2,7 +2,6 @@
 // the caller; and squared errors of one row's ratings, where nothing else of them is asked for.
 #pragma once
 
-#include "kernels/cpu/isa/cholesky.inl"
 #include "kernels/cpu/isa/vector.inl"
 #include "kernels/cpu/kernel_table.hpp"
 #include "kernels/math/score.hpp"

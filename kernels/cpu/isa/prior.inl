@@ -2,7 +2,6 @@
 // The ridge itself is added by the solvers, with and without a prior.
 #pragma once
 
-#include "kernels/cpu/isa/cholesky.inl"
 #include "kernels/cpu/isa/row_equations.inl"
 #include "kernels/cpu/isa/vector.inl"
 #include "kernels/cpu/kernel_table.hpp"

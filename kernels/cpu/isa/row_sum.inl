@@ -33,13 +33,6 @@ ALSATIAN_INLINE Vector load_entries(const std::uint16_t* from) {
 ALSATIAN_INLINE float entry_of(float value) { return value; }
 ALSATIAN_INLINE float entry_of(std::uint16_t value) { return from_bfloat16(value); }
 
-/// Asks for entries [0, count), one cache line at a time.
-template <typename Entry>
-ALSATIAN_INLINE void prefetch_entries(const Entry* from, std::int32_t count) {
-  constexpr std::int32_t line = padding * std::int32_t{sizeof(float)} / std::int32_t{sizeof(Entry)};
-  for (std::int32_t j = 0; j < count; j += line) __builtin_prefetch(from + j);
-}
-
 /// The part of a sum that `Vectors` registers hold, from column `first` on.
 template <std::int32_t Vectors, typename Task>
 ALSATIAN_INLINE void sum_columns(const Task& task, const SumPart& part, std::int32_t first,
@@ -53,7 +46,7 @@ ALSATIAN_INLINE void sum_columns(const Task& task, const SumPart& part, std::int
   }
   for (std::int64_t j = 0; j < columns.size(); ++j) {
     if (j + ahead < columns.size()) {
-      prefetch_entries(task.table.row(columns[j + ahead]) + first, Vectors * width);
+      prefetch_row(task.table.row(columns[j + ahead]) + first, Vectors * width);
     }
     const auto* row = task.table.row(columns[j]) + first;
 #pragma GCC unroll 4

@@ -55,9 +55,33 @@ ALSATIAN_INLINE Quad sums(Vector first, Vector second, Vector third, Vector four
   return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
 }
 
-/// Asks for a row of `stride` floats, one cache line at a time.
-ALSATIAN_INLINE void prefetch_row(const float* row, std::int32_t stride) {
-  for (std::int32_t j = 0; j < stride; j += padding) __builtin_prefetch(row + j);
+/// The element that the vector which holds `value` begins with.
+ALSATIAN_INLINE std::int64_t round_down(std::int64_t value) { return value / width * width; }
+
+/// target[first, last) -= factor · source[first, last), from the vector that holds `first` on.
+ALSATIAN_INLINE void subtract_scaled(float factor, const float* source, std::int64_t first,
+                                     std::int64_t last, float* target) {
+  const Vector scale = broadcast(factor);
+  for (std::int64_t q = round_down(first); q < last; q += width) {
+    store(target + q, load(target + q) - scale * load(source + q));
+  }
+}
+
+/// Σ left·right over [first, last), likewise; what pads the last vector has to be 0 in one of them.
+ALSATIAN_INLINE float dot_from(const float* left, const float* right, std::int64_t first,
+                               std::int64_t last) {
+  Vector total{};
+  for (std::int64_t q = round_down(first); q < last; q += width) {
+    total += load(left + q) * load(right + q);
+  }
+  return sum(total);
+}
+
+/// Asks for `count` entries of a row, one cache line at a time.
+template <typename Entry>
+ALSATIAN_INLINE void prefetch_row(const Entry* row, std::int32_t count) {
+  constexpr std::int32_t line = padding * std::int32_t{sizeof(float)} / std::int32_t{sizeof(Entry)};
+  for (std::int32_t j = 0; j < count; j += line) __builtin_prefetch(row + j);
 }
 
 }  // namespace
