@@ -4,6 +4,7 @@
 #include "cli/title_match.hpp"
 
 #include "cli/suggestion.hpp"
+#include "cli/title_year.hpp"
 #include "host/ratings/values.hpp"
 
 #include <algorithm>
@@ -64,21 +65,6 @@ std::vector<std::string> words_of(std::string_view text) {
   }
   std::ranges::sort(words);
   return words;
-}
-
-/// " (1995)" or " (2009-2015)" at the end of a folded title, as MovieLens writes years; "" where
-/// there is none.
-std::string_view year_of(std::string_view title) {
-  const std::size_t open = title.rfind(" (");
-  if (open == std::string_view::npos || open == 0 || !title.ends_with(')')) return "";
-  const std::string_view inside = title.substr(open + 2, title.size() - open - 3);
-  const auto is_digit = [](char letter) { return letter >= '0' && letter <= '9'; };
-  const bool is_year = inside.size() >= 4 && std::ranges::all_of(inside.substr(0, 4), is_digit) &&
-                       std::ranges::none_of(inside.substr(4), [](char letter) {
-                         return std::isalpha(static_cast<unsigned char>(letter)) != 0;
-                       });
-  if (!is_year || (inside.size() > 4 && is_digit(inside[4]))) return "";
-  return title.substr(open);
 }
 
 /// A folded title without year, and without the article that people write in front of it and
@@ -142,45 +128,44 @@ bool has_letters(std::string_view text, std::string_view letters) {
 /// A folded title, taken apart.
 struct TakenApart {
   std::string_view text;
-  std::string_view year;
+  int year;               // 0 where there is none
   std::string_view rest;  // without year
   std::vector<std::string> words;
   std::vector<std::string> without_year;
   std::vector<std::string> without_article;
 
-  /// 0 where there is none.
-  int year_number() const {
-    int number = 0;
-    for (const char digit : year.substr(0, 6)) {  // " (1995"
-      if (digit >= '0' && digit <= '9') number = 10 * number + (digit - '0');
-    }
-    return number;
-  }
   bool says_article_or_year() const {
-    return !year.empty() || without_article.size() < without_year.size();
+    return year != 0 || without_article.size() < without_year.size();
   }
 
-  explicit TakenApart(std::string_view folded)
-      : text(folded), year(year_of(folded)), rest(folded.substr(0, folded.size() - year.size())) {
+  explicit TakenApart(std::string_view folded) : text(folded) {
+    const DatedTitle dated = cut_year(folded);
+    year = dated.year;
+    rest = dated.name;
     words = words_of(folded);
     without_year = words_of(rest);
     without_article = words_of(alsatian::without_article(rest));
   }
 };
 
-/// What somebody wrote, and the year that is known of it, 0 for none.
+/// Years that are known of what somebody wrote, 0 for none. Where both are, they do not contradict.
+struct WantedYears {
+  int year = 0;
+  int beside = 0;  // what else says one
+};
+
+/// What somebody wrote, and what is known of it.
 struct Wanted {
   TakenApart title;
-  int year;
+  WantedYears years;
   bool is_number;  // most titles have its digits, in their year
   std::string letters;
   std::string letters_without_article;
 
-  bool may_drop_article() const { return year != 0 || title.says_article_or_year(); }
+  bool may_drop_article() const { return years.year != 0 || title.says_article_or_year(); }
 
-  Wanted(std::string_view folded, std::optional<int> known, bool number)
-      : title(folded), year(title.year_number()), is_number(number) {
-    if (year == 0) year = known.value_or(0);
+  Wanted(std::string_view folded, WantedYears known)
+      : title(folded), years(known), is_number(alsatian::is_number(folded)) {
     letters = letters_of(title.rest);
     letters_without_article = letters_of(without_article(title.rest));
   }
@@ -236,8 +221,7 @@ TitleFit fit_of(const TakenApart& title, const Wanted& wanted) {
     }
     if (has_name(title, wanted)) return TitleFit::name;
     if (wanted.is_number) return begins(title, sought.text) ? TitleFit::words : TitleFit::none;
-    if (std::ranges::includes(title.words,
-                              sought.year.empty() ? sought.words : sought.without_year)) {
+    if (std::ranges::includes(title.words, sought.year == 0 ? sought.words : sought.without_year)) {
       return TitleFit::words;
     }
   }
@@ -252,7 +236,7 @@ std::string_view needle_of(const TakenApart& wanted) {
 }
 
 bool fits_by_letters(std::string_view title, const Wanted& wanted) {
-  const std::string_view rest = title.substr(0, title.size() - year_of(title).size());
+  const std::string_view rest = cut_year(title).name;
   if (has_letters(rest, wanted.letters)) return true;
   return wanted.may_drop_article() &&
          has_letters(without_article(rest), wanted.letters_without_article);
@@ -261,12 +245,12 @@ bool fits_by_letters(std::string_view title, const Wanted& wanted) {
 /// Keeps the best of the titles that it is shown.
 class BestTitles {
  public:
-  explicit BestTitles(int year) : year_(year) {}
+  explicit BestTitles(WantedYears years) : years_(years) {}
 
   void take(std::int32_t title, int title_year, TitleFit fit) {
     if (fit == TitleFit::none) return;
     const YearFit of_year = year_fit(title_year);
-    if (year_ != 0 && (!is_the_title(fit) || of_year == YearFit::other)) {
+    if (years_.year != 0 && (!is_the_title(fit) || of_year == YearFit::other)) {
       if (is_the_title(fit)) add_once(of_other_years_, title);
       if (!is_the_title(fit) && of_year == YearFit::same) add_once(with_its_words_, title);
       return;
@@ -279,13 +263,16 @@ class BestTitles {
   }
 
   bool has_the_title() const { return is_the_title(best_.second); }
+  /// Also where all that are that title are of other years.
+  bool knows_the_title() const { return has_the_title() || !of_other_years_.empty(); }
 
   TitleMatcher::Found found() && {
+    const bool years_disagree = years_.beside != 0 && years_.beside != years_.year;
     std::vector<std::int32_t> near = std::move(of_other_years_);
     for (const std::int32_t title : with_its_words_) add_once(near, title);
     return {.fit = best_.second,
             .titles = std::move(titles_),
-            .of_next_year = best_.first == YearFit::next,
+            .of_next_year = best_.first == YearFit::next || years_disagree,
             .near = std::move(near)};
   }
 
@@ -293,24 +280,45 @@ class BestTitles {
   enum class YearFit { same, next, unknown, other };
 
   YearFit year_fit(int year) const {
-    if (year_ == 0 || year == year_) return YearFit::same;
+    if (years_.year == 0 || year == years_.year) return YearFit::same;
     if (year == 0) return YearFit::unknown;
-    return std::abs(year - year_) == 1 ? YearFit::next : YearFit::other;
+    const bool is_next =
+        years_.beside != 0 ? year == years_.beside : !contradict(year, years_.year);
+    return is_next ? YearFit::next : YearFit::other;
   }
 
   static void add_once(std::vector<std::int32_t>& titles, std::int32_t title) {
     if (std::ranges::find(titles, title) == titles.end()) titles.push_back(title);
   }
 
-  int year_;
+  WantedYears years_;
   std::pair<YearFit, TitleFit> best_{YearFit::other, TitleFit::none};
   std::vector<std::int32_t> titles_;
   std::vector<std::int32_t> of_other_years_;
   std::vector<std::int32_t> with_its_words_;
 };
 
+/// The titles of a matcher, folded, that fit best what is wanted.
+BestTitles best_of(const StringTable& titles, const Wanted& wanted) {
+  BestTitles best(wanted.years);
+  const std::string_view needle = needle_of(wanted.title);
+  if (needle.empty()) return best;
+  for (std::int64_t title = 0; title < titles.size(); ++title) {
+    if (titles[title].find(needle) == std::string_view::npos) continue;
+    const TakenApart candidate(titles[title]);
+    best.take(static_cast<std::int32_t>(title), candidate.year, fit_of(candidate, wanted));
+  }
+  const bool by_letters = !best.has_the_title() && !wanted.is_number && !wanted.letters.empty();
+  for (std::int64_t title = 0; by_letters && title < titles.size(); ++title) {
+    if (!fits_by_letters(titles[title], wanted)) continue;
+    best.take(static_cast<std::int32_t>(title), cut_year(titles[title]).year, TitleFit::letters);
+  }
+  return best;
+}
+
 /// What spelling is compared by: letters of the name in front of other names in brackets.
 std::string plain_name(std::string_view folded) {
+  folded = cut_year(folded).name;
   return letters_of(without_article(folded.substr(0, folded.find(" ("))));
 }
 
@@ -324,22 +332,21 @@ TitleMatcher::TitleMatcher(const StringTable& titles) {
 
 TitleMatcher::Found TitleMatcher::find(std::string_view text, std::optional<int> year) const {
   const std::string folded = fold(text);
-  const Wanted wanted(folded, year, is_number(text));
-  const std::string_view needle = needle_of(wanted.title);
-  if (needle.empty()) return {};
-  BestTitles best(wanted.year);
-  for (std::int64_t title = 0; title < folded_.size(); ++title) {
-    if (folded_[title].find(needle) == std::string_view::npos) continue;
-    const TakenApart candidate(folded_[title]);
-    best.take(static_cast<std::int32_t>(title), candidate.year_number(), fit_of(candidate, wanted));
-  }
-  const bool by_letters = !best.has_the_title() && !wanted.is_number && !wanted.letters.empty();
-  for (std::int64_t title = 0; by_letters && title < folded_.size(); ++title) {
-    if (!fits_by_letters(folded_[title], wanted)) continue;
-    best.take(static_cast<std::int32_t>(title), TakenApart(folded_[title]).year_number(),
-              TitleFit::letters);
-  }
-  return std::move(best).found();
+  const int beside = year.value_or(0);
+  const int in_text = cut_year(folded).year;
+  if (contradict(in_text, beside)) return {.year_in_text = in_text};
+  const WantedYears years =
+      in_text == 0 ? WantedYears{beside} : WantedYears{.year = in_text, .beside = beside};
+  BestTitles whole = best_of(folded_, Wanted(folded, years));
+  const std::optional<DatedTitle> bare = cut_bare_year(folded);
+  if (!bare || whole.has_the_title()) return std::move(whole).found();
+  const bool contradicts = contradict(bare->year, beside);
+  BestTitles rest = best_of(
+      folded_, Wanted(bare->name, {.year = bare->year, .beside = contradicts ? 0 : beside}));
+  // Of titles with these digits, of other years, none is meant where one without has that year.
+  const bool is_year = whole.knows_the_title() ? rest.has_the_title() : rest.knows_the_title();
+  if (is_year && contradicts) return {.year_in_text = bare->year};
+  return is_year ? std::move(rest).found() : std::move(whole).found();
 }
 
 std::vector<std::int32_t> TitleMatcher::nearest(std::string_view text, std::size_t count) const {

@@ -30,15 +30,19 @@ class TitleMatcher {
 
   struct Found {
     TitleFit fit = TitleFit::none;
-    std::vector<std::int32_t> titles;  // all with this fit, ascending
-    bool of_next_year = false;         // than was wanted, before or after
+    std::vector<std::int32_t> titles = {};  // all with this fit, ascending
+    bool of_next_year = false;  // than was wanted, before or after, or the two wanted differ
     /// Where a year was wanted: this title of other years, then titles of the year with its words.
-    std::vector<std::int32_t> near;
+    std::vector<std::int32_t> near = {};
+    /// Of the text where it contradicts the year beside it: then there are no titles.
+    std::optional<int> year_in_text = std::nullopt;
   };
-  /// The titles that fit best. `year`: where it is known beside the text, which may say one as
-  /// MovieLens does. With a year no other film is taken for the one that is meant: the title has
-  /// that year, or else the next, or else none, and is_the_title. A number finds no title of that
-  /// year: it is a title, or begins one (words).
+  /// The titles that fit best. `year`: where it is known beside the text, which may say one at its
+  /// end (title_year.hpp): in brackets, or bare where the whole text is no title and what stands in
+  /// front is one, of whatever year. With a year no other film is taken for the one that is meant:
+  /// the title has that year, or else the next, or else none, and is_the_title. Two years may be
+  /// one apart: the title has one of them. A number finds no title of that year: it is a title, or
+  /// begins one (words).
   Found find(std::string_view text, std::optional<int> year = std::nullopt) const;
 
   /// Titles that are spelt nearly so, nearest first; a tenth of the letters and one may be wrong.

@@ -17,13 +17,14 @@ using ::testing::Not;
 class OwnRatings : public FilmsModel {
  protected:
   OwnRatings()
-      : FilmsModel(15,
+      : FilmsModel(18,
                    "1,Toy Story (1995)\n2,Parasite (1982)\n3,Psycho (1960)\n"
                    "4,Psycho (1998)\n5,\"Misérables, Les (1998)\"\n6,\"Misérables, Les (2012)\"\n"
                    "7,1984 (Nineteen Eighty-Four) (1984)\n8,2001: A Space Odyssey (1968)\n"
                    "9,12 Angry Men (1957)\n10,12 Years a Slave (2013)\n11,WALL·E (2008)\n"
                    "12,Toy Story 3 (2010)\n13,Cosmos\n14,It Comes at Night (2017)\n"
-                   "15,\"10,000 BC (2008)\"\n") {}
+                   "15,\"10,000 BC (2008)\"\n16,Blade Runner (1982)\n"
+                   "17,Blade Runner 2049 (2017)\n18,Death Race 2000 (1975)\n") {}
 
   using FilmsModel::expect_taken;
   /// The one line of a file with this header.
@@ -81,6 +82,61 @@ TEST_F(OwnRatings, AreOfNoFilmWhereItsYearIsOfNone) {
                  "did you mean 14 \"It Comes at Night (2017)\"?");
   expect_refused("title,rating\nToy Story (2010),4\n", ":2: \"Toy Story (2010)\" is in no title\n",
                  "did you mean 1 \"Toy Story (1995)\" or 12 \"Toy Story 3 (2010)\"?");
+}
+
+TEST_F(OwnRatings, HaveTheYearBehindTheirTitleHoweverItIsWritten) {
+  for (const std::string year : {"(1996)", " (1996)", "[1996]", " [1996]", " ( 1996 )", " 1996",
+                                 " - 1996", ": 1996", "_1996"}) {
+    expect_taken("title,rating", "Toy Story" + year + ",4",
+                 "\"Toy Story" + year + "\" is Toy Story (1995), a year apart");
+  }
+  expect_taken("title,rating", "\"Les Misérables, 2012\",4",
+               "\"Les Misérables, 2012\" is Misérables, Les (2012)");
+  expect_taken("title,rating", "wall-e 2008,4", "\"wall-e 2008\" is WALL·E (2008)");
+  // Toy Story 3 is of that year and has these words.
+  for (const std::string year : {"(2010)", "[2010]", " [2010]", " 2010", " - 2010"}) {
+    expect_refused("title,rating\nToy Story" + year + ",4\n",
+                   ":2: \"Toy Story" + year + "\" is in no title\n",
+                   "did you mean 1 \"Toy Story (1995)\" or 12 \"Toy Story 3 (2010)\"?");
+  }
+}
+
+TEST_F(OwnRatings, HaveNoYearInDigitsThatAreOfTheirTitle) {
+  expect_taken("title,rating", "Blade Runner 2049,4",
+               "\"Blade Runner 2049\" is Blade Runner 2049 (2017)");
+  expect_taken("title,rating", "Blade Runner 2049 2017,4",
+               "\"Blade Runner 2049 2017\" is Blade Runner 2049 (2017)");
+  expect_taken("title,year,rating", "Blade Runner 2049,2018,4",
+               "\"Blade Runner 2049\" is Blade Runner 2049 (2017), a year apart");
+  expect_taken("title,rating", "Death Race 2000,4",
+               "\"Death Race 2000\" is Death Race 2000 (1975)");
+  expect_taken("title,rating", "2001,4", "\"2001\" is 2001: A Space Odyssey (1968)");
+  expect_taken("title,rating", "1984 1984,4",
+               "\"1984 1984\" is 1984 (Nineteen Eighty-Four) (1984)");
+  // A title that has the digits is of another year: no reason to cut it.
+  expect_refused("title,year,rating\nBlade Runner 2049,1982,4\n",
+                 ":2: \"Blade Runner 2049\" of 1982 is in no title\n",
+                 "did you mean 17 \"Blade Runner 2049 (2017)\"");
+  expect_refused("title,rating\nBlade Runner 2048,4\n", ":2: \"Blade Runner 2048\" is in no title",
+                 "did you mean 16 \"Blade Runner (1982)\"");
+}
+
+TEST_F(OwnRatings, AreRefusedWhereTheirTwoYearsContradict) {
+  for (const std::string title : {"Parasite (1982)", "Parasite[1982]", "Parasite 1982"}) {
+    expect_refused("title,year,rating\n" + title + ",2019,4\n",
+                   ":2: \"" + title + "\" is of 1982 by its title and of 2019 by its year\n",
+                   "correct or leave out the year that is wrong");
+  }
+  expect_taken("title,year,rating", "Parasite (1982),1982,4",
+               "\"Parasite (1982)\" is Parasite (1982)");
+  // Sources disagree by one: it is of one of the two, and not of a year before or behind both.
+  expect_taken("title,year,rating", "Parasite (1982),1983,4",
+               "\"Parasite (1982)\" is Parasite (1982), a year apart");
+  expect_taken("title,year,rating", "Parasite 1983,1982,4",
+               "\"Parasite 1983\" is Parasite (1982), a year apart");
+  expect_refused("title,year,rating\nParasite (1983),1984,4\n",
+                 ":2: \"Parasite (1983)\" of 1984 is in no title\n",
+                 "did you mean 2 \"Parasite (1982)\"");
 }
 
 TEST_F(OwnRatings, OfTitlesThatAreNumbersAreFound) {

@@ -1,0 +1,77 @@
+// Implements title_year.hpp.
+// Looks from the end alone: titles are cut by the ten thousand for one question.
+#include "cli/title_year.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <cstdlib>
+
+namespace alsatian {
+namespace {
+
+constexpr std::size_t digits = 4;
+constexpr std::string_view blanks = " \t";
+/// What may stand between a title and its year. No closing bracket: it is of the title.
+constexpr std::string_view between = " \t,;:-_/|([{";
+
+bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
+
+bool is_of_a_word(char letter) {
+  const auto byte = static_cast<unsigned char>(letter);
+  return byte >= 0x80 || std::isalnum(byte) != 0;
+}
+
+std::string_view without_end(std::string_view text, std::string_view letters) {
+  return text.substr(0, text.find_last_not_of(letters) + 1);
+}
+
+/// The number that the first four letters are, 0 where they are no digits.
+int four_digits(std::string_view text) {
+  if (text.size() < digits || !std::ranges::all_of(text.substr(0, digits), is_digit)) return 0;
+  int number = 0;
+  for (const char digit : text.substr(0, digits)) number = 10 * number + (digit - '0');
+  return number;
+}
+
+/// Of what stands in brackets: a year, or the first of several.
+int bracketed_year(std::string_view inside) {
+  inside.remove_prefix(std::min(inside.find_first_not_of(blanks), inside.size()));
+  const std::string_view rest = inside.substr(std::min(inside.size(), digits));
+  const bool ends = rest.empty() || !is_digit(rest.front());
+  const bool has_letters = std::ranges::any_of(
+      rest, [](char letter) { return std::isalpha(static_cast<unsigned char>(letter)) != 0; });
+  return ends && !has_letters ? four_digits(inside) : 0;
+}
+
+}  // namespace
+
+DatedTitle cut_year(std::string_view title) {
+  const std::string_view text = without_end(title, blanks);
+  if (!text.ends_with(')') && !text.ends_with(']')) return {title};
+  const std::size_t open = text.rfind(text.back() == ')' ? '(' : '[');
+  if (open == std::string_view::npos) return {title};
+  const int year = bracketed_year(text.substr(open + 1, text.size() - open - 2));
+  const std::string_view name = without_end(text.substr(0, open), blanks);
+  return year == 0 || name.empty() ? DatedTitle{title} : DatedTitle{name, year};
+}
+
+std::optional<DatedTitle> cut_bare_year(std::string_view title) {
+  constexpr int first_films = 1870;
+  constexpr int last_year = 2100;
+  std::size_t end = title.size();
+  while (end > 0 && !is_of_a_word(title[end - 1])) --end;
+  if (end <= digits || is_of_a_word(title[end - digits - 1])) return std::nullopt;
+  const int year = four_digits(title.substr(end - digits, digits));
+  const std::string_view name = without_end(title.substr(0, end - digits), between);
+  if (year < first_films || year > last_year || name.empty() || cut_year(name).year != 0) {
+    return std::nullopt;
+  }
+  return DatedTitle{name, year};
+}
+
+bool contradict(int year, int other) {
+  return year != 0 && other != 0 && std::abs(year - other) > 1;
+}
+
+}  // namespace alsatian

@@ -1,0 +1,28 @@
+// The year at the end of a title, however it is written.
+// A title and its year say more than their words: many titles have the words of another's year.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace alsatian {
+
+/// A title in front of its year, without what stands between.
+struct DatedTitle {
+  std::string_view name;
+  int year = 0;  // 0 where there is none
+};
+
+/// With a year in round or square brackets, a blank in front of them or none: "Heat (1995)",
+/// "Heat[1995]", "Merlin (2008-2012)", of which the first counts. Else the whole title and 0.
+DatedTitle cut_year(std::string_view title);
+
+/// With four digits from 1870 to 2100 as its last word: "Heat 1995", "Heat, 1995". That may be a
+/// part of the title as well ("Blade Runner 2049"), which other titles have to tell. Nothing where
+/// there are none, where nothing stands in front of them, or where that has a year.
+std::optional<DatedTitle> cut_bare_year(std::string_view title);
+
+/// Whether two years, 0 for unknown, are of two films: sources disagree by one.
+bool contradict(int year, int other);
+
+}  // namespace alsatian
