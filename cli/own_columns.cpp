@@ -56,9 +56,27 @@ class OwnHeader {
     if (all.empty()) return exact;
     if (all.size() == 1) return exact ? exact : all.front();
     const std::size_t chosen = exact ? *exact : own_of(all, role);
-    note = fmt::format("{}s are those of column {}, not of any other of {}", role,
-                       quoted(unquoted(record_.fields[chosen])), listed(all));
+    say_which(chosen, all, role, note);
     return chosen;
+  }
+
+  /// The column of the films' years or days of release. Of several the one that is called year; a
+  /// note says so. Throws Error 65 where none is.
+  std::optional<std::size_t> year(std::string& note) const {
+    const Names names = {"year",       "release year", "year of release",
+                         "movie year", "film year",    "release date"};
+    std::vector<std::size_t> all;
+    for (std::size_t column = 0; column < names_.size(); ++column) {
+      if (std::ranges::find(names, names_[column]) != names.end()) all.push_back(column);
+    }
+    const std::optional<std::size_t> first = named(names);
+    if (all.size() < 2) return first;
+    if (names_[*first] != "year") {
+      fail(fmt::format("is a header with several columns of years: {}", listed(all)),
+           "call the one that counts year alone");
+    }
+    say_which(*first, all, "year", note);
+    return first;
   }
 
   bool has_numbers() const {
@@ -74,6 +92,13 @@ class OwnHeader {
  private:
   std::size_t index(std::vector<std::string>::const_iterator at) const {
     return static_cast<std::size_t>(at - names_.begin());
+  }
+
+  void say_which(std::size_t chosen, const std::vector<std::size_t>& all, std::string_view role,
+                 std::string& note) const {
+    if (!note.empty()) note += "; ";
+    note += fmt::format("{}s are those of column {}, not of any other of {}", role,
+                        quoted(unquoted(record_.fields[chosen])), listed(all));
   }
 
   std::size_t own_of(const std::vector<std::size_t>& all, std::string_view role) const {
@@ -139,7 +164,7 @@ std::optional<OwnColumns> own_columns_by_header(const Record& first, const std::
   }
   columns.user = header.named({"userid", "user id", "user"});
   columns.rating = *rating;
-  columns.year = header.named({"year", "release year", "year of release"});
+  columns.year = header.year(columns.note);
   if (id) {
     columns.item = *id;
     columns.says_id = true;

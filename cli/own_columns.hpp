@@ -26,10 +26,10 @@ struct OwnColumns {
   std::optional<std::size_t> user = std::nullopt;
   std::size_t item = 0;
   std::size_t rating = 1;
-  std::optional<std::size_t> year = std::nullopt;  // of the title
+  std::optional<std::size_t> year = std::nullopt;  // of the title, or the day of its release
   NamedBy by = NamedBy::id_or_title;
   bool says_id = false;   // header or layout do: a number is no title
-  std::string note = "";  // of a choice that was made between columns
+  std::string note = "";  // of choices that were made between columns
 };
 
 /// By a header; nothing where the record is none. place: file and line. Throws Error 65 for a

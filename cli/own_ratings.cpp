@@ -4,6 +4,7 @@
 
 #include "cli/own_columns.hpp"
 #include "cli/small_file.hpp"
+#include "cli/title_year.hpp"
 #include "host/error.hpp"
 #include "host/ratings/file_kind.hpp"
 #include "host/ratings/input_source.hpp"
@@ -40,20 +41,6 @@ struct BadOwnLine {
   std::string hint;
   std::string help;
 };
-
-/// Of the four digits of a year, also as tables have it that know numbers (1995.0) or dates;
-/// nothing for what is none.
-std::optional<int> parse_year(std::string_view text) {
-  constexpr std::size_t digits = 4;
-  if (text.starts_with('(') && text.ends_with(')')) text = text.substr(1, text.size() - 2);
-  const std::string_view rest = text.substr(std::min(text.size(), digits));
-  const ParsedId year = parse_id(text.substr(0, digits));
-  const bool ends = rest.empty() || rest == ".0" || rest.starts_with('-');  // 1995-03-22
-  if (text.size() < digits || !ends || year.form != IdForm::integer || year.value < 1000) {
-    return std::nullopt;
-  }
-  return static_cast<int>(year.value);
-}
 
 /// Throws Error 65 for what is no UTF-8: its titles would be found in no title.
 void check_encoding(std::string_view text, const std::string& place) {

@@ -34,6 +34,12 @@ int four_digits(std::string_view text) {
   return number;
 }
 
+std::optional<int> year_of_digits(std::string_view text) {
+  constexpr int least = 1000;  // less has zeros in front
+  const int year = text.size() == digits ? four_digits(text) : 0;
+  return year < least ? std::nullopt : std::optional(year);
+}
+
 /// Of what stands in brackets: a year, or the first of several.
 int bracketed_year(std::string_view inside) {
   inside.remove_prefix(std::min(inside.find_first_not_of(blanks), inside.size()));
@@ -68,6 +74,21 @@ std::optional<DatedTitle> cut_bare_year(std::string_view title) {
     return std::nullopt;
   }
   return DatedTitle{name, year};
+}
+
+std::optional<int> parse_year(std::string_view text) {
+  constexpr std::string_view in_dates = "-/. ";
+  if (text.starts_with('(') && text.ends_with(')')) text = text.substr(1, text.size() - 2);
+  const std::string_view rest = text.substr(std::min(text.size(), digits));
+  const bool is_first = rest.empty() || rest == ".0" || rest.starts_with('-') ||
+                        rest.starts_with('/') || (rest.starts_with('.') && rest.size() > digits);
+  if (is_first) {
+    if (const auto year = year_of_digits(text.substr(0, digits))) return year;
+  }
+  if (rest.size() < 2) return std::nullopt;  // no room for a day in front
+  const std::size_t last = text.size() - digits;
+  const bool is_last = is_digit(text.front()) && in_dates.find(text[last - 1]) != in_dates.npos;
+  return is_last ? year_of_digits(text.substr(last)) : std::nullopt;
 }
 
 bool contradict(int year, int other) {

@@ -1,4 +1,4 @@
-// The year at the end of a title, however it is written.
+// The year of a title, at its end or in a column of its own, however it is written.
 // A title and its year say more than their words: many titles have the words of another's year.
 #pragma once
 
@@ -21,6 +21,11 @@ DatedTitle cut_year(std::string_view title);
 /// part of the title as well ("Blade Runner 2049"), which other titles have to tell. Nothing where
 /// there are none, where nothing stands in front of them, or where that has a year.
 std::optional<DatedTitle> cut_bare_year(std::string_view title);
+
+/// Of the text of a column: four digits, also as tables have them that know numbers (1995.0), in
+/// brackets, or in a date that begins or ends with them (1995-03-22, 22.03.1995, 3/22/1995,
+/// 22 Mar 1995). Nothing for what is none.
+std::optional<int> parse_year(std::string_view text);
 
 /// Whether two years, 0 for unknown, are of two films: sources disagree by one.
 bool contradict(int year, int other);

@@ -84,6 +84,43 @@ TEST_F(OwnRatings, AreOfNoFilmWhereItsYearIsOfNone) {
                  "did you mean 1 \"Toy Story (1995)\" or 12 \"Toy Story 3 (2010)\"?");
 }
 
+TEST_F(OwnRatings, HaveTheirYearUnderManyNames) {
+  for (const std::string name : {"Movie Year", "Release Date", "Release Year", "Film Year",
+                                 "release_year", "Year of Release"}) {
+    expect_taken("title," + name + ",rating", "Psycho,1998,4", "\"Psycho\" is Psycho (1998)");
+    expect_refused("title,rating," + name + "\nParasite,4,2019\n",
+                   ":2: \"Parasite\" of 2019 is in no title\n", "did you mean");
+  }
+  for (const std::string day : {"1998-12-04", "1998/12/04", "04.12.1998", "12/4/1998", "4 Dec 1998",
+                                "04-Dec-1998", "1998.12.04"}) {
+    expect_taken("title,Release Date,rating", "Psycho," + day + ",4",
+                 "\"Psycho\" is Psycho (1998)");
+  }
+  // When somebody saw the film is not when it was made.
+  for (const std::string name : {"Date", "Watched Date", "Date Rated", "Year Watched"}) {
+    expect_taken("title," + name + ",rating", "Parasite,2019,4", "\"Parasite\" is Parasite (1982)");
+  }
+}
+
+TEST_F(OwnRatings, WithSeveralColumnsOfYearsHaveThatOfTheOneCalledSo) {
+  const std::string imdb =
+      "Const,Your Rating,Date Rated,Title,IMDb Rating,Year,Release Date\n"
+      "tt1,4,2024-01-01,Psycho,7,1998,1960-09-08\n";
+  const RunResult result = recommend(imdb);
+  EXPECT_EQ(result.code, 0) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("\"Psycho\" is Psycho (1998)\n"));
+  EXPECT_THAT(result.error, HasSubstr("ratings are those of column \"Your Rating\", not of any "
+                                      "other of \"Your Rating\", \"IMDb Rating\"; years are those "
+                                      "of column \"Year\", not of any other of \"Year\", "
+                                      "\"Release Date\"\n"));
+  expect_refused("title,rating,Film Year,Release Date\nPsycho,4,1998,1960-09-08\n",
+                 ":1: is a header with several columns of years: \"Film Year\", \"Release Date\"\n",
+                 "call the one that counts year alone\n");
+  expect_refused("title,rating,Film Year,film_year\nPsycho,4,1998,1960\n",
+                 ":1: is a header with two columns of one name, \"Film Year\" (column 3)",
+                 "leave out one of them, or call it otherwise\n");
+}
+
 TEST_F(OwnRatings, HaveTheYearBehindTheirTitleHoweverItIsWritten) {
   for (const std::string year : {"(1996)", " (1996)", "[1996]", " [1996]", " ( 1996 )", " 1996",
                                  " - 1996", ": 1996", "_1996"}) {
