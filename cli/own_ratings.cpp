@@ -3,10 +3,11 @@
 #include "cli/own_ratings.hpp"
 
 #include "cli/own_columns.hpp"
+#include "cli/own_encoding.hpp"
 #include "cli/small_file.hpp"
 #include "cli/title_year.hpp"
 #include "host/error.hpp"
-#include "host/ratings/file_kind.hpp"
+#include "host/ratings/bad_line.hpp"
 #include "host/ratings/input_source.hpp"
 #include "host/ratings/records.hpp"
 #include "host/ratings/values.hpp"
@@ -42,34 +43,25 @@ struct BadOwnLine {
   std::string help;
 };
 
-/// Throws Error 65 for what is no UTF-8: its titles would be found in no title.
-void check_encoding(std::string_view text, const std::string& place) {
-  if (text.starts_with("\x1f\x8b") || text.starts_with("PK\3\4")) {
-    throw Error(ExitCode::bad_data, place, "is packed", "unpack it first: gunzip or unzip FILE");
+/// Of a record with a flaw: which line opens the quote, since others may have become its text.
+BadOwnLine flaw_of(const Record& record, std::int64_t line) {
+  constexpr const char* twice = "write a quote inside a quoted field twice (\"\")";
+  BadOwnLine bad{.line = line, .what = "", .hint = "", .help = remedy};
+  if (record.flaw == RecordFlaw::nul_byte) bad.what = "has a byte of 0";
+  if (record.flaw == RecordFlaw::too_long) bad.what = "is longer than 1 MiB";
+  if (record.quote_at == nullptr || !bad.what.empty()) return bad;
+  const TextPosition open = position_of(record, line, record.quote_at);
+  bad.what = fmt::format("is not a record of text: the quote in line {}, column {} ", open.line,
+                         open.column);
+  if (record.flaw == RecordFlaw::unclosed_quote) {
+    bad.what += "is closed nowhere (within 1 MiB)";
+    bad.help = fmt::format("close the quote of line {}, or {}", open.line, twice);
+  } else {
+    bad.what += fmt::format("closes in line {}, with more text behind it",
+                            position_of(record, line, record.flaw_at).line);
+    bad.help = fmt::format("{}, or close that of line {} sooner", twice, open.line);
   }
-  const bool has_mark = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
-  if (has_mark || text.find('\0') != std::string_view::npos) {
-    const char* const encoding =
-        text.substr(std::min(text.size(), std::size_t{2})).starts_with(std::string_view("\0\0", 2))
-            ? "UTF-32"
-            : "UTF-16";
-    throw Error(ExitCode::bad_data, place,
-                has_mark ? fmt::format("is {}, not UTF-8", encoding)
-                         : std::string("has bytes of 0: it is UTF-16, or no text"),
-                fmt::format("convert it: iconv -f {} -t UTF-8 FILE > utf8.csv", encoding));
-  }
-  if (is_utf8(text)) return;
-  std::int64_t number = 0;
-  std::string_view line;
-  do {
-    line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    ++number;
-  } while (is_utf8(line));  // a line break ends no character's bytes but its own
-  throw Error(ExitCode::bad_data, fmt::format("{}:{}", place, number),
-              fmt::format("is not UTF-8 (in Latin-1 it is {})",
-                          quoted(latin1_to_utf8(line.substr(0, line.find('\r'))))),
-              "convert the file: iconv -f LATIN1 -t UTF-8 FILE > utf8.csv");
+  return bad;
 }
 
 class OwnRatingsReader {
@@ -84,7 +76,7 @@ class OwnRatingsReader {
         text_(read_small_file(path == "-" ? "/dev/stdin" : path, own_ratings)) {}
 
   std::vector<OwnRating> read() {
-    check_encoding(text_, place_);
+    refuse_other_encodings(text_, place_);
     const RecordRules rules = find_rules();
     cut_at_commas_ = rules.delimiter.text == ",";
     Record record;
@@ -92,8 +84,11 @@ class OwnRatingsReader {
     const char* const end = text_.data() + text_.size();
     for (const char* at = text_.data(); at < end && !is_hopeless(); line += record.lines) {
       at = read_record(at, end, rules, record);
-      if (record.flaw != RecordFlaw::none) fail(line, "is not a record of text", remedy);
       if (record.is_blank) continue;
+      if (record.flaw != RecordFlaw::none) {
+        note_flaw(record, line);
+        continue;
+      }
       if (!columns_) {
         columns_ = own_columns_by_header(record, place_of(line));
         if (columns_ && !columns_->note.empty()) log_.line(columns_->note);
@@ -131,6 +126,13 @@ class OwnRatingsReader {
       }
     }
     return best;
+  }
+
+  /// Throws Error 65 where the first record is none: it says what is in the others.
+  void note_flaw(const Record& record, std::int64_t line) {
+    const BadOwnLine flaw = flaw_of(record, line);
+    if (!columns_) fail(line, flaw.what, flaw.help);
+    bad_.push_back(flaw);
   }
 
   void note_bad(std::int64_t line, const std::string& what, const std::string& help) {

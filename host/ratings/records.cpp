@@ -107,6 +107,7 @@ class QuotedRecordReader {
 
   bool read_quoted() {
     const char* open = at_++;
+    record_.quote_at = open;
     const char* limit =
         between(begin_, end_).size() > longest_record ? begin_ + longest_record : end_;
     bool doubled = false;
@@ -217,6 +218,7 @@ const char* read_record(const char* begin, const char* end, const RecordRules& r
   record.lines = 1;
   record.flaw = RecordFlaw::none;
   record.flaw_at = begin;
+  record.quote_at = nullptr;
   const char* line_end = find_letter(begin, end, '\n');
   const char* next = line_end == end ? end : line_end + 1;
   if (line_end > begin && line_end[-1] == '\r') --line_end;

@@ -45,7 +45,8 @@ struct Record {
   std::int64_t lines = 1;
   bool is_blank = false;  // nothing but blanks, or a comment
   RecordFlaw flaw = RecordFlaw::none;
-  const char* flaw_at = nullptr;  // in text
+  const char* flaw_at = nullptr;   // in text
+  const char* quote_at = nullptr;  // where the last quoted field opens, of a record that has a flaw
 };
 
 /// How to cut. quotes: whether "..." around a field counts (RFC 4180); comment: what starts a line

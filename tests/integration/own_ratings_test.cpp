@@ -271,6 +271,28 @@ TEST_F(OwnRatings, WithADecimalCommaBetweenCommasAreAskedForAPoint) {
                  "write a decimal point: 4.5, or leave ");
 }
 
+TEST_F(OwnRatings, WithAQuoteThatIsNotClosedSayWhereItOpens) {
+  expect_refused("title,rating\nToy Story,4\n\"Cosmos,5\nPsycho (1998),5\n",
+                 ":3: is not a record of text: the quote in line 3, column 1 is closed nowhere "
+                 "(within 1 MiB)\n",
+                 "close the quote of line 3, or write a quote inside a quoted field twice (\"\"), "
+                 "or leave ");
+  // The record begins a line before the quote, which is a record of its own then.
+  expect_refused("title,note,rating\nCosmos,\"seen\ntwice\", \"4\nToy Story,,4\n",
+                 ":2: is the first of 2 bad lines:\n    line 2: is not a record of text: the quote "
+                 "in line 3, column 9 is closed nowhere",
+                 "correct them: close the quote of line 3, or ");
+  // Closed by the first quote of another line.
+  expect_refused(
+      "title,rating\n\"Cosmos,5\nToy Story,4\n\"Psycho (1998)\",5\n",
+      ":2: is not a record of text: the quote in line 2, column 1 closes in line 4, with "
+      "more text behind it\n",
+      "write a quote inside a quoted field twice (\"\"), or close that of line 2 sooner, "
+      "or leave ");
+  expect_refused("\"title,rating\nToy Story,4\n", ":1: is not a record of text",
+                 "close the quote of line 1, or ");
+}
+
 TEST_F(OwnRatings, InAnotherEncodingAreNamedWithTheWayToConvertThem) {
   expect_refused("title,rating\nToy Story,4\nMis\xe9rables,4\n",
                  ":3: is not UTF-8 (in Latin-1 it is \"Misérables,4\")\n",
@@ -279,9 +301,21 @@ TEST_F(OwnRatings, InAnotherEncodingAreNamedWithTheWayToConvertThem) {
   std::string utf16;
   for (const char letter : text) utf16 += {letter, '\0'};
   expect_refused("\xff\xfe" + utf16, ": is UTF-16, not UTF-8\n",
-                 "convert it: iconv -f UTF-16 -t UTF-8 FILE > utf8.csv\n");
-  expect_refused(utf16, ": has bytes of 0: it is UTF-16, or no text\n",
-                 "convert it: iconv -f UTF-16");
+                 "convert the file: iconv -f UTF-16 -t UTF-8 FILE > utf8.csv\n");
+  expect_refused(utf16, ": is UTF-16LE without a byte order mark, not UTF-8\n",
+                 "convert the file: iconv -f UTF-16LE -t UTF-8 FILE > utf8.csv\n");
+  expect_refused(std::string(1, '\0') + utf16.substr(0, utf16.size() - 1),
+                 ": is UTF-16BE without a byte order mark, not UTF-8\n",
+                 "convert the file: iconv -f UTF-16BE -t UTF-8 FILE > utf8.csv\n");
+  // Zeros in odd and in even places.
+  expect_refused(text + std::string(3, '\0'), ": has bytes of 0: it is no text\n",
+                 "save it as CSV in UTF-8\n");
+  // Of Latin-1 these bytes are control characters; Windows has quotes, a dash and the euro there.
+  expect_refused("title,rating\nMis\xe9rables,4\nIt\x92s \x80\n",
+                 ":2: is not UTF-8 (in Windows-1252 it is \"Misérables,4\")\n",
+                 "convert the file: iconv -f CP1252 -t UTF-8 FILE > utf8.csv\n");
+  expect_refused("title,rating\nIt\x92s \x80 \x96 \x8a,4\n",
+                 ":2: is not UTF-8 (in Windows-1252 it is \"It’s € – Š,4\")\n", "convert the file");
   expect_refused("\x1f\x8b\x08", ": is packed\n", "unpack it first: gunzip");
 }
 
