@@ -248,7 +248,7 @@ class OwnRatingsReader {
     const bool may_be_either = !warned_ && columns_->by == NamedBy::id_or_title &&
                                !columns_->says_id && model_.items.find(item) == index &&
                                titles_.is_title(item);
-    if (!may_be_either || titles_.matcher().find(item).titles.front() == index) return;
+    if (!may_be_either || titles_.find(item).titles.front() == index) return;
     warned_ = true;
     log_.warning(
         fmt::format("{}:{}: {} is taken for an id, that of {}, and is a title too: begin "

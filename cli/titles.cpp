@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace alsatian {
 namespace {
@@ -148,8 +149,22 @@ const TitleMatcher& TitleLookup::matcher() const {
   return *matcher_;
 }
 
+const TitleMatcher::Found& TitleLookup::find(std::string_view text, std::optional<int> year) const {
+  constexpr std::size_t most_bytes = std::size_t{64} << 20;
+  const std::string question = fmt::format("{}\n{}", text, year.value_or(0));
+  if (const auto known = found_.find(question); known != found_.end()) return known->second;
+  if (found_bytes_ > most_bytes) {
+    found_.clear();
+    found_bytes_ = 0;
+  }
+  TitleMatcher::Found found = matcher().find(text, year);
+  found_bytes_ += sizeof(found) + question.size() +
+                  sizeof(std::int32_t) * (found.titles.size() + found.near.size());
+  return found_.emplace(question, std::move(found)).first->second;
+}
+
 bool TitleLookup::is_title(std::string_view text) const {
-  return present() && is_the_title(matcher().find(text).fit);
+  return present() && is_the_title(find(text).fit);
 }
 
 ItemAnswer look_up_item(const Model& model, const TitleLookup& titles, const std::string& text,
@@ -168,7 +183,7 @@ ItemAnswer look_up_item(const Model& model, const TitleLookup& titles, const std
     answer.help = "give the item's id, or --movies movies.csv";
     return answer;
   }
-  const TitleMatcher::Found found = titles.matcher().find(text, year);
+  const TitleMatcher::Found& found = titles.find(text, year);
   if (found.year_in_text) {
     answer.what = fmt::format("{} is of {} by its title and of {} by its year", quoted(text),
                               *found.year_in_text, year.value_or(0));

@@ -8,10 +8,12 @@
 #include "host/model/model.hpp"
 #include "host/ratings/reader.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 namespace alsatian {
 
@@ -45,14 +47,20 @@ class TitleLookup {
   bool present() const { return titles_.size() > 0; }
   /// "" where the item has none.
   std::string_view title(std::int32_t item) const;
-  /// What fits what somebody wrote: titles that are folded with the first question.
+  /// What titles are looked up in, which are folded with the first question.
   const TitleMatcher& matcher() const;
+  /// What fits what somebody wrote, as TitleMatcher::find; valid until the next question. What was
+  /// asked before costs nothing: each question goes through all titles, and files repeat theirs.
+  const TitleMatcher::Found& find(std::string_view text,
+                                  std::optional<int> year = std::nullopt) const;
   /// Whether the text is a title and not only in one (is_the_title).
   bool is_title(std::string_view text) const;
 
  private:
   StringTable titles_;
   mutable std::optional<TitleMatcher> matcher_;
+  mutable std::unordered_map<std::string, TitleMatcher::Found> found_;  // by text and year
+  mutable std::size_t found_bytes_ = 0;
 };
 
 /// What an item may be named by.

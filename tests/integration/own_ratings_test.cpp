@@ -2,10 +2,13 @@
 // films the model does not know, or no rating. None may become another film in silence.
 #include "tests/integration/films_model.hpp"
 #include "tests/integration/run_program.hpp"
+#include "tests/support/temporary_folder.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <string>
+#include <sys/resource.h>
 #include <vector>
 
 namespace alsatian::testing {
@@ -196,6 +199,44 @@ TEST_F(OwnRatings, OfTitlesWithoutTheirMarksAndSpacesAreFound) {
   expect_taken("title,rating", "toystory 3,4", "\"toystory 3\" is Toy Story 3 (2010)");
   expect_refused("title,rating\nwal-e,4\n", ":2: \"wal-e\" is in no title",
                  "did you mean 11 \"WALL·E (2008)\"?");
+}
+
+/// Seconds of CPU time that children have used.
+double seconds_of_children() {
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec) +
+         1e-6 * static_cast<double>(usage.ru_utime.tv_usec);
+}
+
+TEST(OwnRatingsOfManyFilms, AreLookedUpOnceForAllLinesOfATitle) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(run({"generate", "--users", "50", "--items", "5000", "--ratings", "20000", "--out",
+                 folder.file("r.csv"), "--movies", folder.file("films.csv"), "--quiet"})
+                .code,
+            0);
+  ASSERT_EQ(run({"train", "--data", folder.file("r.csv"), "--k", "0", "--quiet", "--out",
+                 folder.file("model")})
+                .code,
+            0);
+  const auto seconds_for = [&](int lines) {
+    RunOptions options;
+    options.input = "item,rating\n1,3\n";
+    for (int line = 0; line < lines; ++line) {
+      options.input += "No Such Film " + std::to_string(100000 + line % 200) + ",3\n";
+    }
+    const double before = seconds_of_children();
+    const RunResult result = run({"recommend", folder.file("model"), "--ratings", "-", "--movies",
+                                  folder.file("films.csv"), "--on-bad-line", "skip"},
+                                 options);
+    EXPECT_THAT(result.error, HasSubstr(fmt::format("; {} lines left out\n", lines)));
+    return seconds_of_children() - before;
+  };
+  // Twenty times as many lines of the same titles take about as long, since 200 questions are all
+  // that takes long. If each line asked, starting and the 20 lines with suggestions would not count
+  // again, all else twenty times: eight times as long on the machine where this was written.
+  const double once = seconds_for(200);
+  EXPECT_LT(seconds_for(4000), 3 * once);
 }
 
 constexpr const char* four_bad =
