@@ -18,6 +18,7 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace alsatian {
 namespace {
@@ -31,9 +32,10 @@ constexpr const char* remedy = "write `item,rating` in a line, the item by its i
 constexpr const char* id_in_file = "the id of the one you mean";
 constexpr const char* id_in_title_file = "name the column item and give ids";
 constexpr const char* or_skip = ", or leave such lines out: --on-bad-line skip";
-constexpr std::size_t bad_lines_listed = 20;
+constexpr std::size_t lines_listed =
+    20;  // of bad ones, and of those that rate no item of the model
 // A file of something else is not looked up to its end.
-constexpr std::size_t most_bad_lines = 1000;
+constexpr std::int64_t most_bad_lines = 1000;
 
 /// A line that is left out, or all of which are listed in the error.
 struct BadOwnLine {
@@ -132,11 +134,22 @@ class OwnRatingsReader {
   void note_flaw(const Record& record, std::int64_t line) {
     const BadOwnLine flaw = flaw_of(record, line);
     if (!columns_) fail(line, flaw.what, flaw.help);
-    bad_.push_back(flaw);
+    add_bad(flaw);
   }
 
   void note_bad(std::int64_t line, const std::string& what, const std::string& help) {
-    bad_.push_back({line, what, "", help});
+    add_bad({line, what, "", help});
+  }
+
+  /// Of all but the first only the number is kept: a file may be one of bad lines.
+  void add_bad(BadOwnLine bad) {
+    ++bad_count_;
+    if (bad_.size() < lines_listed) bad_.push_back(std::move(bad));
+  }
+
+  void note_unknown(std::int64_t line, const std::string& item) {
+    if (++unknown_ > static_cast<std::int64_t>(lines_listed)) return;
+    log_.line(fmt::format("line {}: {} is no item of the model", line, quoted(item)));
   }
 
   bool has_its_fields(const Record& record, std::int64_t line) {
@@ -192,8 +205,7 @@ class OwnRatingsReader {
                                    parse_id(item).form == IdForm::integer &&
                                    !model_.items.find(item) && !titles_.is_title(item);
     if (is_number_of_none) {
-      log_.line(fmt::format("line {}: {} is no item of the model", line, quoted(item)));
-      ++unknown_;
+      note_unknown(line, item);
       return;
     }
     const std::optional<std::int32_t> index = item_of(record, item, line);
@@ -226,12 +238,12 @@ class OwnRatingsReader {
                                             .code = ExitCode::bad_data,
                                             .by_id = by_title ? id_in_title_file : id_in_file,
                                             .by = columns_->by,
-                                            .suggests = bad_.size() < bad_lines_listed},
+                                            .suggests = bad_.size() < lines_listed},
                                            year);
     if (answer.item) {
       say_which(item, *answer.item, line, answer.of_next_year);
     } else {
-      bad_.push_back({line, answer.what, answer.hint, answer.help});
+      add_bad({line, answer.what, answer.hint, answer.help});
     }
     return answer.item;
   }
@@ -266,42 +278,43 @@ class OwnRatingsReader {
   }
 
   bool is_hopeless() const {
-    return rule_.rule == OnBadLine::error && bad_.size() >= most_bad_lines;
+    return rule_.rule == OnBadLine::error && bad_count_ >= most_bad_lines;
   }
 
   /// Throws Error 65 with the bad lines where they are an error; else warns of them.
   void judge_bad_lines() const {
     if (bad_.empty()) return;
     if (rule_.rule == OnBadLine::error) refuse_bad_lines("");
-    const auto count = static_cast<std::int64_t>(bad_.size());
-    if (rule_.limit && count > *rule_.limit) {
+    if (rule_.limit && bad_count_ > *rule_.limit) {
       refuse_bad_lines(fmt::format(", more than --on-bad-line skip:{}", *rule_.limit));
     }
     if (ratings_.empty()) refuse_bad_lines(", and no rating is left");
-    log_.warning(
-        fmt::format("{}: {} left out:{}", place_, counted(count, "line"), listed_bad_lines(5)));
+    log_.warning(fmt::format("{}: {} left out:{}", place_, counted(bad_count_, "line"),
+                             listed_bad_lines(5)));
   }
 
   std::string listed_bad_lines(std::size_t most) const {
     std::string text;
-    for (std::size_t n = 0; n < std::min(bad_.size(), most); ++n) {
+    const std::size_t listed = std::min(bad_.size(), most);
+    for (std::size_t n = 0; n < listed; ++n) {
       text += fmt::format("\n    line {}: {}{}{}", bad_[n].line, bad_[n].what,
                           bad_[n].hint.empty() ? "" : "; ", bad_[n].hint);
     }
-    if (bad_.size() > most) text += fmt::format("\n    and {} more", bad_.size() - most);
+    const std::int64_t more = bad_count_ - static_cast<std::int64_t>(listed);
+    if (more > 0) text += fmt::format("\n    and {} more", more);
     return text;
   }
 
   [[noreturn]] void refuse_bad_lines(const std::string& why) const {
     const BadOwnLine& first = bad_.front();
     const char* const skip = rule_.rule == OnBadLine::error ? or_skip : "";
-    if (bad_.size() == 1) {
+    if (bad_count_ == 1) {
       const std::string help = first.hint.empty() ? first.help : first.hint + " Else " + first.help;
       fail(first.line, first.what + why, help + skip);
     }
     fail(first.line,
-         fmt::format("is the first of {}{} bad lines{}:{}", bad_.size(),
-                     is_hopeless() ? " or more" : "", why, listed_bad_lines(bad_lines_listed)),
+         fmt::format("is the first of {}{} bad lines{}:{}", bad_count_,
+                     is_hopeless() ? " or more" : "", why, listed_bad_lines(lines_listed)),
          fmt::format("correct them: {}{}", first.help, skip));
   }
 
@@ -316,7 +329,7 @@ class OwnRatingsReader {
       text += fmt::format("; {} not in the model", counted(unknown_, "item"));
     }
     if (!bad_.empty()) {
-      text += fmt::format("; {} left out", counted(static_cast<std::int64_t>(bad_.size()), "line"));
+      text += fmt::format("; {} left out", counted(bad_count_, "line"));
     }
     log_.field("ratings", text);
     std::ranges::sort(ratings_, {}, &OwnRating::item);
@@ -333,7 +346,8 @@ class OwnRatingsReader {
   std::optional<OwnColumns> columns_;
   std::optional<std::string> user_;
   std::vector<OwnRating> ratings_;
-  std::vector<BadOwnLine> bad_;
+  std::vector<BadOwnLine> bad_;  // the first
+  std::int64_t bad_count_ = 0;
   std::map<std::int32_t, std::size_t> place_of_item_;
   std::int64_t repeated_ = 0;
   std::int64_t unknown_ = 0;

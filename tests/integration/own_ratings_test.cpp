@@ -281,6 +281,46 @@ TEST_F(OwnRatings, LeaveBadLinesOutWhereTheyMay) {
   EXPECT_THAT(none.error, HasSubstr(":2: \"Heat\" is in no title, and no rating is left\n"));
 }
 
+std::size_t times(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+TEST_F(OwnRatings, ListTheFirstOfManyBadLinesOfEveryKind) {
+  const std::string good = "Psycho (1998),,5\n";
+  for (const std::string bad : {"No Such Film,,3", "Psycho,,3", ",,3", "Cosmos,,great",
+                                "Cosmos,,77", "Cosmos", "Cosmos,,3,3", "Cosmos,soon,3",
+                                "Psycho (1998),1960,3", "Parasite,2019,3", "\"Cosmos\" x,,3"}) {
+    std::string ratings = "title,year,rating\n" + good;
+    for (int line = 0; line < 1030; ++line) ratings += bad + "\n";
+    const RunResult refused = recommend(ratings);
+    EXPECT_EQ(refused.code, 65) << bad;
+    EXPECT_THAT(refused.error,
+                HasSubstr(":3: is the first of 1000 or more bad lines:\n    line 3: "));
+    EXPECT_THAT(refused.error, HasSubstr("\n    and 980 more\n  help: ")) << bad;
+    EXPECT_EQ(times(refused.error, "\n    line "), 20U) << bad;
+    const RunResult skipped = recommend(ratings, {"--on-bad-line", "skip"});
+    EXPECT_EQ(skipped.code, 0) << bad << skipped.error;
+    EXPECT_EQ(skipped.output, recommend("title,year,rating\n" + good).output) << bad;
+    EXPECT_THAT(skipped.error, HasSubstr("stdin: 1030 lines left out:\n    line 3: ")) << bad;
+    EXPECT_THAT(skipped.error, HasSubstr("\n    and 1025 more\n")) << bad;
+    EXPECT_EQ(times(skipped.error, "\n    line "), 5U) << bad;
+    EXPECT_THAT(skipped.error, HasSubstr("1 rating; 1030 lines left out\n")) << bad;
+  }
+}
+
+TEST_F(OwnRatings, ListTheFirstOfManyNumbersThatAreNoItem) {
+  std::string ratings = "1,5\n";
+  for (int line = 0; line < 1030; ++line) ratings += "98765,3\n";
+  const RunResult result = recommend(ratings);
+  EXPECT_EQ(result.code, 0) << result.error;
+  EXPECT_EQ(times(result.error, "\"98765\" is no item of the model\n"), 20U);
+  EXPECT_THAT(result.error, HasSubstr("1 rating; 1030 items not in the model\n"));
+}
+
 TEST_F(OwnRatings, WithTwoColumnsOfOneNameAreRefused) {
   expect_refused("title,rating,Rating\nPsycho,1,4\n",
                  ":1: is a header with two columns of one name, \"rating\" (column 2) and "
