@@ -167,13 +167,18 @@ void warn_of_test_file(const std::vector<ComparedModel>& models, const SharedTes
   double variance = 0;
   for (const float rating : test.ratings.ratings) variance += (rating - mean) * (rating - mean);
   variance /= static_cast<double>(test.ratings.size());
+  std::vector<TestSet> own;
+  for (const ComparedModel& model : models) {
+    own.push_back({test.name, model.by_own_indices(test.ratings)});
+  }
+  std::vector<TestedModel> tested;
   for (std::size_t at = 0; at < models.size(); ++at) {
     const double rmse = errors.figures.front().models[at].figure.value;
     const double r_squared =
         variance > 0 ? 1 - rmse * rmse / variance : std::numeric_limits<double>::quiet_NaN();
-    const TestSet own{test.name, models[at].by_own_indices(test.ratings)};
-    warn_of_other_data(models[at].model(), own, r_squared, log, models[at].name());
+    tested.push_back({models[at].model(), own[at], r_squared, models[at].name()});
   }
+  warn_of_other_data(tested, log);
 }
 
 std::int64_t size_of(const std::string& path) {

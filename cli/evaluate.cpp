@@ -245,7 +245,7 @@ void evaluate_command(Arguments arguments) {
     const TestEvaluation& evaluation = evaluations.back();
     // What is rebuilt of --data is known to be what the model is of.
     if (!options.tests.empty()) {
-      warn_of_other_data(model, test, evaluation.ratings.all.r_squared, log);
+      warn_of_other_data({{model, test, evaluation.ratings.all.r_squared}}, log);
     }
     if (options.report.wanted()) {
       sections.push_back(

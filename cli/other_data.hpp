@@ -13,14 +13,21 @@
 
 namespace alsatian {
 
+/// A model, and a test file's ratings by its indices.
+struct TestedModel {
+  const Model& model;
+  const TestSet& test;
+  double r_squared;
+  std::string_view name = "";  // of the model, where there are several
+};
+
 /// Warns of a test file's ratings with so small an R²: what they differ in from those trained on,
-/// or what else it may be, and what to look at. Where R² is not a number, since all ratings are
-/// equal, that they are on another scale, if they are. Says nothing where R² is not below 0 by more
-/// than chance and a drift of the mean make it, where there are too few ratings to tell, and where
-/// the model is worse than the mean on its own training part too: then the ratings are not to
-/// blame. name: of the model, where there are several.
-void warn_of_other_data(const Model& model, const TestSet& test, double r_squared, const Log& log,
-                        std::string_view name = "");
+/// or what else it may be, and what to look at; once for all models of which the same holds. Where
+/// R² is not a number, since all ratings are equal, that they are on another scale, if they are.
+/// Says nothing where R² is not below 0 by more than chance and a drift of the mean make it, where
+/// there are too few ratings to tell, and where the model is worse than the mean on its own
+/// training part too: then the ratings are not to blame. models: of one file, not empty.
+void warn_of_other_data(const std::vector<TestedModel>& models, const Log& log);
 
 /// The same of a training's test files, the last test sets of its data: a part that the split took
 /// is of the data that was trained on. rows: the summary's.

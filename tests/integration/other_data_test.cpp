@@ -14,6 +14,7 @@
 namespace alsatian::testing {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -133,20 +134,41 @@ TEST_F(OtherData, OnTheScaleMayBeChosenByItsRatings) {
                                "or are they on another scale?"));
 }
 
-TEST_F(OtherData, IsNamedForEachModelThatIsCompared) {
+TEST_F(OtherData, IsNamedOnceForAllModelsThatAreComparedWithTheFiguresOfEach) {
   ASSERT_EQ(train({}).code, 0);
   const auto compare = [&](const std::string& test) {
     return run({"compare", folder_.file("model"), folder_.file("model"), "--test", test, "--quiet"})
         .error;
   };
   const std::string error = compare(file("percent.csv", [](Line& line) { line.rating *= 20; }));
-  EXPECT_THAT(error, HasSubstr("warning: percent.csv: R² of model is -"));
-  EXPECT_THAT(error, HasSubstr("warning: percent.csv: R² of model (2) is -"));
+  EXPECT_THAT(error, HasSubstr("warning: percent.csv: R² of model and model (2) is -"));
+  EXPECT_EQ(error.find("warning: "), error.rfind("warning: ")) << error;
   EXPECT_THAT(compare(same()), Not(HasSubstr("R²")));
   // Both say the same of the same model, to every digit that they print.
   const std::string evaluated = evaluate(folder_.file("percent.csv")).error;
   const std::string figure = evaluated.substr(evaluated.find("is -"), 8);
   EXPECT_THAT(error, HasSubstr(figure));
+}
+
+TEST_F(OtherData, IsNamedApartForModelsThatFindAnotherDifference) {
+  ASSERT_EQ(train({}).code, 0);
+  const std::string copy = folder_.file("copy");
+  write_bytes(copy, read_bytes(folder_.file("model")));
+  ASSERT_EQ(train({}, "3").code, 0);
+  // Of another scale, on which these ratings lie.
+  const std::string wide = folder_.file("wide");
+  const std::string percent = file("percent.csv", [](Line& line) { line.rating *= 20; });
+  write_bytes(folder_.file("wide.csv"),
+              read_bytes(folder_.file("training.csv")) + "1,100001,100,0\n");
+  ASSERT_EQ(
+      run({"train", "--data", folder_.file("wide.csv"), "--k", "8", "--out", wide, "--quiet"}).code,
+      0);
+  const std::string error =
+      run({"compare", folder_.file("model"), wide, copy, "--test", percent, "--quiet"}).error;
+  EXPECT_THAT(error, HasSubstr("warning: percent.csv: R² of model and copy is -"));
+  EXPECT_THAT(error, HasSubstr(" better than the models; 100 % of them lie outside "));
+  EXPECT_THAT(error, HasSubstr("warning: percent.csv: R² of wide is -"));
+  EXPECT_THAT(error, HasSubstr(" better than the model; their mean is "));
 }
 
 TEST_F(OtherData, WithOtherIdsIsNamedWithHowManyAreKnown) {
@@ -173,6 +195,16 @@ TEST_F(OtherData, WithIdsOfOthersIsNamedWhereNothingElseDiffers) {
   const RunResult result = evaluate(folder_.file("renamed.csv"));
   EXPECT_THAT(result.error, HasSubstr("other data with ids that look alike"));
   EXPECT_THAT(result.error, HasSubstr("training RMSE 0."));
+  // Each of several models has its own.
+  const std::string other = folder_.file("other");
+  write_bytes(other, read_bytes(folder_.file("model")));
+  ASSERT_EQ(train({}, "2").code, 0);
+  const RunResult compared = run(
+      {"compare", folder_.file("model"), other, "--test", folder_.file("renamed.csv"), "--quiet"});
+  EXPECT_THAT(compared.error,
+              ContainsRegex("R² of model and other is -0\\.[0-9]+ and -0\\.[0-9]+: the mean of"));
+  EXPECT_THAT(compared.error, ContainsRegex("do they only repeat what they were trained on "
+                                            "\\(training RMSE 0\\.[0-9]+ and 0\\.[0-9]+; "));
 }
 
 TEST_F(OtherData, IsNoWordForTheRatingsThatAModelWasMadeFor) {
