@@ -187,7 +187,7 @@ ItemAnswer look_up_item(const Model& model, const TitleLookup& titles, const std
   if (found.year_in_text) {
     answer.what = fmt::format("{} is of {} by its title and of {} by its year", quoted(text),
                               *found.year_in_text, year.value_or(0));
-    answer.help = "correct or leave out the year that is wrong";
+    answer.help = "leave out the year that is wrong";
     return answer;
   }
   if (found.titles.empty()) return in_no_title(model, titles, text, place, year, found.near);
