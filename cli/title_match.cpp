@@ -138,8 +138,7 @@ struct TakenApart {
     return year != 0 || without_article.size() < without_year.size();
   }
 
-  explicit TakenApart(std::string_view folded) : text(folded) {
-    const DatedTitle dated = cut_year(folded);
+  TakenApart(std::string_view folded, const DatedTitle& dated) : text(folded) {
     year = dated.year;
     rest = dated.name;
     words = words_of(folded);
@@ -165,7 +164,7 @@ struct Wanted {
   bool may_drop_article() const { return years.year != 0 || title.says_article_or_year(); }
 
   Wanted(std::string_view folded, WantedYears known)
-      : title(folded), years(known), is_number(alsatian::is_number(folded)) {
+      : title(folded, cut_year(folded)), years(known), is_number(alsatian::is_number(folded)) {
     letters = letters_of(title.rest);
     letters_without_article = letters_of(without_article(title.rest));
   }
@@ -235,11 +234,10 @@ std::string_view needle_of(const TakenApart& wanted) {
   return *std::ranges::max_element(words, {}, &std::string::size);
 }
 
-bool fits_by_letters(std::string_view title, const Wanted& wanted) {
-  const std::string_view rest = cut_year(title).name;
-  if (has_letters(rest, wanted.letters)) return true;
+bool fits_by_letters(std::string_view name, const Wanted& wanted) {
+  if (has_letters(name, wanted.letters)) return true;
   return wanted.may_drop_article() &&
-         has_letters(without_article(rest), wanted.letters_without_article);
+         has_letters(without_article(name), wanted.letters_without_article);
 }
 
 /// Keeps the best of the titles that it is shown.
@@ -298,20 +296,24 @@ class BestTitles {
   std::vector<std::int32_t> with_its_words_;
 };
 
-/// The titles of a matcher, folded, that fit best what is wanted.
-BestTitles best_of(const StringTable& titles, const Wanted& wanted) {
+/// The folded titles that fit best what is wanted.
+BestTitles best_of(const StringTable& titles, const std::vector<TitleCut>& cuts,
+                   const Wanted& wanted) {
+  const auto dated = [&](std::int64_t title) {
+    return cuts[static_cast<std::size_t>(title)].of(titles[title]);
+  };
   BestTitles best(wanted.years);
   const std::string_view needle = needle_of(wanted.title);
   if (needle.empty()) return best;
   for (std::int64_t title = 0; title < titles.size(); ++title) {
     if (titles[title].find(needle) == std::string_view::npos) continue;
-    const TakenApart candidate(titles[title]);
+    const TakenApart candidate(titles[title], dated(title));
     best.take(static_cast<std::int32_t>(title), candidate.year, fit_of(candidate, wanted));
   }
   const bool by_letters = !best.has_the_title() && !wanted.is_number && !wanted.letters.empty();
   for (std::int64_t title = 0; by_letters && title < titles.size(); ++title) {
-    if (!fits_by_letters(titles[title], wanted)) continue;
-    best.take(static_cast<std::int32_t>(title), cut_year(titles[title]).year, TitleFit::letters);
+    if (!fits_by_letters(dated(title).name, wanted)) continue;
+    best.take(static_cast<std::int32_t>(title), dated(title).year, TitleFit::letters);
   }
   return best;
 }
@@ -322,11 +324,22 @@ std::string plain_name(std::string_view folded) {
   return letters_of(without_article(folded.substr(0, folded.find(" ("))));
 }
 
+/// Of two plain names; nothing where they are not spelt nearly so.
+std::optional<int> spelling_distance(const std::string& wanted, const std::string& name) {
+  const std::size_t most = 1 + wanted.size() / 10;
+  const bool too_long = name.size() > wanted.size() + most || wanted.size() > name.size() + most;
+  if (wanted.size() < 3 || too_long) return std::nullopt;
+  const int distance = edit_distance(wanted, name);
+  return distance > static_cast<int>(most) ? std::nullopt : std::optional(distance);
+}
+
 }  // namespace
 
 TitleMatcher::TitleMatcher(const StringTable& titles) {
   for (std::int64_t title = 0; title < titles.size(); ++title) {
     folded_.push_back(fold(titles[title]));
+    const DatedTitle dated = cut_year(folded_[title]);
+    cuts_.push_back({dated.name.size(), dated.year});
   }
 }
 
@@ -337,12 +350,12 @@ TitleMatcher::Found TitleMatcher::find(std::string_view text, std::optional<int>
   if (contradict(in_text, beside)) return {.year_in_text = in_text};
   const WantedYears years =
       in_text == 0 ? WantedYears{beside} : WantedYears{.year = in_text, .beside = beside};
-  BestTitles whole = best_of(folded_, Wanted(folded, years));
+  BestTitles whole = best_of(folded_, cuts_, Wanted(folded, years));
   const std::optional<DatedTitle> bare = cut_bare_year(folded);
   if (!bare || whole.has_the_title()) return std::move(whole).found();
   const bool contradicts = contradict(bare->year, beside);
   BestTitles rest = best_of(
-      folded_, Wanted(bare->name, {.year = bare->year, .beside = contradicts ? 0 : beside}));
+      folded_, cuts_, Wanted(bare->name, {.year = bare->year, .beside = contradicts ? 0 : beside}));
   // Of titles with these digits, of other years, none is meant where one without has that year.
   const bool is_year = whole.knows_the_title() ? rest.has_the_title() : rest.knows_the_title();
   if (is_year && contradicts) return {.year_in_text = bare->year};
@@ -350,15 +363,16 @@ TitleMatcher::Found TitleMatcher::find(std::string_view text, std::optional<int>
 }
 
 std::vector<std::int32_t> TitleMatcher::nearest(std::string_view text, std::size_t count) const {
-  const std::string wanted = plain_name(fold(text));
-  const std::size_t most = 1 + wanted.size() / 10;
+  const std::string folded = fold(text);
+  const std::optional<DatedTitle> bare = cut_bare_year(folded);
+  const std::string wanted = plain_name(folded);
+  const std::string without_year = bare ? plain_name(bare->name) : wanted;
   std::vector<std::pair<int, std::int32_t>> near;
-  for (std::int64_t title = 0; wanted.size() > 2 && title < folded_.size(); ++title) {
+  for (std::int64_t title = 0; title < folded_.size(); ++title) {
     const std::string name = plain_name(folded_[title]);
-    if (name.size() > wanted.size() + most || wanted.size() > name.size() + most) continue;
-    const int distance = edit_distance(wanted, name);
-    if (distance > static_cast<int>(most)) continue;
-    near.emplace_back(distance, static_cast<std::int32_t>(title));
+    std::optional<int> distance = spelling_distance(wanted, name);
+    if (!distance && bare) distance = spelling_distance(without_year, name);
+    if (distance) near.emplace_back(*distance, static_cast<std::int32_t>(title));
   }
   std::ranges::sort(near);
   std::vector<std::int32_t> titles;

@@ -2,6 +2,7 @@
 // Knows texts alone: neither items nor where titles come from.
 #pragma once
 
+#include "cli/title_year.hpp"
 #include "host/ratings/ids.hpp"
 
 #include <cstddef>
@@ -50,6 +51,7 @@ class TitleMatcher {
 
  private:
   StringTable folded_;
+  std::vector<TitleCut> cuts_;  // of folded_: every question that finds no title asks for all
 };
 
 }  // namespace alsatian

@@ -65,6 +65,7 @@ DatedTitle cut_year(std::string_view title) {
 std::optional<DatedTitle> cut_bare_year(std::string_view title) {
   constexpr int first_films = 1870;
   constexpr int last_year = 2100;
+  if (cut_year(title).year != 0) return std::nullopt;
   std::size_t end = title.size();
   while (end > 0 && !is_of_a_word(title[end - 1])) --end;
   if (end <= digits || is_of_a_word(title[end - digits - 1])) return std::nullopt;

@@ -2,6 +2,7 @@
 // A title and its year say more than their words: many titles have the words of another's year.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -17,9 +18,17 @@ struct DatedTitle {
 /// "Heat[1995]", "Merlin (2008-2012)", of which the first counts. Else the whole title and 0.
 DatedTitle cut_year(std::string_view title);
 
+/// The same without the text.
+struct TitleCut {
+  std::size_t name_size = 0;
+  int year = 0;
+
+  DatedTitle of(std::string_view title) const { return {title.substr(0, name_size), year}; }
+};
+
 /// With four digits from 1870 to 2100 as its last word: "Heat 1995", "Heat, 1995". That may be a
 /// part of the title as well ("Blade Runner 2049"), which other titles have to tell. Nothing where
-/// there are none, where nothing stands in front of them, or where that has a year.
+/// there are none, where nothing stands in front of them, or where a year in brackets is there too.
 std::optional<DatedTitle> cut_bare_year(std::string_view title);
 
 /// Of the text of a column: four digits, also as tables have them that know numbers (1995.0), in

@@ -133,6 +133,11 @@ TEST_F(OwnRatings, HaveTheYearBehindTheirTitleHoweverItIsWritten) {
   expect_taken("title,rating", "\"Les Misérables, 2012\",4",
                "\"Les Misérables, 2012\" is Misérables, Les (2012)");
   expect_taken("title,rating", "wall-e 2008,4", "\"wall-e 2008\" is WALL·E (2008)");
+  for (const std::string year : {"(1995)", " [1995]", " 1995"}) {
+    expect_refused("title,rating\nToy Stroy" + year + ",4\n",
+                   ":2: \"Toy Stroy" + year + "\" is in no title\n",
+                   "did you mean 1 \"Toy Story (1995)\"?");
+  }
   // Toy Story 3 is of that year and has these words.
   for (const std::string year : {"(2010)", "[2010]", " [2010]", " 2010", " - 2010"}) {
     expect_refused("title,rating\nToy Story" + year + ",4\n",
