@@ -27,7 +27,8 @@ __device__ __forceinline__ bool rounding_shows(const RowFacts& facts, std::int32
 }
 
 /// What is left of the equations of a row that lies in the products, in the place of the products
-/// and the total; a barrier. Always in the same order. All threads of the block call it.
+/// and the total; a barrier. Always in the same order. All threads of the block call it, behind a
+/// barrier of those that solved the row: its products and its bias are what others wrote.
 template <int K>
 struct RowResidual {
   using Shape = RowShape<K>;
@@ -237,6 +238,7 @@ __device__ __forceinline__ void refine_held(const AlsTask& task, const RowMemory
   if (!solved || !rounding_shows(memory.facts(), task.rank)) {
     return;
   }
+  __syncwarp();  // the bias, which the first lane has written, is there
   RowResidual<K>::put(task, memory);
   correct_row(
       task, memory,

@@ -434,33 +434,40 @@ TEST_P(AlsRows, SolveTheirEquationsToHalvesEachInItsBin) {
   expect_solves(problem, solve<Halves::one>(problem, Way::bins), rounding);
 }
 
-/// Ranks that one warp solves, and three.
+/// Ranks that one warp solves, and three; of factors as two halves, and as one, which is refined
+/// in every row that is not summed in parts.
 class AlsRowsUnderEverySchedule
     : public Runtime,
-      public ::testing::WithParamInterface<std::tuple<std::int32_t, Way>> {};
+      public ::testing::WithParamInterface<std::tuple<std::int32_t, Way, Halves>> {};
 
 TEST_P(AlsRowsUnderEverySchedule, GiveTheSameBytes) {
-  const auto& [rank, way] = GetParam();
-  const Problem problem = make_problem(rank, true, {});
-  const Solution first = solve(problem, way);
+  const auto& [rank, way, halves] = GetParam();
+  const Problem problem =
+      make_problem(rank, true, halves == Halves::one ? loose : Regularization());
+  const auto solved = [&, way = way, halves = halves] {
+    return halves == Halves::one ? solve<Halves::one>(problem, way) : solve(problem, way);
+  };
+  const Solution first = solved();
   for (const Schedule& schedule : simt::schedules()) {
     simt::set_schedule(schedule);
-    const Solution other = solve(problem, way);
+    const Solution other = solved();
     EXPECT_EQ(other.factors, first.factors);
     EXPECT_EQ(other.biases, first.biases);
   }
 }
 
-std::string name_of(const std::tuple<std::int32_t, Way>& rank_and_way) {
+std::string name_of(const std::tuple<std::int32_t, Way, Halves>& made) {
+  const auto& [rank, way, halves] = made;
   const std::string names[] = {"whole", "parts", "dual", "bins"};
-  return std::to_string(std::get<0>(rank_and_way)) + "_" +
-         names[static_cast<int>(std::get<1>(rank_and_way))];
+  return std::to_string(rank) + "_" + names[static_cast<int>(way)] +
+         (halves == Halves::one ? "_fast" : "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Ranks, AlsRowsUnderEverySchedule,
                          ::testing::Combine(::testing::Values(33, 90),
                                             ::testing::Values(Way::whole, Way::parts, Way::dual,
-                                                              Way::bins)),
+                                                              Way::bins),
+                                            ::testing::Values(Halves::two, Halves::one)),
                          [](const auto& made) { return name_of(made.param); });
 
 class AlsRowsAnyhow : public Runtime {};

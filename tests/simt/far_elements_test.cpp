@@ -32,11 +32,13 @@ class FarElements : public ::testing::Test {
   }
 };
 
-/// The last of so many rows has one rating, of the last of so many opposite rows, [2], with bias
+/// The last of so many rows has one rating, of the last of so many opposite rows, [q], with bias
 /// 0.5: no element of either table, of the ratings or of the halves is within 32 bits.
-///   5 p + 2 b = 7,  2 p + 2 b = 3.5
+///   (q² + 1) p + q b = 3.5 q,  q p + 2 b = 3.5
+/// q takes two halves: one is 2, which moves p by 2·10⁻⁴.
 template <int K>
 struct FarRow {
+  static constexpr float q = 2 + 0x1p-10F;
   static constexpr std::int64_t rows = beyond_32_bits / K + 3;
   static constexpr std::int64_t row = rows - 1;
   static constexpr std::int64_t position = beyond_32_bits + 3;
@@ -52,7 +54,7 @@ struct FarRow {
   SparseMemory<float> solved{rows * K};
   SparseMemory<float> solved_biases{rows};
   DeviceBuffer<std::uint32_t> largest =
-      to_device(context, std::vector<std::uint32_t>{__float_as_uint(2.0F)});
+      to_device(context, std::vector<std::uint32_t>{__float_as_uint(q)});
   DeviceBuffer<unsigned long long> repaired =
       to_device(context, std::vector<unsigned long long>{0});
   DeviceBuffer<std::int64_t> listed = to_device(context, std::vector<std::int64_t>{row});
@@ -63,9 +65,10 @@ struct FarRow {
     offsets[row + 1] = position + 1;
     columns[position] = static_cast<std::int32_t>(row);
     ratings[position] = 4;
-    opposite[row * K] = 2;
-    const float scale = SplitScale::of(__float_as_uint(2.0F)).scale;
-    words[row * K] = SplitPair::of(scale * 2, 0).high;
+    opposite[row * K] = q;
+    const SplitPair split = SplitPair::of(SplitScale::of(__float_as_uint(q)).scale * q, 0);
+    words[row * K] = split.high;
+    words[row * K + K / 2] = split.low;
     opposite_biases[row] = 0.5F;
     ridges[row] = {1, 1};
   }
@@ -85,29 +88,35 @@ struct FarRow {
             .biases = true};
   }
   DeviceSpan<const std::int64_t> row_list() const { return listed.span(); }
-  static LaunchShape one_block() {
-    return {1, RowShape<K>::threads, RowShape<K>::shared_bytes(Halves::two)};
+  static LaunchShape one_block(Halves halves = Halves::two) {
+    return {1, RowShape<K>::threads, RowShape<K>::shared_bytes(halves)};
   }
 
   void expect_solved() {
     context.compute().synchronize();
     // A few roundings of float; what an element in a wrong place gives is far from it.
-    EXPECT_NEAR(solved[row * K], 7.0F / 6, 1e-5F);
-    EXPECT_NEAR(solved_biases[row], 7.0F / 12, 1e-5F);
+    const double p = 3.5 * q / (double{q} * q + 2);
+    EXPECT_NEAR(solved[row * K], p, 1e-5);
+    EXPECT_NEAR(solved_biases[row], (3.5 - q * p) / 2, 1e-5);
   }
 };
 
-template <int K>
+template <int K, Halves halves>
 void solve_whole() {
   FarRow<K> far;
-  launch(far.context.compute(), &solve_rows<K, Halves::two>, far.one_block(), far.task(),
+  launch(far.context.compute(), &solve_rows<K, halves>, far.one_block(halves), far.task(),
          far.row_list(), DeviceSpan<const unsigned char>());
   far.expect_solved();
 }
 
 TEST_F(FarElements, OfARowAreFoundWhereItIsSolvedWhole) {
-  solve_whole<16>();
-  solve_whole<128>();
+  solve_whole<16, Halves::two>();
+  solve_whole<128, Halves::two>();
+}
+
+TEST_F(FarElements, OfARowAreFoundWhereItIsRefined) {
+  solve_whole<16, Halves::one>();
+  solve_whole<128, Halves::one>();
 }
 
 /// The workspace of parts is never as long: BinLimits::workspace_floats.
