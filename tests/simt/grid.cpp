@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -394,12 +396,44 @@ const LaneValues& Grid::meet_warp(std::uint32_t mask, std::span<const std::byte>
   return self.seen;
 }
 
+/// greedy, greedy_backwards, round_robin, or random:SEED.
+Schedule::Order order_named(const std::string& name) {
+  using Warps = Schedule::Warps;
+  constexpr std::pair<const char*, Warps> orders[] = {{"greedy", Warps::greedy},
+                                                      {"greedy_backwards", Warps::greedy_backwards},
+                                                      {"round_robin", Warps::round_robin}};
+  for (const auto& [known, warps] : orders) {
+    if (name == known) {
+      return {warps, 1};
+    }
+  }
+  const std::string random = "random:";
+  std::uint64_t seed = 0;
+  const char* const end = name.data() + name.size();
+  if (name.starts_with(random) &&
+      std::from_chars(name.data() + random.size(), end, seed).ptr == end &&
+      name.size() > random.size()) {
+    return {Warps::random, seed};
+  }
+  throw std::invalid_argument("ALSATIAN_SIMT_SCHEDULE=" + name +
+                              " is no order of warps and lanes: it is greedy, greedy_backwards, "
+                              "round_robin or random:SEED");
+}
+
 Grid& grid_of_this_thread() {
   thread_local Grid grid;
   return grid;
 }
 
 }  // namespace
+
+Schedule::Order Schedule::order_of_environment() {
+  static const Order chosen = [] {
+    const char* const variable = std::getenv("ALSATIAN_SIMT_SCHEDULE");
+    return variable == nullptr ? Order{Warps::greedy, 1} : order_named(variable);
+  }();
+  return chosen;
+}
 
 void set_schedule(const Schedule& wanted) { schedule = wanted; }
 

@@ -27,9 +27,16 @@ struct Schedule {
     round_robin,
     random,
   };
-  Warps warps = Warps::greedy;
+  struct Order {
+    Warps warps;
+    std::uint64_t seed;
+  };
+  /// The order of every run that names none: what ALSATIAN_SIMT_SCHEDULE says (see simt.hpp),
+  /// greedy where it says nothing. Throws std::invalid_argument where it is no order.
+  static Order order_of_environment();
+  Warps warps = order_of_environment().warps;
   /// Of blocks, warps and lanes where they are random.
-  std::uint64_t seed = 1;
+  std::uint64_t seed = order_of_environment().seed;
   /// Asynchronous copies land when they are waited for, at the latest moment; else at once.
   bool copies_land_late = true;
   /// Blocks before it are left out: for elements that only the last blocks of a huge grid reach.

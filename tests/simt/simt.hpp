@@ -1,5 +1,10 @@
 // CUDA's vocabulary for kernels that g++ compiles for fibers; forced into every file of the tests'
 // build of kernels/cuda. What it lacks does not compile there: kernels use no more than this.
+//
+// ALSATIAN_SIMT_SCHEDULE=greedy_backwards simt_test runs every kernel in that order of blocks,
+// warps and lanes which the test does not order itself: greedy (the default), greedy_backwards,
+// round_robin or random:SEED. A race that one order hides fails whatever test runs its kernel in
+// another: simt_suite_backwards is the tests that take seconds, run so.
 #pragma once
 
 #define ALSATIAN_SIMT 1
