@@ -462,6 +462,12 @@ std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpe
                  "is of sums that --solver cg does not make: it forms no row's matrix",
                  "leave out --precision, or --solver");
   }
+  if (spec.rank > most && is_fast(spec.algorithm)) {
+    return Error(
+        ExitCode::usage, "--precision fast",
+        fmt::format("ends at k = {}: exact row solves beyond it are by libraries, in float", most),
+        fmt::format("leave out --precision, or try --k {}", most));
+  }
   const bool by_libraries =
       als != nullptr && spec.rank > most && spec.rank <= table.largest_vendor_rank;
   if (by_libraries) return vendor_refusal(table, spec.rank);

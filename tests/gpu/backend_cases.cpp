@@ -476,6 +476,10 @@ TEST_F(CudaBackend, RefusesWhatItHasNoKernelsFor) {
   EXPECT_EQ(
       refusal_of(spec_of(fast)),
       "--precision fast: is of sums that --solver cg does not make: it forms no row's matrix");
+  EXPECT_EQ(refusal_of(spec_of(Als{.precision = Precision::fast}, 256)), "no error");
+  EXPECT_EQ(refusal_of(spec_of(Als{.precision = Precision::fast}, 257)),
+            "--precision fast: ends at k = 256: exact row solves beyond it are by libraries, in "
+            "float");
 }
 
 }  // namespace
