@@ -1,6 +1,10 @@
 // From compressed rows by user to compressed rows by item, on the device: a stable counting sort by
 // item, a few bits of the item's number at a time, in an order that depends on sizes alone.
 // A sort rather than one count of all items: a warp's counters have to fit its block's memory.
+//
+// Why not Thrust's stable sort: its kernels do not run on the tests' fibers, so that CI would prove
+// its CPU system and not what a GPU runs; and it wants the user of every rating written out before,
+// which here is found from the offsets on the way.
 #pragma once
 
 #include "kernels/cuda/error_sums.hpp"

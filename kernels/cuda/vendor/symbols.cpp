@@ -1,5 +1,10 @@
 // Implements symbols.hpp by the dynamic loader, which looks where LD_LIBRARY_PATH and the system's
 // list say, then where the CUDA toolkit is installed by default.
+//
+// Why not a second module linked to the libraries: it would need a table, a version and a place of
+// its own, and could still fail to load for want of a library, so that the code which says what is
+// missing would be the same. Opened by name the module needs the driver alone, a missing library or
+// function is named, and the tests put stand-ins in the place of this one file.
 #include "kernels/cuda/vendor/symbols.hpp"
 
 #include <dlfcn.h>
