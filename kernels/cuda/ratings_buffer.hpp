@@ -1,7 +1,9 @@
 // Ratings where kernels read them: in the device's memory, or in page-locked host memory that it
 // reads across the bus while it computes, where they are too many for its own.
-// Every pass reads them once and in order, so that copying them first would move the same bytes.
-// How near to the bus's rate such reads come has not been measured on a GPU.
+// Most passes read each rating once, long rows first and a row's ratings one after the other, so
+// that copying them first would move the same bytes. A row that is refined or tried again reads its
+// own once more, and may wait for the bus once more. How near to the bus's rate such reads come has
+// not been measured on a GPU.
 #pragma once
 
 #include "kernels/cuda/memory.hpp"

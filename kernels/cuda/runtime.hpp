@@ -38,7 +38,8 @@ inline void check(cudaError_t code, std::source_location place = std::source_loc
   if (code == cudaSuccess) {
     return;
   }
-  cudaGetLastError();  // a sticky error would be reported again by the next call
+  // One that is not sticky would be reported again by the next call; a sticky one will be, always.
+  cudaGetLastError();
   const std::string what = std::string(cudaGetErrorName(code)) + " (" + cudaGetErrorString(code) +
                            ") at " + place.file_name() + ":" + std::to_string(place.line());
   if (code == cudaErrorMemoryAllocation) {
