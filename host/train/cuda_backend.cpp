@@ -15,9 +15,6 @@
 namespace alsatian {
 namespace {
 
-/// Of any schedule: its blocks take next to no memory.
-constexpr std::int32_t largest_grid = grid_for_warps.largest;
-
 AlsatianCudaRatings to_ratings(const CompressedMatrix& ratings) {
   return {span_of<AlsatianInt64s>(ratings.offsets), span_of<AlsatianInt32s>(ratings.columns),
           span_of<AlsatianFloats>(ratings.values)};
@@ -516,15 +513,22 @@ bool chooses_cuda(const ModelSpec& spec, const DeviceOptions& device) {
 }
 
 DevicePlan plan_cuda(const Dataset& dataset, const ModelSpec& spec) {
+  return plan_cuda(dataset, spec, *load_cuda_module().table);
+}
+
+DevicePlan plan_cuda(const Dataset& dataset, const ModelSpec& spec,
+                     const AlsatianCudaTable& table) {
   const auto user_offsets = offsets_of_sorted(dataset.train.users, dataset.users.size());
   const auto item_offsets = count_offsets(dataset.train.items, dataset.items.size());
-  AlsatianCudaShape shape{.spec = to_spec(spec, 0),
-                          .user_offsets = span_of<AlsatianInt64s>(user_offsets),
-                          .item_offsets = span_of<AlsatianInt64s>(item_offsets),
-                          .held_out = dataset.validation.size(),
-                          .grid = is_hogwild(spec.algorithm) ? 1 : largest_grid};
+  AlsatianCudaShape shape{
+      .spec = to_spec(spec, 0),
+      .user_offsets = span_of<AlsatianInt64s>(user_offsets),
+      .item_offsets = span_of<AlsatianInt64s>(item_offsets),
+      .held_out = dataset.validation.size(),
+      .grid = grid_size(is_hogwild(spec.algorithm) ? single_block : grid_for_warps,
+                        dataset.train.size(), dataset.users.size(), dataset.items.size())};
   for (const TestSet& test : dataset.tests) shape.held_out += test.ratings.size();
-  const AlsatianCudaPlan plan = plan_of(*load_cuda_module().table, shape);
+  const AlsatianCudaPlan plan = plan_of(table, shape);
   DevicePlan result{.parts = {},
                     .total_bytes = plan.total_bytes,
                     .free_bytes = plan.free_bytes,

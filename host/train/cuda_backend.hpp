@@ -18,4 +18,7 @@ std::optional<Error> cuda_refusal(const AlsatianCudaTable& table, const ModelSpe
 std::unique_ptr<Backend> make_cuda_backend(const TrainingProblem& problem,
                                            const AlsatianCudaTable& table);
 
+/// Of the problem that problem_options() asks for. Throws Error 69 where the table finds no device.
+DevicePlan plan_cuda(const Dataset& dataset, const ModelSpec& spec, const AlsatianCudaTable& table);
+
 }  // namespace alsatian

@@ -16,15 +16,6 @@
 namespace alsatian {
 namespace {
 
-std::int32_t grid_size(const SgdGrid& kind, std::int64_t observations, std::int64_t users,
-                       std::int64_t items) {
-  const auto wanted = static_cast<std::int64_t>(
-      std::ceil(std::sqrt(static_cast<double>(observations) / kind.ratings_per_block)));
-  const std::int64_t most =
-      std::max<std::int64_t>(std::min({users, items, std::int64_t{kind.largest}}), 1);
-  return static_cast<std::int32_t>(std::clamp<std::int64_t>(wanted, 1, most));
-}
-
 std::vector<std::int32_t> random_order(std::int64_t size, std::uint64_t seed, RandomStream stream,
                                        std::uint64_t row) {
   std::vector<std::int32_t> order(static_cast<std::size_t>(size));
@@ -155,6 +146,15 @@ void fill_blocks(const CompressedMatrix& by_user, std::span<const std::int32_t> 
 }
 
 }  // namespace
+
+std::int32_t grid_size(const SgdGrid& kind, std::int64_t observations, std::int64_t users,
+                       std::int64_t items) {
+  const auto wanted = static_cast<std::int64_t>(
+      std::ceil(std::sqrt(static_cast<double>(observations) / kind.ratings_per_block)));
+  const std::int64_t most =
+      std::max<std::int64_t>(std::min({users, items, std::int64_t{kind.largest}}), 1);
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(wanted, 1, most));
+}
 
 SgdSchedule make_sgd_schedule(const CompressedMatrix& by_user, std::int32_t items,
                               std::uint64_t seed, const SgdGrid& kind) {

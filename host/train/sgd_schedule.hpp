@@ -37,6 +37,10 @@ inline constexpr SgdGrid grid_for_warps{.ratings_per_block = 24, .largest = 1024
 /// One block: the rows of one side in random order, the ratings of each together.
 inline constexpr SgdGrid single_block{.largest = 1};
 
+/// Parts that each side of so many ratings is cut into.
+std::int32_t grid_size(const SgdGrid& kind, std::int64_t observations, std::int64_t users,
+                       std::int64_t items);
+
 /// Depends on the ratings, the seed and the kind of grid alone. Rows are cut into parts of about
 /// equal numbers of ratings.
 SgdSchedule make_sgd_schedule(const CompressedMatrix& by_user, std::int32_t items,

@@ -3,10 +3,12 @@
 // tests/gpu/backend_cases.cpp.
 #include "host/train/cuda_backend.hpp"
 
+#include "host/train/trainer.hpp"
 #include "tests/gpu/backend_under_test.hpp"
 #include "tests/simt/failed_calls.hpp"
 #include "tests/simt/runtime.hpp"
 #include "tests/support/expect_error.hpp"
+#include "tests/support/planted_dataset.hpp"
 #include "tests/support/training_problems.hpp"
 
 #include <gmock/gmock.h>
@@ -489,6 +491,22 @@ TEST(CudaTable, RoundsToHalvesByTheSeed) {
   ++problem.spec.seed;  // of one block alone the order of stages is the same
   ASSERT_EQ(problem.schedule.grid, 1);
   EXPECT_NE(trained(problem, 1)->state(), first);
+}
+
+TEST(CudaTable, PlansForADryRunWhatTrainingAllocates) {
+  const Dataset dataset = testing::planted_dataset(0.1);
+  std::vector<Algorithm> every_choice = algorithms();
+  every_choice.emplace_back(Mle{.updates = Updates::hogwild});
+  for (const Algorithm& algorithm : every_choice) {
+    SCOPED_TRACE(algorithm_name(algorithm));
+    const ModelSpec spec = spec_of(algorithm);
+    simt::reset_device();
+    const std::int64_t planned = plan_cuda(dataset, spec, table()).total_bytes;
+    EXPECT_EQ(simt::most_device_bytes_used(), 0);
+    const auto backend = cuda_backend(make_problem(
+        dataset, spec, nullptr, {.grid = grid_for_warps, .by_item = RatingsByItem::offsets}));
+    EXPECT_EQ(static_cast<std::int64_t>(simt::most_device_bytes_used()), planned);
+  }
 }
 
 TEST(CudaTable, IsUsableAfterARefusal) {
