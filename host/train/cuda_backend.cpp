@@ -255,9 +255,9 @@ class CudaBackend final : public Backend {
   }
 
   void set_regularization(const Regularization& regularization) override {
-    spec_.regularization = regularization;
     const AlsatianCudaRegularization given = to_regularization(regularization);
     call(table_.set_regularization, &given);
+    spec_.regularization = regularization;
   }
 
   Factors factors() const override { return {download(Side::users), download(Side::items)}; }

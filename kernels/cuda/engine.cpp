@@ -251,6 +251,7 @@ const Engine::Rows& Engine::opposite_of(Side side) const {
 
 std::int64_t Engine::als_half_sweep(Side side) {
   require(solves_rows(spec_), "the problem was made for another algorithm");
+  require_regularization();
   clear(context_.compute(), repaired_.span());
   rows_of(side).half_sweep(context_, spec_, opposite_of(side).table(), repaired_.span());
   download(context_.compute(), std::as_const(repaired_).span(), fetched_repaired_.span());
@@ -260,6 +261,7 @@ std::int64_t Engine::als_half_sweep(Side side) {
 
 void Engine::sgd_epoch(double learning_rate, View<const std::int32_t> stages, std::int32_t epoch) {
   require(sgd_ != nullptr, "the problem was made for another algorithm");
+  require_regularization();
   const SgdStep step{.likelihood = spec_.likelihood,
                      .factor_regularization = static_cast<float>(spec_.regularization.factors),
                      .bias_regularization = static_cast<float>(spec_.regularization.biases),
@@ -281,6 +283,7 @@ void Engine::sgd_epoch(double learning_rate, View<const std::int32_t> stages, st
 
 LeastSquaresStep Engine::least_squares_step() {
   require(least_squares_ != nullptr, "the problem was made for another algorithm");
+  require_regularization();
   return least_squares_->step(users_->parameters.table(), items_->parameters.table());
 }
 
@@ -289,6 +292,7 @@ ScoreTask Engine::score_task() const {
 }
 
 Objective Engine::objective() {
+  require_regularization();
   return errors_->objective(score_task(), users_->ratings(), items_->ratings().offsets,
                             spec_.regularization);
 }
@@ -315,6 +319,7 @@ void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView
   exact.halves = Halves::two;
   exact.solver_steps = 0;
   require(spec_.rank <= largest_fused_rank, "there are no kernels for row solves at this rank");
+  require_regularization();
   check_offsets(ratings, opposite.rows());
   require(solved.rows == ratings.rows(), "there are not as many rows to write as to solve");
   const std::int64_t needed =
@@ -341,10 +346,13 @@ void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView
   });
 }
 
+void Engine::require_regularization() const {
+  require(is_regularized_, "other penalties could not be set: set them again before going on");
+}
+
 void Engine::set_regularization(const Regularization& regularization) {
-  const std::int32_t before = bins_of(limits_.bins, spec_).most_short_ratings;
+  is_regularized_ = false;
   spec_.regularization = regularization;
-  const bool same_bins = bins_of(limits_.bins, spec_).most_short_ratings == before;
   if (sgd_) {
     sgd_->set_scaling(regularization.scaling);
   }
@@ -352,17 +360,12 @@ void Engine::set_regularization(const Regularization& regularization) {
     least_squares_->set_regularization(regularization);
     context_.compute().synchronize();
   }
-  if (!solves_rows(spec_)) {
-    return;
+  if (solves_rows(spec_)) {
+    users_->prepare_solving(context_, *staging_, items_->rows(), spec_, limits_);
+    items_->prepare_solving(context_, *staging_, users_->rows(), spec_, limits_);
+    staging_->finish();
   }
-  for (const Side side : {Side::users, Side::items}) {
-    Rows& rows = rows_of(side);
-    if (!same_bins) {
-      rows.solve.reset();
-    }
-    rows.prepare_solving(context_, *staging_, opposite_of(side).rows(), spec_, limits_);
-  }
-  staging_->finish();
+  is_regularized_ = true;
 }
 
 }  // namespace alsatian::cuda

@@ -172,6 +172,8 @@ class Engine {
   /// Fold-in, for ranks that als has kernels for: exact rows for ratings that need not be in
   /// training, by the kernels of als.
   void solve_rows(Side side, const CsrView<float>& ratings, const SideView<float>& solved);
+  /// Where it throws, whatever depends on the penalties does too until it has been called again and
+  /// has not: they are neither the old nor the new ones.
   void set_regularization(const Regularization& regularization);
 
   void factors(Side side, const SideView<float>& to);
@@ -191,6 +193,7 @@ class Engine {
   Rows& rows_of(Side side);
   const Rows& opposite_of(Side side) const;
   ScoreTask score_task() const;
+  void require_regularization() const;
   static EnginePlan plan_with(const Context& context, const EngineShape& shape,
                               const EngineLimits& limits, Place ratings);
   /// Sends all of the problem but the visiting order; the ratings once.
@@ -201,6 +204,7 @@ class Engine {
   void receive_table(const DeviceTable<const float>& table, const SideView<float>& to);
 
   EngineSpec spec_;
+  bool is_regularized_ = true;  // as spec_ says: see set_regularization
   EngineLimits limits_;
   Context context_;
   std::int64_t free_at_start_ = 0;

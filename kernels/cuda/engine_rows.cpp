@@ -85,15 +85,18 @@ void Engine::Rows::prepare_solving(const Context& context, Staging& staging,
   }
   const std::vector<RowRidge> all = ridges_of(host(), spec.regularization);
   staging.send(View<const RowRidge>(all), ridges.span());
-  if (spec.rank == 0 || solve) {
+  const BinLimits bins = bins_of(limits.bins, spec);
+  if (spec.rank == 0 || (solve && solve_short == bins.most_short_ratings)) {
     return;
   }
+  solve.reset();
+  solve_short = bins.most_short_ratings;
   using Solver = std::unique_ptr<RowSolver>;
   solve = with_solver(
       spec,
       [&]() -> Solver {
         return std::make_unique<AlsSide>(context, host(), opposite_rows, spec.rank, spec.halves,
-                                         bins_of(limits.bins, spec));
+                                         bins);
       },
       [&]() -> Solver {
         return std::make_unique<AlsIterativeSide>(context, host(), spec.rank,
@@ -123,7 +126,8 @@ AlsTask Engine::Rows::task(const EngineSpec& spec, const DeviceTable<const float
 void Engine::Rows::half_sweep(const Context& context, const EngineSpec& spec,
                               const DeviceTable<const float>& opposite,
                               DeviceSpan<unsigned long long> repaired) {
-  if (solve) {
+  if (spec.rank > 0) {
+    require(solve != nullptr, "there is nothing that solves the rows");
     solve->half_sweep(task(spec, opposite, repaired));
   } else if (spec.biases) {
     solve_biases(context, task(spec, opposite, repaired));

@@ -39,6 +39,7 @@ struct Engine::Rows {
   DeviceTableBuffer parameters;
   DeviceBuffer<RowRidge> ridges;     // als
   std::unique_ptr<RowSolver> solve;  // als, but for rank 0
+  std::int32_t solve_short = 0;      // BinLimits::most_short_ratings that it was made for
 
   /// `observations`: how many are kept; mle needs no ratings of the items.
   Rows(View<const std::int64_t> row_offsets, std::int64_t observations, std::int32_t rank,
@@ -66,7 +67,9 @@ struct Engine::Rows {
   }
   DeviceTable<const float> table() const { return std::as_const(parameters).table(); }
 
-  /// Enqueues sending the ridges; what solves the rows is made where there is none.
+  /// Enqueues sending the ridges; what solves the rows is made where there is none, or one for
+  /// other bins, whose memory goes first. Where it throws, another call starts where this one
+  /// ended.
   void prepare_solving(const Context& context, Staging& staging, std::int64_t opposite_rows,
                        const EngineSpec& spec, const EngineLimits& limits);
   /// Of a half-sweep with `opposite` fixed.

@@ -493,6 +493,49 @@ TEST(CudaTable, RoundsToHalvesByTheSeed) {
   EXPECT_NE(trained(problem, 1)->state(), first);
 }
 
+/// Fails the number-th call of setting penalties under which other rows are short, and goes on: the
+/// factors after a step with them. Whether there was such a call.
+bool goes_on_after(std::int64_t number, const TrainingProblem& problem, const Factors& expected) {
+  constexpr Regularization other = {0, 0.6, 0.5};
+  const Algorithm& algorithm = problem.spec.algorithm;
+  simt::reset_device();
+  const auto backend = cuda_backend(problem);
+  const auto set = [&] { backend->set_regularization(other); };
+  simt::fail_call(number, cudaErrorMemoryAllocation);
+  const auto error = error_of(set);
+  const bool failed = !simt::failed_call().empty();
+  simt::fail_call(0, cudaSuccess);
+  if (error) {
+    const auto refused = error_of([&] { train_once(*backend, algorithm); });
+    EXPECT_THAT(text(refused), HasSubstr("could not be set")) << "call " << number;
+    EXPECT_THAT(text(error_of([&] { backend->objective(); })), HasSubstr("could not be set"));
+    EXPECT_FALSE(error_of(set));
+  }
+  train_once(*backend, algorithm);
+  const Factors found = backend->factors();
+  EXPECT_EQ(found.users.factors, expected.users.factors) << "call " << number;
+  EXPECT_EQ(found.items.factors, expected.items.factors) << "call " << number;
+  return failed;
+}
+
+TEST(CudaTable, DoesNothingWithPenaltiesThatCouldNotBeSetUntilTheyAre) {
+  for (const Algorithm& algorithm : {Algorithm{Als{}}, Algorithm{Mle{}}, Algorithm{LeastSquares{}},
+                                     Algorithm{Als{.solver = Solver::conjugate_gradient}}}) {
+    SCOPED_TRACE(algorithm_name(algorithm));
+    const TrainingProblem problem = tiny_problem(spec_of(algorithm));
+    simt::reset_device();
+    const Factors expected = [&] {
+      const auto backend = cuda_backend(problem);
+      backend->set_regularization({0, 0.6, 0.5});
+      train_once(*backend, algorithm);
+      return backend->factors();
+    }();
+    std::int64_t number = 1;
+    while (goes_on_after(number, problem, expected)) ++number;
+    EXPECT_GT(number, 3);
+  }
+}
+
 TEST(CudaTable, PlansForADryRunWhatTrainingAllocates) {
   const Dataset dataset = testing::planted_dataset(0.1);
   std::vector<Algorithm> every_choice = algorithms();
