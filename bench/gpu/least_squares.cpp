@@ -190,8 +190,8 @@ double median(std::vector<double> values) {
 /// Median seconds of what `enqueue` puts on the compute stream, after one run to warm up.
 template <typename Enqueue>
 double device_seconds(const Context& context, int repeats, const Enqueue& enqueue) {
-  cuda::Event start;
-  cuda::Event end;
+  cuda::Event start(cuda::EventUse::timing);
+  cuda::Event end(cuda::EventUse::timing);
   std::vector<double> seconds;
   for (int run = 0; run <= repeats; ++run) {
     start.record(context.compute());

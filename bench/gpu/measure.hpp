@@ -40,8 +40,8 @@ double median_seconds(const cuda::Context& context, int repeats, const Body& bod
   context.compute().synchronize();
   std::vector<double> seconds;
   for (int i = 0; i < repeats; ++i) {
-    cuda::Event start;
-    cuda::Event end;
+    cuda::Event start(cuda::EventUse::timing);
+    cuda::Event end(cuda::EventUse::timing);
     start.record(context.compute());
     body();
     end.record(context.compute());

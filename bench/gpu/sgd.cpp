@@ -282,8 +282,8 @@ SgdBenchmark time_epochs(const Context& context, const Ratings& ratings, const S
   const auto stages = stages_of(schedule.grid);
   std::vector<double> seconds;
   for (int epoch = 0; epoch < count; ++epoch) {
-    cuda::Event begin;
-    cuda::Event end;
+    cuda::Event begin(cuda::EventUse::timing);
+    cuda::Event end(cuda::EventUse::timing);
     const auto number = static_cast<std::uint32_t>(epoch);
     begin.record(context.compute());
     if (hogwild) {

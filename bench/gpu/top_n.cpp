@@ -154,8 +154,8 @@ TopItemsTimes benchmark_top_n(const Context& context, const TopItemsShape& shape
   TopItemsAnswer answer = top.answer(question);
   std::vector<double> runs;
   for (int repeat = 0; repeat < shape.repeats; ++repeat) {
-    Event before;
-    Event after;
+    Event before(EventUse::timing);
+    Event after(EventUse::timing);
     before.record(context.compute());
     answer = top.answer(question);
     after.record(context.compute());

@@ -1,5 +1,5 @@
 // A device and its streams: one of the two owners of CUDA resources (memory.hpp is the other),
-// and the one place where kernels are started.
+// and the one place where kernels are started. What fails here is told with the caller's line.
 #pragma once
 
 #include "kernels/cuda/runtime.hpp"
@@ -7,15 +7,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
 namespace alsatian::cuda {
 
+/// Where a call was made.
+using Caller = std::source_location;
+
 /// Work in order; streams run side by side. Destroying one waits for its work.
 class Stream {
  public:
-  Stream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
+  explicit Stream(Caller caller = Caller::current()) {
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), caller);
+  }
   ~Stream() {
     cudaStreamSynchronize(stream_);
     cudaStreamDestroy(stream_);
@@ -25,7 +31,9 @@ class Stream {
 
   cudaStream_t get() const { return stream_; }
   /// Waits on the host until all work has run; throws what went wrong with it.
-  void synchronize() const { check(cudaStreamSynchronize(stream_)); }
+  void synchronize(Caller caller = Caller::current()) const {
+    check(cudaStreamSynchronize(stream_), caller);
+  }
   /// The same for destructors: what went wrong is told by a later call.
   void wait() const noexcept { cudaStreamSynchronize(stream_); }
 
@@ -33,26 +41,37 @@ class Stream {
   cudaStream_t stream_ = nullptr;
 };
 
+/// What an event is for: waiting costs less where no time is taken.
+enum class EventUse { order, timing };
+
 /// A point in the work of a stream, for others to wait for.
 class Event {
  public:
-  Event() { check(cudaEventCreateWithFlags(&event_, cudaEventDefault)); }
+  explicit Event(EventUse use = EventUse::order, Caller caller = Caller::current()) {
+    const unsigned flags = use == EventUse::timing ? cudaEventDefault : cudaEventDisableTiming;
+    check(cudaEventCreateWithFlags(&event_, flags), caller);
+  }
   ~Event() { cudaEventDestroy(event_); }
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
-  void record(const Stream& stream) { check(cudaEventRecord(event_, stream.get())); }
+  void record(const Stream& stream, Caller caller = Caller::current()) {
+    check(cudaEventRecord(event_, stream.get()), caller);
+  }
   /// Later work of `stream` waits on the device until the recorded point is reached.
-  void hold_back(const Stream& stream) const {
-    check(cudaStreamWaitEvent(stream.get(), event_, 0));
+  void hold_back(const Stream& stream, Caller caller = Caller::current()) const {
+    check(cudaStreamWaitEvent(stream.get(), event_, 0), caller);
   }
   /// Waits on the host until the recorded point is reached; not at all where none was recorded.
-  void synchronize() const { check(cudaEventSynchronize(event_)); }
-  /// Device seconds between two recorded points; waits for both.
-  static double seconds_between(const Event& from, const Event& to) {
+  void synchronize(Caller caller = Caller::current()) const {
+    check(cudaEventSynchronize(event_), caller);
+  }
+  /// Device seconds between two recorded points of EventUse::timing; waits for both.
+  static double seconds_between(const Event& from, const Event& to,
+                                Caller caller = Caller::current()) {
     float milliseconds = 0;
-    check(cudaEventSynchronize(to.event_));
-    check(cudaEventElapsedTime(&milliseconds, from.event_, to.event_));
+    check(cudaEventSynchronize(to.event_), caller);
+    check(cudaEventElapsedTime(&milliseconds, from.event_, to.event_), caller);
     return static_cast<double>(milliseconds) * 1e-3;
   }
 
@@ -72,12 +91,13 @@ inline constexpr std::int64_t most_blocks = (std::int64_t{1} << 31) - 1;
 
 class Context {
  public:
-  explicit Context(int device) {
-    check(cudaSetDevice(device));
-    check(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, device));
-    check(cudaDeviceGetAttribute(&shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
-    compute_ = std::make_unique<Stream>();
-    transfer_ = std::make_unique<Stream>();
+  explicit Context(int device, Caller caller = Caller::current()) {
+    check(cudaSetDevice(device), caller);
+    check(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, device), caller);
+    check(cudaDeviceGetAttribute(&shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
+          caller);
+    compute_ = std::make_unique<Stream>(caller);
+    transfer_ = std::make_unique<Stream>(caller);
   }
 
   /// Where kernels run.
@@ -92,9 +112,9 @@ class Context {
     std::size_t free = 0;
     std::size_t total = 0;
   };
-  MemoryState memory() const {
+  MemoryState memory(Caller caller = Caller::current()) const {
     MemoryState state;
-    check(cudaMemGetInfo(&state.free, &state.total));
+    check(cudaMemGetInfo(&state.free, &state.total), caller);
     return state;
   }
 
@@ -105,10 +125,18 @@ class Context {
   std::unique_ptr<Stream> transfer_;
 };
 
+/// The stream of a launch, and who launches: behind so many arguments a default has no place.
+struct LaunchOn {
+  const Stream& stream;
+  Caller caller;
+
+  LaunchOn(const Stream& on, Caller from = Caller::current()) : stream(on), caller(from) {}
+};
+
 /// Enqueues kernel(arguments...) on the stream; does not wait. Throws DeviceError where the
 /// device refuses the shape. The only way in which the project starts a kernel.
 template <typename... Parameters, typename... Arguments>
-void launch(const Stream& stream, void (*kernel)(Parameters...), const LaunchShape& shape,
+void launch(const LaunchOn& on, void (*kernel)(Parameters...), const LaunchShape& shape,
             Arguments&&... arguments) {
   static_assert((std::is_trivially_copyable_v<Parameters> && ...),
                 "kernel parameters are copied to the device byte by byte");
@@ -116,20 +144,23 @@ void launch(const Stream& stream, void (*kernel)(Parameters...), const LaunchSha
     return;
   }
   if (shape.blocks < 0 || shape.blocks > most_blocks) {
-    check(cudaErrorInvalidConfiguration);
+    check(cudaErrorInvalidConfiguration, on.caller);
   }
   constexpr std::size_t without_asking = std::size_t{48} << 10;
   if (shape.shared_bytes > without_asking) {
+    // At every launch: another engine of the process, or another launch of the same kernel, may
+    // have asked for less since.
     check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
                                cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shape.shared_bytes)));
+                               static_cast<int>(shape.shared_bytes)),
+          on.caller);
   }
   cudaLaunchConfig_t config = {};
   config.gridDim = dim3(static_cast<unsigned>(shape.blocks));
   config.blockDim = dim3(shape.threads);
   config.dynamicSmemBytes = shape.shared_bytes;
-  config.stream = stream.get();
-  check(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...));
+  config.stream = on.stream.get();
+  check(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...), on.caller);
 }
 
 }  // namespace alsatian::cuda

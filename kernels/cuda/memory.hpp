@@ -57,9 +57,9 @@ class DeviceBuffer {
 
  public:
   DeviceBuffer() = default;
-  explicit DeviceBuffer(std::int64_t size) : size_(size) {
+  explicit DeviceBuffer(std::int64_t size, Caller caller = Caller::current()) : size_(size) {
     void* address = nullptr;
-    check(cudaMalloc(&address, bytes_of<T>(size)));
+    check(cudaMalloc(&address, bytes_of<T>(size)), caller);
     data_ = static_cast<T*>(address);
   }
   ~DeviceBuffer() { cudaFree(data_); }
@@ -87,11 +87,11 @@ class PinnedBuffer {
 
  public:
   PinnedBuffer() = default;
-  explicit PinnedBuffer(std::int64_t size) : size_(size) {
+  explicit PinnedBuffer(std::int64_t size, Caller caller = Caller::current()) : size_(size) {
     void* address = nullptr;
     const std::size_t bytes = bytes_of<T>(size);
     try {
-      check(cudaMallocHost(&address, bytes));
+      check(cudaMallocHost(&address, bytes), caller);
     } catch (const OutOfDeviceMemory& error) {
       throw OutOfPinnedMemory(
           error.code(),
@@ -121,32 +121,31 @@ class PinnedBuffer {
 /// and stay as it is until the stream has passed.
 template <typename T>
 void upload(const Stream& stream, std::span<const T> from, DeviceSpan<T> to,
-            std::source_location place = std::source_location::current()) {
+            Caller caller = Caller::current()) {
   if (static_cast<std::int64_t>(from.size()) != to.size()) {
-    check(cudaErrorInvalidValue, place);
+    check(cudaErrorInvalidValue, caller);
   }
   check(cudaMemcpyAsync(to.data(), from.data(), from.size_bytes(), cudaMemcpyHostToDevice,
                         stream.get()),
-        place);
+        caller);
 }
 
 /// Enqueues a copy of `from` to `to`, pinned and as long; there once the stream has passed.
 template <typename T>
 void download(const Stream& stream, DeviceSpan<const T> from, std::span<T> to,
-              std::source_location place = std::source_location::current()) {
+              Caller caller = Caller::current()) {
   if (static_cast<std::int64_t>(to.size()) != from.size()) {
-    check(cudaErrorInvalidValue, place);
+    check(cudaErrorInvalidValue, caller);
   }
   check(cudaMemcpyAsync(to.data(), from.data(), to.size_bytes(), cudaMemcpyDeviceToHost,
                         stream.get()),
-        place);
+        caller);
 }
 
 /// Enqueues setting every byte to 0.
 template <typename T>
-void clear(const Stream& stream, DeviceSpan<T> memory,
-           std::source_location place = std::source_location::current()) {
-  check(cudaMemsetAsync(memory.data(), 0, bytes_of<T>(memory.size()), stream.get()), place);
+void clear(const Stream& stream, DeviceSpan<T> memory, Caller caller = Caller::current()) {
+  check(cudaMemsetAsync(memory.data(), 0, bytes_of<T>(memory.size()), stream.get()), caller);
 }
 
 }  // namespace alsatian::cuda

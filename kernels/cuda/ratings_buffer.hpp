@@ -20,10 +20,10 @@ template <typename T>
 class RatingsBuffer {
  public:
   RatingsBuffer() = default;
-  RatingsBuffer(std::int64_t size, Place place)
+  RatingsBuffer(std::int64_t size, Place place, Caller caller = Caller::current())
       : place_(place),
-        on_device_(place == Place::device ? size : 0),
-        on_host_(place == Place::host ? size : 0) {}
+        on_device_(place == Place::device ? size : 0, caller),
+        on_host_(place == Place::host ? size : 0, caller) {}
 
   Place place() const { return place_; }
   std::int64_t size() const {

@@ -47,7 +47,7 @@ class Staging {
   }
 
   /// Waits until the device has all that was sent.
-  void finish() { context_.transfer().synchronize(); }
+  void finish(Caller caller = Caller::current()) { context_.transfer().synchronize(caller); }
 
   /// Takes `from` in parts, each a multiple of `granule`: take(part, first). What the compute
   /// stream still writes there must have been waited for.

@@ -71,31 +71,33 @@ __global__ void __launch_bounds__(Threads)
 class EntrySums {
  public:
   /// For tables of up to `columns` columns.
-  EntrySums(const Context& context, int columns)
-      : context_(context), columns_(columns), parts_(most_blocks_of_sums * columns) {}
+  EntrySums(const Context& context, int columns, Caller caller = Caller::current())
+      : context_(context), columns_(columns), parts_(most_blocks_of_sums * columns, caller) {}
 
   static std::int64_t bytes(int columns) {
     return most_blocks_of_sums * columns * std::int64_t{sizeof(double)};
   }
 
   template <typename Body>
-  void for_each(std::int64_t rows, int columns, const Body& body) {
+  void for_each(std::int64_t rows, int columns, const Body& body,
+                Caller caller = Caller::current()) {
     const WarpPieces pieces = WarpPieces::of(rows, 4);
-    launch(context_.compute(), &for_each_entry<Body>, {pieces.blocks, sum_threads}, body, pieces,
-           columns);
+    launch({context_.compute(), caller}, &for_each_entry<Body>, {pieces.blocks, sum_threads}, body,
+           pieces, columns);
   }
 
   /// Enqueues sums [columns] = Σ over the rows of body(row, column).
   template <typename Body>
-  void sum(std::int64_t rows, const Body& body, DeviceSpan<double> sums) {
+  void sum(std::int64_t rows, const Body& body, DeviceSpan<double> sums,
+           Caller caller = Caller::current()) {
     constexpr std::int64_t warps = most_blocks_of_sums * sum_warps;
     const std::int64_t even = (rows + warps - 1) / warps;
     const WarpPieces pieces = WarpPieces::of(rows, std::max<std::int64_t>(even, 32));
     const DeviceSpan<double> parts = parts_.span().subspan(0, pieces.blocks * columns_);
-    launch(context_.compute(), &sum_entries<Body>,
+    launch({context_.compute(), caller}, &sum_entries<Body>,
            {pieces.blocks, sum_threads, sizeof(double) * sum_warps * columns_}, body, pieces,
            columns_, parts);
-    launch(context_.compute(), &add_entry_parts<sum_threads>,
+    launch({context_.compute(), caller}, &add_entry_parts<sum_threads>,
            {columns_, sum_threads, sum_shared_bytes<1>}, DeviceSpan<const double>(parts), sums);
   }
 

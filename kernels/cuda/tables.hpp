@@ -64,8 +64,8 @@ struct DeviceTable {
 class DeviceTableBuffer {
  public:
   DeviceTableBuffer() = default;
-  DeviceTableBuffer(std::int64_t rows, std::int32_t rank)
-      : factors_(rows * padded_rank(rank)), biases_(rows), rank_(rank) {}
+  DeviceTableBuffer(std::int64_t rows, std::int32_t rank, Caller caller = Caller::current())
+      : factors_(rows * padded_rank(rank), caller), biases_(rows, caller), rank_(rank) {}
 
   DeviceTable<float> table() {
     return {factors_.span(), biases_.span(), rank_, padded_rank(rank_)};

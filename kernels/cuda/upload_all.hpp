@@ -11,13 +11,14 @@ namespace alsatian::cuda {
 
 /// Throws DeviceError.
 template <typename T>
-DeviceBuffer<T> upload_all(const Stream& stream, const std::vector<T>& values) {
+DeviceBuffer<T> upload_all(const Stream& stream, const std::vector<T>& values,
+                           Caller caller = Caller::current()) {
   const auto size = static_cast<std::int64_t>(values.size());
-  PinnedBuffer<T> staging(size);
+  PinnedBuffer<T> staging(size, caller);
   std::copy(values.begin(), values.end(), staging.span().begin());
-  DeviceBuffer<T> buffer(size);
-  upload(stream, std::span<const T>(staging.span()), buffer.span());
-  stream.synchronize();  // the staging memory goes now
+  DeviceBuffer<T> buffer(size, caller);
+  upload(stream, std::span<const T>(staging.span()), buffer.span(), caller);
+  stream.synchronize(caller);  // the staging memory goes now
   return buffer;
 }
 

@@ -32,9 +32,12 @@ __global__ void __launch_bounds__(sum_threads)
 /// Launches of the two, with the memory that sums take; only sums come back.
 class VectorSums {
  public:
-  explicit VectorSums(const Context& context)
-      : context_(context), parts_(most_sum_blocks), sums_(count), fetched_(count) {
-    clear(context.compute(), sums_.span());
+  explicit VectorSums(const Context& context, Caller caller = Caller::current())
+      : context_(context),
+        parts_(most_sum_blocks, caller),
+        sums_(count, caller),
+        fetched_(count, caller) {
+    clear(context.compute(), sums_.span(), caller);
   }
 
   /// Sums that can wait for one fetch().
@@ -43,26 +46,28 @@ class VectorSums {
   static std::int64_t bytes() { return (most_sum_blocks + count) * std::int64_t{sizeof(double)}; }
 
   template <typename Body>
-  void for_each(std::int64_t size, const Body& body) {
+  void for_each(std::int64_t size, const Body& body, Caller caller = Caller::current()) {
     const WarpPieces pieces = WarpPieces::of(size, least);
-    launch(context_.compute(), &for_each_element<Body>, {pieces.blocks, sum_threads}, body, pieces);
+    launch({context_.compute(), caller}, &for_each_element<Body>, {pieces.blocks, sum_threads},
+           body, pieces);
   }
 
   /// Enqueues sum number `place` = Σ body(j) over [0, size).
   template <typename Body>
-  void sum(std::int64_t place, std::int64_t size, const Body& body) {
+  void sum(std::int64_t place, std::int64_t size, const Body& body,
+           Caller caller = Caller::current()) {
     const WarpPieces pieces = WarpPieces::of(size, least);
     const DeviceSpan<double> parts = parts_.span().subspan(0, pieces.blocks);
-    launch(context_.compute(), &sum_elements<Body>,
+    launch({context_.compute(), caller}, &sum_elements<Body>,
            {pieces.blocks, sum_threads, sum_shared_bytes<1>}, body, pieces, parts);
-    launch(context_.compute(), &add_parts<1>, {1, sum_threads, sum_shared_bytes<1>}, parts,
-           sums_.span().subspan(place, 1));
+    launch({context_.compute(), caller}, &add_parts<1>, {1, sum_threads, sum_shared_bytes<1>},
+           parts, sums_.span().subspan(place, 1));
   }
 
   /// Waits for the sums, and adds the first `places`.
-  double fetch(std::int64_t places = count) {
-    download(context_.compute(), DeviceSpan<const double>(sums_.span()), fetched_.span());
-    context_.compute().synchronize();
+  double fetch(std::int64_t places = count, Caller caller = Caller::current()) {
+    download(context_.compute(), DeviceSpan<const double>(sums_.span()), fetched_.span(), caller);
+    context_.compute().synchronize(caller);
     return places == 1 ? fetched_.span()[0] : fetched_.span()[0] + fetched_.span()[1];
   }
 

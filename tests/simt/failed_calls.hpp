@@ -19,9 +19,9 @@ inline auto is_release() {
 }
 
 /// Calls run() with its first, second, … call failed in this way, until none is left to fail. It
-/// returns what is told of the failure, or nothing. Each is told with its place, which is in the
-/// folder, but those of releases; nothing leaks. There are more than `least` calls, all on a device
-/// of this model.
+/// returns what is told of the failure, or nothing. Each is told with its caller's place, which is
+/// in the folder and never that of an owner, but those of releases; nothing leaks. There are more
+/// than `least` calls, all on a device of this model.
 template <typename Run>
 void expect_failed_calls_are_told(const Run& run, cudaError_t failure, std::int64_t least,
                                   const std::string& folder = "kernels/cuda/",
@@ -37,6 +37,10 @@ void expect_failed_calls_are_told(const Run& run, cudaError_t failure, std::int6
     if (!failed) continue;
     if (told) {
       EXPECT_THAT(*told, ::testing::MatchesRegex(".* at .*" + folder + ".*[0-9]+.*")) << call;
+      EXPECT_THAT(*told, ::testing::Not(::testing::ContainsRegex(
+                             "cuda/(context|memory|runtime|tables|ratings_buffer|upload_all|"
+                             "vector_kernels|table_entries)\\.hpp")))
+          << call;
     } else {
       EXPECT_THAT(call, is_release());
     }

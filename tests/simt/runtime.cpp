@@ -27,6 +27,7 @@ namespace alsatian::simt {
 struct Event {
   Stream* stream = nullptr;  // of the last record; nothing was recorded where it is null
   std::int64_t position = 0;
+  bool takes_time = true;
   std::chrono::steady_clock::time_point reached;
 };
 
@@ -502,11 +503,12 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   });
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned /*flags*/) {
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   if (const cudaError_t error = count("cudaEventCreateWithFlags"); error != cudaSuccess) {
     return error;
   }
   *event = new Event;
+  (*event)->takes_time = (flags & cudaEventDisableTiming) == 0;
   device().events.insert(*event);
   return cudaSuccess;
 }
@@ -538,6 +540,9 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return cudaSuccess;
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
+  if (!from->takes_time || !to->takes_time) {
+    return cudaErrorInvalidResourceHandle;
+  }
   *milliseconds = std::chrono::duration<float, std::milli>(to->reached - from->reached).count();
   return count("cudaEventElapsedTime");
 }

@@ -82,8 +82,8 @@ TEST_F(Runtime, NamesTheCallAndLeaksNothingWhicheverCallFails) {
       EXPECT_THAT(simt::failed_call(), testing::is_release());
     } catch (const DeviceError& error) {
       ++thrown;
-      EXPECT_THAT(error.what(),
-                  AllOf(HasSubstr("cudaErrorLaunchFailure"), ContainsRegex("\\.[ch]pp:[0-9]+")));
+      EXPECT_THAT(error.what(), AllOf(HasSubstr("cudaErrorLaunchFailure"),
+                                      ContainsRegex(" at [^ ]*runtime_test\\.cpp:[0-9]+")));
     }
     EXPECT_EQ(simt::leaks(), "") << "after call " << number << ", " << simt::failed_call();
   }
@@ -106,6 +106,17 @@ TEST_F(Runtime, PageLockedMemoryThatIsNotThereIsNoMatterOfTheDevice) {
   } catch (const OutOfPinnedMemory& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("no 400 bytes of page-locked host memory"));
   }
+}
+
+TEST_F(Runtime, EventsTakeTimeWhereTheyAreForIt) {
+  const Context context(0);
+  const Event ordered;
+  Event first(EventUse::timing);
+  Event last(EventUse::timing);
+  first.record(context.compute());
+  last.record(context.compute());
+  EXPECT_GE(Event::seconds_between(first, last), 0);
+  EXPECT_THROW(Event::seconds_between(ordered, last), DeviceError);
 }
 
 TEST_F(Runtime, MovedBuffersReleaseOnce) {
