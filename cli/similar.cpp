@@ -1,5 +1,5 @@
 // `alsatian similar`: the items or users whose factors point the same way.
-// An item may be named by its id or by a part of its title.
+// An item may be named by its id or by its title.
 #include "cli/commands.hpp"
 #include "cli/device_options.hpp"
 #include "cli/table.hpp"
@@ -28,8 +28,7 @@ struct SimilarOptions {
 bool parse_options(Arguments arguments, SimilarOptions& options) {
   CommandLine line("similar", "Lists the items or users most like one.");
   line.positional("MODEL", options.model, "A model saved by alsatian train");
-  line.text("--item", "ID|TITLE", options.item,
-            "An item by id or title, or by a part of it that no other title has [default none]");
+  line.text("--item", "ID|TITLE", options.item, "An item by id or title [default none]");
   line.text("--user", "ID", options.user, "A user by id [default none]");
   line.whole("--top", options.top, {.lowest = 1, .highest = 1'000'000, .example = "10"},
              "How many, best first [1 to 1000000, default 10]");

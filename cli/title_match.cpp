@@ -170,26 +170,39 @@ struct Wanted {
   }
 };
 
-bool is_named(std::string_view name, const Wanted& wanted) {
-  if (words_of(name) == wanted.title.without_year) return true;
-  return wanted.may_drop_article() &&
-         words_of(without_article(name)) == wanted.title.without_article;
+/// The names of a title without year, where it has several: the first, and others in brackets
+/// behind it.
+std::vector<std::string_view> names_of(std::string_view rest) {
+  constexpr std::string_view also_known_as = "a.k.a. ";
+  std::vector<std::string_view> names;
+  std::size_t open = rest.find(" (");
+  if (open != std::string_view::npos) names.push_back(rest.substr(0, open));
+  while (open != std::string_view::npos) {
+    const std::size_t close = std::min(rest.find(')', open), rest.size());
+    std::string_view name = rest.substr(open + 2, close - open - 2);
+    if (name.starts_with(also_known_as)) name.remove_prefix(also_known_as.size());
+    names.push_back(name);
+    open = rest.find(" (", close);
+  }
+  return names;
 }
 
-/// Whether it is one of the names of a title: the first, or another in brackets behind it.
-bool has_name(const TakenApart& title, const Wanted& wanted) {
-  constexpr std::string_view also_known_as = "a.k.a. ";
-  std::size_t open = title.rest.find(" (");
-  if (open == std::string_view::npos || wanted.title.without_year.empty()) return false;
-  if (is_named(title.rest.substr(0, open), wanted)) return true;
-  while (open != std::string_view::npos) {
-    const std::size_t close = std::min(title.rest.find(')', open), title.rest.size());
-    std::string_view name = title.rest.substr(open + 2, close - open - 2);
-    if (name.starts_with(also_known_as)) name.remove_prefix(also_known_as.size());
-    if (is_named(name, wanted)) return true;
-    open = title.rest.find(" (", close);
+/// How one of the names of a title fits. Without a year a name is as good as a title that has no
+/// other: nothing says which of the two films is meant.
+TitleFit fit_of_names(const TakenApart& title, const Wanted& wanted) {
+  if (wanted.title.without_year.empty()) return TitleFit::none;
+  const bool has_year = wanted.years.year != 0;
+  TitleFit best = TitleFit::none;
+  for (const std::string_view name : names_of(title.rest)) {
+    if (words_of(name) == wanted.title.without_year) {
+      return has_year ? TitleFit::name : TitleFit::without_year;
+    }
+    if (wanted.may_drop_article() &&
+        words_of(without_article(name)) == wanted.title.without_article) {
+      best = has_year ? TitleFit::name : TitleFit::without_article;
+    }
   }
-  return false;
+  return best;
 }
 
 /// Whether the title begins with what was written as a whole word.
@@ -207,7 +220,8 @@ bool begins(const TakenApart& title, std::string_view wanted) {
 TitleFit fit_of(const TakenApart& title, const Wanted& wanted) {
   const TakenApart& sought = wanted.title;
   if (title.words == sought.words) {
-    return (title.text == sought.text || !title.words.empty()) ? TitleFit::whole : TitleFit::none;
+    if (title.text != sought.text && title.words.empty()) return TitleFit::none;
+    return wanted.years.year != 0 ? TitleFit::whole : TitleFit::without_year;
   }
   if (!sought.words.empty()) {
     if (title.without_year == sought.words) return TitleFit::without_year;
@@ -218,13 +232,21 @@ TitleFit fit_of(const TakenApart& title, const Wanted& wanted) {
         wanted.may_drop_article()) {
       return TitleFit::without_article;
     }
-    if (has_name(title, wanted)) return TitleFit::name;
+    if (const TitleFit fit = fit_of_names(title, wanted); fit != TitleFit::none) return fit;
     if (wanted.is_number) return begins(title, sought.text) ? TitleFit::words : TitleFit::none;
     if (std::ranges::includes(title.words, sought.year == 0 ? sought.words : sought.without_year)) {
       return TitleFit::words;
     }
   }
   return title.text.find(sought.rest) == std::string_view::npos ? TitleFit::none : TitleFit::part;
+}
+
+/// Whether a title, or a name of it, is what was written but for an article.
+bool differs_by_article_alone(const TakenApart& title, const Wanted& wanted) {
+  const auto is_wanted = [&](std::string_view name) {
+    return words_of(without_article(name)) == wanted.title.without_article;
+  };
+  return is_wanted(title.rest) || std::ranges::any_of(names_of(title.rest), is_wanted);
 }
 
 /// What every title has that fits at all: a longest word of those that count in every fit.
@@ -234,10 +256,16 @@ std::string_view needle_of(const TakenApart& wanted) {
   return *std::ranges::max_element(words, {}, &std::string::size);
 }
 
-bool fits_by_letters(std::string_view name, const Wanted& wanted) {
+bool name_fits_by_letters(std::string_view name, const Wanted& wanted) {
   if (has_letters(name, wanted.letters)) return true;
   return wanted.may_drop_article() &&
          has_letters(without_article(name), wanted.letters_without_article);
+}
+
+bool fits_by_letters(std::string_view rest, const Wanted& wanted) {
+  if (name_fits_by_letters(rest, wanted)) return true;
+  return std::ranges::any_of(
+      names_of(rest), [&](std::string_view name) { return name_fits_by_letters(name, wanted); });
 }
 
 /// Keeps the best of the titles that it is shown.
@@ -263,6 +291,12 @@ class BestTitles {
   bool has_the_title() const { return is_the_title(best_.second); }
   /// Also where all that are that title are of other years.
   bool knows_the_title() const { return has_the_title() || !of_other_years_.empty(); }
+
+  std::optional<std::int32_t> only_one_with_the_words() const {
+    if (best_.second != TitleFit::words || titles_.size() != 1) return std::nullopt;
+    return titles_.front();
+  }
+  void take_as_the_title() { best_.second = TitleFit::without_article; }
 
   TitleMatcher::Found found() && {
     const bool years_disagree = years_.beside != 0 && years_.beside != years_.year;
@@ -315,6 +349,10 @@ BestTitles best_of(const StringTable& titles, const std::vector<TitleCut>& cuts,
     if (!fits_by_letters(dated(title).name, wanted)) continue;
     best.take(static_cast<std::int32_t>(title), dated(title).year, TitleFit::letters);
   }
+  if (const auto only = best.only_one_with_the_words()) {
+    const bool is_it = differs_by_article_alone({titles[*only], dated(*only)}, wanted);
+    if (is_it) best.take_as_the_title();
+  }
   return best;
 }
 
@@ -358,7 +396,10 @@ TitleMatcher::Found TitleMatcher::find(std::string_view text, std::optional<int>
       folded_, cuts_, Wanted(bare->name, {.year = bare->year, .beside = contradicts ? 0 : beside}));
   // Of titles with these digits, of other years, none is meant where one without has that year.
   const bool is_year = whole.knows_the_title() ? rest.has_the_title() : rest.knows_the_title();
-  if (is_year && contradicts) return {.year_in_text = bare->year};
+  if (contradicts) {
+    // Digits are a year where a film is of it, and else of a title that is unknown.
+    return rest.has_the_title() ? Found{.year_in_text = bare->year} : std::move(whole).found();
+  }
   return is_year ? std::move(rest).found() : std::move(whole).found();
 }
 

@@ -16,9 +16,11 @@ namespace alsatian {
 
 /// How a title fits what was written, best first. Case, accents and the order of words never count.
 /// without_article: a year is left out too; but one of both was written, since "lord of the rings"
-/// may mean any of four. name: one of several that the title has, "1984" of "1984 (Nineteen
-/// Eighty-Four) (1984)". letters: letters and digits alone are the same, "wall-e" and "WALL·E".
-/// words: the title has all that were written. part: it contains the text.
+/// may mean any of four, or no other title has the words. name: one of several that the title has,
+/// "1984" of "1984 (Nineteen Eighty-Four) (1984)". Where no year was wanted whole and name are
+/// without_year: nothing says which is meant of the films that are called so. letters: letters and
+/// digits alone are the same, "wall-e" and "WALL·E". words: the title has all that were written.
+/// part: it contains the text.
 enum class TitleFit { whole, without_year, without_article, name, letters, words, part, none };
 
 /// Whether it is that title and not only one with its words.
@@ -43,7 +45,7 @@ class TitleMatcher {
   /// front is one, of whatever year. With a year no other film is taken for the one that is meant:
   /// the title has that year, or else the next, or else none, and is_the_title. Two years may be
   /// one apart: the title has one of them. A number finds no title of that year: it is a title, or
-  /// begins one (words).
+  /// begins one (words). One title of words or part alone is no answer, but what may be meant.
   Found find(std::string_view text, std::optional<int> year = std::nullopt) const;
 
   /// Titles that are spelt nearly so, nearest first; a tenth of the letters and one may be wrong.

@@ -73,8 +73,20 @@ ItemAnswer in_no_title(const Model& model, const TitleLookup& titles, const std:
   if (!near.empty()) {
     answer.hint = fmt::format("did you mean {}?", listed_titles(model, titles, near, " or "));
   }
-  answer.help = may_be_id ? std::string("give the item's id or a part of its title")
-                          : fmt::format("give a part of its title, or {}", place.by_id);
+  answer.help = may_be_id ? std::string("give the item's id or its title")
+                          : fmt::format("give its title otherwise, or {}", place.by_id);
+  return answer;
+}
+
+/// Of a text that stands in one title alone: which other film it may mean, the titles do not tell.
+ItemAnswer in_one_title(const Model& model, const TitleLookup& titles, const std::string& text,
+                        const ItemPlace& place, std::int32_t candidate) {
+  const bool may_be_id = place.by == NamedBy::id_or_title;
+  ItemAnswer answer;
+  answer.what =
+      fmt::format("{} is {}no whole title", quoted(text), may_be_id ? "no item id and " : "");
+  answer.hint = fmt::format("did you mean {}?", listed_titles(model, titles, {candidate}, ""));
+  answer.help = fmt::format("give the whole title, or {}", place.by_id);
   return answer;
 }
 
@@ -172,7 +184,7 @@ ItemAnswer look_up_item(const Model& model, const TitleLookup& titles, const std
   ItemAnswer answer;
   if (text.find_first_not_of(" \t") == std::string::npos) {
     answer.what = place.by == NamedBy::title ? "has an empty title" : "has an empty id or title";
-    answer.help = "give the item's id or a part of its title";
+    answer.help = "give the item's id or its title";
     return answer;
   }
   if (place.by == NamedBy::id_or_title) answer.item = model.items.find(text);
@@ -191,6 +203,9 @@ ItemAnswer look_up_item(const Model& model, const TitleLookup& titles, const std
     return answer;
   }
   if (found.titles.empty()) return in_no_title(model, titles, text, place, year, found.near);
+  if (found.titles.size() == 1 && !is_the_title(found.fit)) {
+    return in_one_title(model, titles, text, place, found.titles.front());
+  }
   if (found.titles.size() == 1) {
     answer.item = found.titles.front();
     answer.of_next_year = found.of_next_year;
@@ -198,7 +213,7 @@ ItemAnswer look_up_item(const Model& model, const TitleLookup& titles, const std
   }
   answer.what = fmt::format("{} is in {} titles: {}", wanted_title(text, year), found.titles.size(),
                             listed_titles(model, titles, found.titles, "; "));
-  answer.help = fmt::format("give more of the title, or {}", place.by_id);
+  answer.help = fmt::format("give more of the title or its year, or {}", place.by_id);
   return answer;
 }
 

@@ -84,9 +84,10 @@ struct ItemAnswer {
   std::string help;
 };
 
-/// The item by its id where ids count, or by the title that fits best where that is one, of the
-/// year where one is known. Without an item the answer has the candidates where there are several,
-/// and titles that are spelt nearly so or of another year where there is none.
+/// The item by its id where ids count, or by the title that fits best where that is one and not
+/// only has the words, of the year where one is known. Without an item the answer has the
+/// candidates where there are any, and titles that are spelt nearly so or of another year where
+/// there is none.
 ItemAnswer look_up_item(const Model& model, const TitleLookup& titles, const std::string& text,
                         const ItemPlace& place, std::optional<int> year = std::nullopt);
 

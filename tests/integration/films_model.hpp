@@ -33,6 +33,13 @@ class FilmsModel : public ::testing::Test {
     return run(with({"recommend", model_, "--ratings", "-", "--movies", movies_}, more), options);
   }
 
+  /// What the program explains of an item to whoever has these ratings.
+  RunResult explain_item(const std::string& ratings, const std::string& item) const {
+    RunOptions options;
+    options.input = ratings;
+    return run({"explain", model_, "--ratings", "-", "--movies", movies_, "--item", item}, options);
+  }
+
   /// The second line of the file, as the program says that it took it.
   void expect_taken(const std::string& ratings, const std::string& said) const {
     const RunResult result = recommend(ratings);

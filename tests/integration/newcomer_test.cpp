@@ -195,8 +195,8 @@ TEST_F(NewcomersTitles, AreExactWhereArticleYearAndCaseAloneDiffer) {
   EXPECT_EQ(several.code, 65);
   EXPECT_THAT(several.error, HasSubstr("\"matr\" is in 3 titles: 2 \"Matrix, The (1999)\"; 4 "));
   EXPECT_THAT(several.error,
-              HasSubstr("\n  help: give more of the title, or name the column item "
-                        "and give ids, or leave such lines out: --on-bad-line skip\n"));
+              HasSubstr("\n  help: give more of the title or its year, or name the "
+                        "column item and give ids, or leave such lines out: --on-bad-line skip\n"));
   const RunResult item =
       run({"similar", problem().model(), "--movies", problem().movies(), "--item", "amber"});
   EXPECT_THAT(item.error, HasSubstr("or the id of the one you mean: --item ID\n"));
