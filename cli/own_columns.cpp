@@ -3,6 +3,7 @@
 #include "cli/own_columns.hpp"
 
 #include "cli/log.hpp"
+#include "cli/own_rating_names.hpp"
 #include "host/error.hpp"
 #include "host/ratings/values.hpp"
 
@@ -18,13 +19,18 @@ namespace {
 
 using Names = std::initializer_list<std::string_view>;
 
-/// As names of columns are compared: in small letters, words apart by spaces.
+/// As names of columns are compared: in small letters, words apart by single spaces.
 std::string column_name(const Field& field) {
-  std::string name = unquoted(field);
-  std::ranges::transform(name, name.begin(), [](char letter) {
-    if (letter == '_' || letter == '-') return ' ';
-    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
-  });
+  std::string name;
+  for (const char letter : unquoted(field)) {
+    const bool is_blank = letter == '_' || letter == '-' || letter == ' ' || letter == '\t';
+    if (!is_blank) {
+      name += letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+    } else if (!name.empty() && !name.ends_with(' ')) {
+      name += ' ';
+    }
+  }
+  if (name.ends_with(' ')) name.pop_back();
   return name;
 }
 
@@ -47,17 +53,36 @@ class OwnHeader {
     return std::nullopt;
   }
 
-  /// The column whose name ends in such a word, as "My stars", unless one has a name that is such.
-  /// Of several the one that is said to be somebody's own; a note says which it is. Throws Error 65
-  /// where none of several is, or more than one.
-  std::optional<std::size_t> ending_in(Names words, std::string_view role, std::string& note,
-                                       std::optional<std::size_t> exact = std::nullopt) const {
-    const std::vector<std::size_t> all = columns_ending_in(words);
-    if (all.empty()) return exact;
-    if (all.size() == 1) return exact ? exact : all.front();
-    const std::size_t chosen = exact ? *exact : own_of(all, role);
-    say_which(chosen, all, role, note);
+  /// The column of somebody's own ratings: of several the one that is said to be their own, or else
+  /// the one that is called so; a note says which it is. Nothing where there is none. Throws Error
+  /// 65 where none of several is, and where all are those of others.
+  std::optional<std::size_t> rating(std::string& note) const {
+    const std::vector<std::size_t> own = columns_of({RatingsOf::oneself});
+    const std::vector<std::size_t> plain = columns_of({RatingsOf::whoever});
+    const std::vector<std::size_t> all =
+        columns_of({RatingsOf::oneself, RatingsOf::whoever, RatingsOf::others});
+    if (all.empty()) return std::nullopt;
+    if (own.empty() && plain.empty()) {
+      fail(fmt::format("is a header without ratings of one's own, but those of others: {}",
+                       listed(all)),
+           "call the column rating if they are yours");
+    }
+    const std::size_t chosen = own.empty() ? plain_of(plain, all) : own_of(own, all);
+    if (all.size() > 1) say_which(chosen, all, "rating", note);
     return chosen;
+  }
+
+  /// The one column whose name ends in title, as "Movie Title".
+  std::optional<std::size_t> only_title() const {
+    const std::vector<std::size_t> all = columns_ending_in_title();
+    return all.size() == 1 ? std::optional(all.front()) : std::nullopt;
+  }
+
+  /// The same. Throws Error 65 where there are several.
+  std::optional<std::size_t> title() const {
+    const std::vector<std::size_t> all = columns_ending_in_title();
+    if (all.size() > 1) refuse_several(all, "title");
+    return only_title();
   }
 
   /// The column of the films' years or days of release. Of several the one that is called year; a
@@ -101,12 +126,42 @@ class OwnHeader {
                         quoted(unquoted(record_.fields[chosen])), listed(all));
   }
 
-  std::size_t own_of(const std::vector<std::size_t>& all, std::string_view role) const {
-    std::vector<std::size_t> own;
-    std::ranges::copy_if(all, std::back_inserter(own), [this](std::size_t column) {
-      return names_[column].starts_with("my ") || names_[column].starts_with("your ");
-    });
-    if (own.size() == 1) return own.front();
+  /// Of those that are said to be one's own.
+  std::size_t own_of(const std::vector<std::size_t>& own,
+                     const std::vector<std::size_t>& all) const {
+    refuse_doubles(own);
+    std::vector<std::size_t> mine;
+    std::ranges::copy_if(own, std::back_inserter(mine),
+                         [this](std::size_t column) { return names_oneself(names_[column]); });
+    if (mine.size() == 1) return mine.front();
+    if (own.size() > 1) refuse_several(all, "rating");
+    return own.front();
+  }
+
+  /// Of those that do not say whose they are: what is called so and no more, or the only one. A
+  /// user's rating may be all users'.
+  std::size_t plain_of(const std::vector<std::size_t>& plain,
+                       const std::vector<std::size_t>& all) const {
+    refuse_doubles(plain);
+    const bool has_users = std::ranges::any_of(
+        plain, [this](std::size_t column) { return names_[column].starts_with("user "); });
+    const auto exact = named({"rating", "score"});
+    if (exact && !has_users) return *exact;
+    if (all.size() > 1) refuse_several(all, "rating");
+    return plain.front();
+  }
+
+  void refuse_doubles(const std::vector<std::size_t>& columns) const {
+    for (const std::size_t column : columns) {
+      const auto same = std::ranges::find_if(columns, [&](std::size_t other) {
+        return other > column && names_[other] == names_[column];
+      });
+      if (same != columns.end()) refuse_two(column, *same);
+    }
+  }
+
+  [[noreturn]] void refuse_several(const std::vector<std::size_t>& all,
+                                   std::string_view role) const {
     fail(fmt::format("is a header with several columns of {}s: {}", role, listed(all)),
          fmt::format("call the one that counts {} alone, or yours `My {}`", role, role));
   }
@@ -118,11 +173,20 @@ class OwnHeader {
          "leave out one of them, or call it otherwise");
   }
 
-  std::vector<std::size_t> columns_ending_in(Names words) const {
+  std::vector<std::size_t> columns_ending_in_title() const {
     std::vector<std::size_t> all;
     for (std::size_t column = 0; column < names_.size(); ++column) {
-      const std::string last = names_[column].substr(names_[column].rfind(' ') + 1);
-      if (std::ranges::find(words, last) != words.end()) all.push_back(column);
+      if (names_[column] == "title" || names_[column].ends_with(" title")) all.push_back(column);
+    }
+    return all;
+  }
+
+  std::vector<std::size_t> columns_of(std::initializer_list<RatingsOf> whose) const {
+    std::vector<std::size_t> all;
+    for (std::size_t column = 0; column < names_.size(); ++column) {
+      if (std::ranges::find(whose, ratings_under(names_[column])) != whose.end()) {
+        all.push_back(column);
+      }
     }
     return all;
   }
@@ -150,13 +214,13 @@ bool is_id(const Field& field, const Model& model) {
 std::optional<OwnColumns> own_columns_by_header(const Record& first, const std::string& place) {
   const OwnHeader header(first, place);
   OwnColumns columns{.fields = first.fields.size()};
-  const auto rating =
-      header.ending_in({"rating", "score", "stars"}, "rating", columns.note,
-                       header.named({"my rating", "your rating", "rating", "score", "stars"}));
   const auto id = header.named({"movieid", "movie id", "itemid", "item id", "id", "item"});
   auto title = header.named({"title", "film", "name", "movie name", "film name"});
-  if (!id && !title) title = header.ending_in({"title"}, "title", columns.note);
   const auto movie = header.named({"movie"});
+  const bool has_items = id || title || movie || header.only_title();
+  if (!has_items && header.has_numbers()) return std::nullopt;  // a film, "Stars", and its rating
+  const auto rating = header.rating(columns.note);
+  if (!title) title = id ? header.only_title() : header.title();
   if (!rating) {
     if ((!id && !title && !movie) || header.has_numbers()) return std::nullopt;
     header.fail(fmt::format("is a header without a column of ratings: {}", header.text()),
@@ -168,6 +232,7 @@ std::optional<OwnColumns> own_columns_by_header(const Record& first, const std::
   if (id) {
     columns.item = *id;
     columns.says_id = true;
+    columns.title = title ? title : movie;
   } else if (title) {
     columns.item = *title;
     columns.by = NamedBy::title;

@@ -26,14 +26,16 @@ struct OwnColumns {
   std::optional<std::size_t> user = std::nullopt;
   std::size_t item = 0;
   std::size_t rating = 1;
-  std::optional<std::size_t> year = std::nullopt;  // of the title, or the day of its release
+  std::optional<std::size_t> title = std::nullopt;  // beside ids
+  std::optional<std::size_t> year = std::nullopt;   // of the title, or the day of its release
   NamedBy by = NamedBy::id_or_title;
   bool says_id = false;   // header or layout do: a number is no title
   std::string note = "";  // of choices that were made between columns
 };
 
 /// By a header; nothing where the record is none. place: file and line. Throws Error 65 for a
-/// header without ratings or items, with two columns of one name, and where several may be meant.
+/// header without ratings or items, with ratings of others alone, with two columns of one name, and
+/// where several may be meant.
 std::optional<OwnColumns> own_columns_by_header(const Record& first, const std::string& place);
 
 /// Without a header: item and rating, or as in u.data user, item, rating and perhaps a time.

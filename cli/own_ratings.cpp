@@ -4,10 +4,12 @@
 
 #include "cli/own_columns.hpp"
 #include "cli/own_encoding.hpp"
+#include "cli/own_ids.hpp"
+#include "cli/own_layout.hpp"
 #include "cli/small_file.hpp"
 #include "cli/title_year.hpp"
 #include "host/error.hpp"
-#include "host/ratings/bad_line.hpp"
+#include "host/ratings/file_kind.hpp"
 #include "host/ratings/input_source.hpp"
 #include "host/ratings/records.hpp"
 #include "host/ratings/values.hpp"
@@ -45,27 +47,6 @@ struct BadOwnLine {
   std::string help;
 };
 
-/// Of a record with a flaw: which line opens the quote, since others may have become its text.
-BadOwnLine flaw_of(const Record& record, std::int64_t line) {
-  constexpr const char* twice = "write a quote inside a quoted field twice (\"\")";
-  BadOwnLine bad{.line = line, .what = "", .hint = "", .help = remedy};
-  if (record.flaw == RecordFlaw::nul_byte) bad.what = "has a byte of 0";
-  if (record.flaw == RecordFlaw::too_long) bad.what = "is longer than 1 MiB";
-  if (record.quote_at == nullptr || !bad.what.empty()) return bad;
-  const TextPosition open = position_of(record, line, record.quote_at);
-  bad.what = fmt::format("is not a record of text: the quote in line {}, column {} ", open.line,
-                         open.column);
-  if (record.flaw == RecordFlaw::unclosed_quote) {
-    bad.what += "is closed nowhere (within 1 MiB)";
-    bad.help = fmt::format("close the quote of line {}, or {}", open.line, twice);
-  } else {
-    bad.what += fmt::format("closes in line {}, with more text behind it",
-                            position_of(record, line, record.flaw_at).line);
-    bad.help = fmt::format("{}, or close that of line {} sooner", twice, open.line);
-  }
-  return bad;
-}
-
 class OwnRatingsReader {
  public:
   OwnRatingsReader(const std::string& path, const Model& model, const TitleLookup& titles,
@@ -79,23 +60,24 @@ class OwnRatingsReader {
 
   std::vector<OwnRating> read() {
     refuse_other_encodings(text_, place_);
-    const RecordRules rules = find_rules();
-    cut_at_commas_ = rules.delimiter.text == ",";
+    refuse_carriage_returns(text_, place_, ratings_contents);
+    const OwnLayout layout = own_layout_of(text_);
+    rules_ = layout.rules;
     Record record;
-    std::int64_t line = 1;
-    const char* const end = text_.data() + text_.size();
-    for (const char* at = text_.data(); at < end && !is_hopeless(); line += record.lines) {
-      at = read_record(at, end, rules, record);
-      if (record.is_blank) continue;
+    std::int64_t line = layout.first_line;
+    const char* at = text_.data() + layout.begin;
+    for (; at < end() && !is_hopeless(); line += record.lines) {
+      at = has_header_ ? read_record(at, end(), rules_, record)
+                       : read_unless_comment(at, end(), rules_, record);
+      if (record.is_blank || count_comment(record)) continue;
       if (record.flaw != RecordFlaw::none) {
         note_flaw(record, line);
         continue;
       }
       if (!columns_) {
-        columns_ = own_columns_by_header(record, place_of(line));
-        if (columns_ && !columns_->note.empty()) log_.line(columns_->note);
-        if (columns_) continue;
-        columns_ = own_columns_of(record, place_of(line), model_, titles_);
+        find_columns(record, line);
+        if (has_header_) judge_ids(at, line + record.lines);
+        if (has_header_) continue;
       }
       take(record, line);
     }
@@ -111,30 +93,57 @@ class OwnRatingsReader {
 
   std::string place_of(std::int64_t line) const { return fmt::format("{}:{}", place_, line); }
 
-  /// The delimiter that cuts the first record into the most fields, of those that cut it at all.
-  RecordRules find_rules() const {
-    RecordRules best{.delimiter = {","}};
-    std::size_t most = 1;
-    for (const char* delimiter : {",", "\t", ";", "::", "|"}) {
-      const RecordRules rules{.delimiter = {delimiter}};
-      Record record;
-      const char* const end = text_.data() + text_.size();
-      for (const char* at = text_.data(); at < end && record.fields.empty();) {
-        at = read_record(at, end, rules, record);
-      }
-      if (record.fields.size() > most) {
-        most = record.fields.size();
-        best = rules;
-      }
+  const char* end() const { return text_.data() + text_.size(); }
+
+  /// Comments are lines that begin with #, under a header those alone that have too few fields: the
+  /// film may be "#Alive".
+  bool count_comment(const Record& record) {
+    const bool is_short = record.flaw == RecordFlaw::none && record.lines == 1 && has_header_ &&
+                          record.fields.size() < columns_->fields;
+    const bool is_one = is_comment(record) && (is_short || !has_header_);
+    comments_ += is_one ? 1 : 0;
+    return is_one;
+  }
+
+  void find_columns(const Record& record, std::int64_t line) {
+    columns_ = own_columns_by_header(record, place_of(line));
+    has_header_ = columns_.has_value();
+    if (!has_header_) columns_ = own_columns_of(record, place_of(line), model_, titles_);
+    if (!columns_->note.empty()) log_.line(columns_->note);
+  }
+
+  /// Ids beside titles count where the titles are theirs. at, line: behind the header.
+  void judge_ids(const char* at, std::int64_t line) {
+    if (!columns_->title || !titles_.present()) return;
+    IdsBesideTitles ids(model_, titles_);
+    Record record;
+    for (; at < end(); line += record.lines) {
+      at = read_record(at, end(), rules_, record);
+      if (record.fields.size() >= columns_->fields) ids.take(film_of(record), line);
     }
-    return best;
+    const std::optional<std::string> why = ids.why_titles_count();
+    if (!why) return;
+    log_.warning(fmt::format("{}: {}", place_, *why));
+    columns_->item = *columns_->title;
+    columns_->by = NamedBy::title;
+    columns_->says_id = false;
+    columns_->title.reset();
+  }
+
+  /// What a line of a table of ids says, as far as it has the fields.
+  OwnFilm film_of(const Record& record) const {
+    const auto text_of = [&](std::optional<std::size_t> column) {
+      const bool is_there = column && *column < record.fields.size();
+      return is_there ? unquoted(record.fields[*column]) : std::string();
+    };
+    return {text_of(columns_->item), text_of(columns_->title), parse_year(text_of(columns_->year))};
   }
 
   /// Throws Error 65 where the first record is none: it says what is in the others.
   void note_flaw(const Record& record, std::int64_t line) {
-    const BadOwnLine flaw = flaw_of(record, line);
-    if (!columns_) fail(line, flaw.what, flaw.help);
-    add_bad(flaw);
+    const RecordComplaint complaint = complaint_of(record, line, remedy);
+    if (!columns_) fail(line, complaint.what, complaint.help);
+    note_bad(line, complaint.what, complaint.help);
   }
 
   void note_bad(std::int64_t line, const std::string& what, const std::string& help) {
@@ -172,7 +181,8 @@ class OwnRatingsReader {
     const std::string written = unquoted(record.fields[columns_->rating]);
     ParsedRating parsed = parse_rating(written, '.');
     // Where commas cut no fields one is a decimal comma.
-    if (parsed.flaw != RatingFlaw::none && !cut_at_commas_) parsed = parse_rating(written, ',');
+    const bool cut_at_commas = rules_.delimiter.text == ",";
+    if (parsed.flaw != RatingFlaw::none && !cut_at_commas) parsed = parse_rating(written, ',');
     if (parsed.flaw != RatingFlaw::none) {
       note_bad(line, fmt::format("{} is no rating", quoted(written)),
                parsed.flaw == RatingFlaw::decimal_comma ? decimal_point_for(written)
@@ -226,9 +236,15 @@ class OwnRatingsReader {
     if (columns_->year && *columns_->year < record.fields.size()) {
       const std::string written = unquoted(record.fields[*columns_->year]);
       year = parse_year(written);
-      if (!year && !written.empty() && !columns_->says_id) {
+      if (!year && !says_no_year(written) && !columns_->says_id) {
         note_bad(line, fmt::format("{} is no year", quoted(written)),
                  "write the year of the film, such as 1995, or nothing");
+        return std::nullopt;
+      }
+    }
+    if (columns_->title) {
+      if (const auto what = contradiction_of(film_of(record), model_, titles_)) {
+        note_bad(line, *what, "correct the one that is wrong, or leave out its column");
         return std::nullopt;
       }
     }
@@ -331,6 +347,9 @@ class OwnRatingsReader {
     if (!bad_.empty()) {
       text += fmt::format("; {} left out", counted(bad_count_, "line"));
     }
+    if (comments_ > 0) {
+      text += fmt::format("; {} with # in front", counted(comments_, "comment"));
+    }
     log_.field("ratings", text);
     std::ranges::sort(ratings_, {}, &OwnRating::item);
     return std::move(ratings_);
@@ -342,8 +361,9 @@ class OwnRatingsReader {
   const BadOwnLines& rule_;
   const Log& log_;
   std::string text_;
-  bool cut_at_commas_ = true;
+  RecordRules rules_;
   std::optional<OwnColumns> columns_;
+  bool has_header_ = false;
   std::optional<std::string> user_;
   std::vector<OwnRating> ratings_;
   std::vector<BadOwnLine> bad_;  // the first
@@ -351,6 +371,7 @@ class OwnRatingsReader {
   std::map<std::int32_t, std::size_t> place_of_item_;
   std::int64_t repeated_ = 0;
   std::int64_t unknown_ = 0;
+  std::int64_t comments_ = 0;
   bool warned_ = false;  // of a number that is an id and a title
 };
 

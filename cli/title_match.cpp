@@ -403,6 +403,22 @@ TitleMatcher::Found TitleMatcher::find(std::string_view text, std::optional<int>
   return is_year ? std::move(rest).found() : std::move(whole).found();
 }
 
+bool TitleMatcher::is_called(std::int32_t title, std::string_view text,
+                             std::optional<int> year) const {
+  const std::string folded = fold(text);
+  const DatedTitle dated = cuts_[static_cast<std::size_t>(title)].of(folded_[title]);
+  const TakenApart candidate(folded_[title], dated);
+  const auto has_name = [&](std::string_view name, int in_text) {
+    if (contradict(dated.year, in_text) || contradict(dated.year, year.value_or(0))) return false;
+    const Wanted wanted(name, {.year = in_text});
+    return is_the_title(fit_of(candidate, wanted)) || fits_by_letters(dated.name, wanted) ||
+           differs_by_article_alone(candidate, wanted);
+  };
+  if (has_name(folded, cut_year(folded).year)) return true;
+  const std::optional<DatedTitle> bare = cut_bare_year(folded);
+  return bare && has_name(bare->name, bare->year);
+}
+
 std::vector<std::int32_t> TitleMatcher::nearest(std::string_view text, std::size_t count) const {
   const std::string folded = fold(text);
   const std::optional<DatedTitle> bare = cut_bare_year(folded);

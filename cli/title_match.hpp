@@ -48,6 +48,10 @@ class TitleMatcher {
   /// begins one (words). One title of words or part alone is no answer, but what may be meant.
   Found find(std::string_view text, std::optional<int> year = std::nullopt) const;
 
+  /// Whether the title is called so, by any of its names, with or without an article, and its year
+  /// contradicts none that the text or `year` says.
+  bool is_called(std::int32_t title, std::string_view text, std::optional<int> year) const;
+
   /// Titles that are spelt nearly so, nearest first; a tenth of the letters and one may be wrong.
   std::vector<std::int32_t> nearest(std::string_view text, std::size_t count) const;
 

@@ -3,9 +3,11 @@
 #include "cli/title_year.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstddef>
 #include <cstdlib>
+#include <string>
 
 namespace alsatian {
 namespace {
@@ -24,6 +26,31 @@ bool is_of_a_word(char letter) {
 
 std::string_view without_end(std::string_view text, std::string_view letters) {
   return text.substr(0, text.find_last_not_of(letters) + 1);
+}
+
+std::string_view without_blanks(std::string_view text) {
+  text = without_end(text, blanks);
+  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+  return text;
+}
+
+std::string in_small_letters(std::string_view text) {
+  std::string letters(text);
+  std::ranges::transform(letters, letters.begin(), [](char letter) {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+  });
+  return letters;
+}
+
+/// As in "November 22, 1995" and "Nov 1995".
+bool begins_with_month(std::string_view text) {
+  constexpr auto months = std::to_array<std::string_view>(
+      {"january", "february", "march", "april", "may", "june", "july", "august", "september",
+       "october", "november", "december"});
+  const std::string word = in_small_letters(text.substr(0, text.find_first_of(". ")));
+  return word.size() >= 3 && std::ranges::any_of(months, [&](std::string_view month) {
+           return month.starts_with(word);
+         });
 }
 
 /// The number that the first four letters are, 0 where they are no digits.
@@ -79,6 +106,7 @@ std::optional<DatedTitle> cut_bare_year(std::string_view title) {
 
 std::optional<int> parse_year(std::string_view text) {
   constexpr std::string_view in_dates = "-/. ";
+  text = without_blanks(text);
   if (text.starts_with('(') && text.ends_with(')')) text = text.substr(1, text.size() - 2);
   const std::string_view rest = text.substr(std::min(text.size(), digits));
   const bool is_first = rest.empty() || rest == ".0" || rest.starts_with('-') ||
@@ -88,8 +116,16 @@ std::optional<int> parse_year(std::string_view text) {
   }
   if (rest.size() < 2) return std::nullopt;  // no room for a day in front
   const std::size_t last = text.size() - digits;
-  const bool is_last = is_digit(text.front()) && in_dates.find(text[last - 1]) != in_dates.npos;
+  const bool is_last = (is_digit(text.front()) || begins_with_month(text)) &&
+                       in_dates.find(text[last - 1]) != in_dates.npos;
   return is_last ? year_of_digits(text.substr(last)) : std::nullopt;
+}
+
+bool says_no_year(std::string_view text) {
+  constexpr auto words =
+      std::to_array<std::string_view>({"", "-", "--", "\u2013", "\u2014", "?", "n/a", "na", "nan",
+                                       "null", "none", "\\n", "unknown"});
+  return std::ranges::find(words, in_small_letters(without_blanks(text))) != words.end();
 }
 
 bool contradict(int year, int other) {

@@ -127,9 +127,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadRatings{"color,rating\nred,4\n", ":1: is a header without a column of items"},
         BadRatings{"Film,Grade\namber,4\n",
                    ":1: is a header without a column of ratings: \"Film,Grade\""},
-        BadRatings{
-            "title,critics' score,public score\namber,4,3\n",
-            ":1: is a header with several columns of ratings: \"critics' score\", \"public "},
+        BadRatings{"title,critics' score,public score\namber,4,3\n",
+                   ":1: is a header without ratings of one's own, but those of others: \"critics' "
+                   "score\", "},
         BadRatings{"1,4\n2,\"4,5\"\n", ":2: \"4,5\" is no rating"},
         BadRatings{"amber,4\n", ":1: \"amber\" is in "},
         BadRatings{"no such film,4\n", ":1: \"no such film\" is no item id and in no title"},

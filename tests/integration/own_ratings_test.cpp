@@ -347,8 +347,8 @@ TEST_F(OwnRatings, AreThoseUnderTheColumnThatIsSaidToBeOnesOwn) {
     EXPECT_THAT(result.error, HasSubstr("ratings are those of column \"My "));
   }
   EXPECT_THAT(recommend("title,rating\nToy Story,2\n").error, Not(HasSubstr("of column")));
-  expect_refused("title,Critic Score,Public Stars\nToy Story,5,2\n",
-                 ":1: is a header with several columns of ratings: \"Critic Score\", \"Public "
+  expect_refused("title,Critic Score,Film Stars\nToy Story,5,2\n",
+                 ":1: is a header with several columns of ratings: \"Critic Score\", \"Film "
                  "Stars\"\n",
                  "call the one that counts rating alone, or yours `My rating`\n");
 }

@@ -1,0 +1,89 @@
+// Implements own_layout.hpp.
+// The first record decides: a table has its columns in every line.
+#include "cli/own_layout.hpp"
+
+#include "host/ratings/bad_line.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace alsatian {
+namespace {
+
+/// The delimiter of Excel's `sep=;`, and nothing for any other line.
+std::string_view told_separator(std::string_view line) {
+  constexpr std::string_view word = "sep=";
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  const bool is_word = line.size() == word.size() + 1 &&
+                       std::ranges::equal(line.substr(0, word.size()), word,
+                                          [](char a, char b) { return a == b || a + 32 == b; });
+  return is_word ? line.substr(word.size()) : std::string_view();
+}
+
+/// The first record that is neither blank nor a comment.
+Record first_record(std::string_view text, const RecordRules& rules) {
+  Record record;
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data(); at < end && record.fields.empty();) {
+    at = read_unless_comment(at, end, rules, record);
+    if (is_comment(record)) record.fields.clear();
+  }
+  return record;
+}
+
+}  // namespace
+
+bool is_comment(const Record& record) {
+  const std::string_view text = trimmed(record.text);
+  const bool has_numbers = record.fields.size() > 1 && record.fields.front().text == "#";
+  return text.starts_with('#') && !has_numbers;
+}
+
+const char* read_unless_comment(const char* begin, const char* end, const RecordRules& rules,
+                                Record& record) {
+  const char* const next = read_record(begin, end, rules, record);
+  if (!is_comment(record)) return next;
+  RecordRules without_quotes = rules;
+  without_quotes.quotes = false;
+  return read_record(begin, end, without_quotes, record);
+}
+
+OwnLayout own_layout_of(std::string_view text) {
+  OwnLayout layout{.rules = {.delimiter = {","}, .comment = '\0'}};
+  const std::string_view line = text.substr(0, text.find('\n'));
+  if (const std::string_view separator = told_separator(line); !separator.empty()) {
+    layout.rules.delimiter.text = separator;
+    layout.begin = std::min(line.size() + 1, text.size());
+    layout.first_line = 2;
+    return layout;
+  }
+  std::size_t most = 1;
+  for (const char* delimiter : {",", "\t", ";", "::", "|"}) {
+    RecordRules rules = layout.rules;
+    rules.delimiter.text = delimiter;
+    const std::size_t fields = first_record(text, rules).fields.size();
+    if (fields <= most) continue;
+    most = fields;
+    layout.rules = rules;
+  }
+  return layout;
+}
+
+RecordComplaint complaint_of(const Record& record, std::int64_t line, const char* otherwise) {
+  constexpr const char* twice = "write a quote inside a quoted field twice (\"\")";
+  if (record.flaw == RecordFlaw::nul_byte) return {"has a byte of 0", otherwise};
+  if (record.flaw == RecordFlaw::too_long) return {"is longer than 1 MiB", otherwise};
+  const TextPosition open = position_of(record, line, record.quote_at);
+  const std::string what = fmt::format("is not a record of text: the quote in line {}, column {} ",
+                                       open.line, open.column);
+  if (record.flaw == RecordFlaw::unclosed_quote) {
+    return {what + "is closed nowhere (within 1 MiB)",
+            fmt::format("close the quote of line {}, or {}", open.line, twice)};
+  }
+  return {what + fmt::format("closes in line {}, with more text behind it",
+                             position_of(record, line, record.flaw_at).line),
+          fmt::format("{}, or close that of line {} sooner", twice, open.line)};
+}
+
+}  // namespace alsatian

@@ -1,0 +1,42 @@
+// Where the table of somebody's own ratings begins, how its lines are cut, and what ails one.
+// Tables come from spreadsheets, sites and editors: none says how, but for Excel's `sep=`.
+#pragma once
+
+#include "host/ratings/records.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace alsatian {
+
+struct OwnLayout {
+  RecordRules rules;
+  std::size_t begin = 0;  // of the first line that counts
+  std::int64_t first_line = 1;
+};
+
+/// Cut as a line `sep=;` in front of all others says, or else at the delimiter that cuts the first
+/// record into the most fields, of those that cut it at all.
+OwnLayout own_layout_of(std::string_view text);
+
+/// Whether it is a comment where comments count: `#` in front, but not alone in a field, which is
+/// what tables call the column of their numbers.
+bool is_comment(const Record& record);
+
+/// As read_record, but a comment ends with its line, whatever quotes are in it.
+const char* read_unless_comment(const char* begin, const char* end, const RecordRules& rules,
+                                Record& record);
+
+/// What is wrong with a record that has a flaw, and what helps.
+struct RecordComplaint {
+  std::string what;
+  std::string help;
+};
+
+/// line: its first. Which line opens a quote is said, since others may have become its text.
+/// otherwise: what helps against flaws other than quotes.
+RecordComplaint complaint_of(const Record& record, std::int64_t line, const char* otherwise);
+
+}  // namespace alsatian

@@ -1,0 +1,19 @@
+// Whose ratings a column of somebody's own table holds, by its name.
+// Sites export the averages of others beside one's own ratings: none may be taken for them.
+#pragma once
+
+#include <string_view>
+
+namespace alsatian {
+
+/// oneself: by a name that says so ("my score", "you rated", "stars"). whoever: "rating", "film
+/// rating". others: of critics, of all who use a site, or of the age that a film is for.
+enum class RatingsOf { nothing, oneself, whoever, others };
+
+/// name: in small letters, words apart by single spaces.
+RatingsOf ratings_under(std::string_view name);
+
+/// Whether such a name begins with "my" or the like, and does not only end so.
+bool names_oneself(std::string_view name);
+
+}  // namespace alsatian

@@ -1,0 +1,154 @@
+// Tables of own ratings that hold more than one's own: ids of others, ratings of others, comments.
+// What is not the film or the rating that somebody gave must not become one in silence.
+#include "tests/integration/films_model.hpp"
+#include "tests/integration/run_program.hpp"
+
+#include <gmock/gmock.h>
+
+#include <string>
+#include <vector>
+
+namespace alsatian::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class OwnTables : public FilmsModel {
+ protected:
+  OwnTables()
+      : FilmsModel(9,
+                   "1,Toy Story (1995)\n2,Parasite (1982)\n3,Psycho (1960)\n4,Psycho (1998)\n"
+                   "5,\"Misérables, Les (2012)\"\n6,#Alive (2020)\n"
+                   "7,1984 (Nineteen Eighty-Four) (1984)\n8,Heat (1995)\n9,WALL·E (2008)\n") {}
+
+  void expect_refused(const std::string& ratings, const std::string& place_and_what,
+                      const std::string& help) const {
+    const RunResult result = recommend(ratings);
+    EXPECT_EQ(result.code, 65) << ratings << result.error;
+    EXPECT_EQ(result.output, "");
+    EXPECT_TRUE(is_error_text(result.error)) << result.error;
+    EXPECT_THAT(result.error, HasSubstr("stdin" + place_and_what));
+    EXPECT_THAT(result.error, HasSubstr("  help: " + help));
+  }
+  /// Both files are the same ratings to the program.
+  RunResult expect_same(const std::string& ratings, const std::string& plain) const {
+    RunResult result = recommend(ratings);
+    EXPECT_EQ(result.code, 0) << ratings << result.error;
+    EXPECT_EQ(result.output, recommend(plain).output) << ratings;
+    return result;
+  }
+};
+
+TEST_F(OwnTables, WithNumbersOfTheirOwnBesideTitlesAreReadByTheTitles) {
+  const std::string plain = "title,rating\nHeat,5\nWALL·E,1\nPsycho (1998),2\n";
+  for (const std::string header :
+       {"id;title;rating", "ID;Movie Title;Rating", "item;movie;rating"}) {
+    const RunResult result =
+        expect_same(header + "\n1;Heat;5\n2;wall-e;1\n3;Psycho (1998);2\n", plain);
+    EXPECT_THAT(
+        result.error,
+        HasSubstr("warning: stdin: ids are not the model's, so that titles count: line 2 has "
+                  "id 1, that of \"Toy Story (1995)\", and the title \"Heat\" (3 of 3 lines "
+                  "contradict their id)\n"));
+  }
+  // Numbers that the model does not have, as those of another site.
+  expect_same("id;title;rating\n949;Heat;5\n10681;WALL·E;1\n11252;Psycho (1998);2\n", plain);
+  expect_same("id,title,rating\ntt0113277,Heat,5\ntt1,WALL·E,1\ntt2,Psycho 1998,2\n", plain);
+}
+
+TEST_F(OwnTables, OfIdsWithTheirTitlesAreReadByTheIds) {
+  const std::string plain = "item,rating\n7,5\n5,1\n4,2\n";
+  for (const std::string header :
+       {"movieId,title,rating", "itemId,title,rating", "id,movie,score"}) {
+    const RunResult result = expect_same(
+        header + "\n7,Nineteen Eighty-Four,5\n5,Les Miserables (2013),1\n4,Psycho,2\n", plain);
+    EXPECT_THAT(result.error, Not(HasSubstr("warning")));
+  }
+  expect_same("id,title,year,rating\n7,,1984,5\n5,Misérables,,1\n4,psycho,1999,2\n", plain);
+}
+
+TEST_F(OwnTables, NameLinesWhoseIdAloneIsAnotherFilms) {
+  expect_refused("movieId,title,rating\n1,Toy Story,4\n8,Psycho (1960),3\n9,WALL·E,5\n",
+                 ":3: has id 8, that of \"Heat (1995)\", and the title \"Psycho (1960)\"\n",
+                 "correct the one that is wrong, or leave out its column");
+  expect_refused("movieId,title,year,rating\n1,Toy Story,1995,4\n3,Psycho,1998,3\n",
+                 ":3: has id 3, that of \"Psycho (1960)\", and the title \"Psycho\" of 1998\n",
+                 "correct the one");
+}
+
+TEST_F(OwnTables, OfRatingsOfOthersAloneAreRefused) {
+  for (const std::string name :
+       {"Average_rating", "avg rating", "IMDb Rating", "Critic Score", "Metascore", "averageRating",
+        "Rotten Tomatoes", "TMDb Rating", "TMDB_score", "Metacritic", "vote_average", "age rating",
+        "content rating", "MPAA rating", "Audience Score", "imdb_score", "Critics' Stars"}) {
+    expect_refused(
+        "title," + name + "\nHeat,4\n",
+        ":1: is a header without ratings of one's own, but those of others: \"" + name + "\"\n",
+        "call the column rating if they are yours\n");
+  }
+  expect_refused("title,runtime\nHeat,4\n", ":1: is a header without a column of ratings",
+                 "name it rating\n");
+}
+
+TEST_F(OwnTables, AreReadByTheColumnOfOnesOwnRatings) {
+  const std::string plain = "title,rating\nHeat,2\n";
+  for (const std::string name : {"my vote", "My Score", "my_rating", "Your Rating", "You rated",
+                                 "I rated", "Rated", "Stars", "my-stars"}) {
+    for (const std::string other : {"Rating", "IMDb Rating", "Metascore", "User Rating", "Notes"}) {
+      expect_same("title," + other + "," + name + "\nHeat,5,2\n", plain);
+    }
+  }
+  for (const std::string other : {"IMDb Rating", "vote_average", "Content Rating"}) {
+    const RunResult result = expect_same("title," + other + ",Rating\nHeat,5,2\n", plain);
+    EXPECT_THAT(result.error,
+                HasSubstr("ratings are those of column \"Rating\", not of any other"));
+  }
+  expect_same("title,User Rating\nHeat,2\n", plain);
+}
+
+TEST_F(OwnTables, WithARatingThatMayBeAnybodysBesideOthersAreRefused) {
+  for (const std::string other : {"Critic Score", "IMDb Rating", "Rating", "Film Rating"}) {
+    expect_refused(
+        "title,User Rating," + other + "\nHeat,4,5\n",
+        ":1: is a header with several columns of ratings: \"User Rating\", \"" + other + "\"\n",
+        "call the one that counts rating alone, or yours `My rating`\n");
+  }
+}
+
+TEST_F(OwnTables, MayHaveTitlesThatBeginLikeAComment) {
+  const std::string plain = "item,rating\n6,1\n8,5\n";
+  const RunResult result =
+      expect_same("title,year,rating\n#Alive,2020,1\n# seen in 2020\nHeat,,5\n", plain);
+  EXPECT_THAT(result.error, HasSubstr("2 ratings; 1 comment with # in front\n"));
+  expect_same("#,title,rating\n1,#Alive,1\n2,Heat,5\n", plain);
+  const RunResult without = expect_same("# \"mine,\", \"\n8,5\n#Alive,4\n6,1\n", plain);
+  EXPECT_THAT(without.error, HasSubstr("2 ratings; 2 comments with # in front\n"));
+}
+
+TEST_F(OwnTables, MayHaveYearsWithBlanksOrNoneAndDatesInWords) {
+  for (const std::string year : {"\"1998 \"", "\" 1998\"", "\"December 4, 1998\"",
+                                 "December 4 1998", "Dec 1998", "Dec. 4 1998"}) {
+    expect_taken("title,year,rating\nPsycho," + year + ",4\n", "\"Psycho\" is Psycho (1998)");
+  }
+  for (const std::string none : {"", "\" \"", "-", "N/A", "n/a", "NaN", "NULL"}) {
+    expect_taken("title,year,rating\nHeat," + none + ",4\n", "\"Heat\" is Heat (1995)");
+  }
+  expect_refused("title,year,rating\nHeat,Smarch 1995,4\n", ":2: \"Smarch 1995\" is no year\n",
+                 "write the year of the film");
+}
+
+TEST_F(OwnTables, OfExcelAreCutAsTheirFirstLineSays) {
+  expect_same("sep=;\r\ntitle;note;rating\r\nHeat;a, b, c, d;4,5\r\n", "title,rating\nHeat,4.5\n");
+  expect_same("SEP=,\nHeat,4.5\n", "title,rating\nHeat,4.5\n");
+  expect_refused("sep=;\ntitle;rating\nHeat;great\n", ":3: \"great\" is no rating\n", "");
+}
+
+TEST_F(OwnTables, WithTheLineEndsOfOldMacsAreNamedWithTheWayToConvertThem) {
+  expect_refused("title,rating\rHeat,4\rToy Story,5\r",
+                 ": has lines that end in a carriage return (old Mac) only\n",
+                 "convert it: tr '\\r' '\\n' < FILE > ratings.csv\n");
+}
+
+}  // namespace
+}  // namespace alsatian::testing
