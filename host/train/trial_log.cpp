@@ -9,7 +9,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace alsatian {
 namespace {
@@ -96,6 +100,7 @@ TrialLog::TrialLog(std::string path, const nlohmann::ordered_json& first_line,
   }
   const std::size_t whole = text.rfind('\n') + 1;
   read_lines(std::string_view(text).substr(end + 1, whole - end - 1));
+  for (int fold = 0; fold < folds_; ++fold) check_figures(fold);
   file_.cut(static_cast<std::int64_t>(whole));
 }
 
@@ -135,6 +140,37 @@ void TrialLog::read_run(std::string_view line, const std::string& place) {
   const auto [entry, is_new] = known_.emplace(run, figures);
   if (!is_new) refuse_damaged(place, fmt::format("trial {} is there twice", run.trial + 1));
   in_order_.push_back(entry);
+}
+
+void TrialLog::check_figures(int fold) const {
+  // Of float: both are sums of the same errors.
+  constexpr double tolerance = 1e-5;
+  std::vector<TrialRuns::const_iterator> runs;
+  std::ranges::copy_if(in_order_, std::back_inserter(runs), [&](const auto& entry) {
+    return entry->first.fold == fold && !entry->second.diverged &&
+           std::holds_alternative<Gaussian>(specs_[entry->first.trial].likelihood);
+  });
+  if (runs.empty()) return;
+  const auto ratio = [](const auto& entry) {
+    return entry->second.rmse * entry->second.rmse / entry->second.loss;
+  };
+  // Most lines are right, and of two that differ either may be.
+  std::vector<TrialRuns::const_iterator> by_ratio = runs;
+  std::erase_if(by_ratio, [&](const auto& entry) { return !std::isfinite(ratio(entry)); });
+  if (by_ratio.empty()) return;
+  const auto middle = by_ratio.begin() + (std::ssize(by_ratio) - 1) / 2;
+  std::ranges::nth_element(by_ratio, middle, {}, ratio);
+  const TrialRuns::const_iterator most = *middle;
+  for (const auto& entry : runs) {
+    const double squared = entry->second.rmse * entry->second.rmse;
+    const double wanted = ratio(most) * entry->second.loss;
+    if (std::abs(squared - wanted) <= tolerance * std::max(squared, std::abs(wanted))) continue;
+    refuse_damaged(place_of(entry->first),
+                   fmt::format("validation_rmse {} and validation_loss {} contradict: the one "
+                               "squared is {:.6g} times the other, {:.6g} times in {}",
+                               entry->second.rmse, entry->second.loss, ratio(entry), ratio(most),
+                               place_of(most->first)));
+  }
 }
 
 void TrialLog::check_settings(const nlohmann::json& line, const TrialRun& run,

@@ -44,6 +44,9 @@ class TrialLog {
  private:
   void read_lines(std::string_view lines);
   void read_run(std::string_view line, const std::string& place);
+  /// Where the loss is squared error all runs of a fold have one ratio of squared RMSE and loss,
+  /// twice the variance of its ratings: throws Error 65 at a line with another than most.
+  void check_figures(int fold) const;
   nlohmann::ordered_json settings_of(const TrialRun& run) const;
   void check_settings(const nlohmann::json& line, const TrialRun& run,
                       const std::string& place) const;

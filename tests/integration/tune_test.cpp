@@ -444,13 +444,19 @@ TEST(TuneLog, WithAlteredLinesIsRefusedAtThem) {
   write_bytes(log, changed(whole, "\"k\":3,\"reg\":0.3,", "\"k\":3,\"reg\":0.4,"));
   expect_refusal(search(), 65, log + ":2: reg is \"0.4\", trial 1 of this search has 0.3",
                  "it is damaged or of another command: choose another --log, or remove the file");
-  // The last trial is made again from the one before, whose figures were altered.
+  // An error that is no longer that of the loss.
   const std::string two = whole.substr(0, whole.rfind('\n', whole.size() - 2) + 1);
   const std::size_t last = two.rfind("\"validation_rmse\":") + 18;
   write_bytes(log, two.substr(0, last) + "9" + two.substr(two.find(',', last)));
   const RunResult figures = search();
   EXPECT_EQ(figures.code, 65);
-  EXPECT_THAT(figures.error, HasSubstr(log + ":3: trial 2 gives other figures than are written"));
+  EXPECT_THAT(figures.error, HasSubstr(log + ":3: validation_rmse 9 and validation_loss "));
+  // The last trial is made again from the one before, whose figures were altered.
+  const std::size_t ratings = two.rfind("\"validation_ratings\":") + 21;
+  write_bytes(log, two.substr(0, ratings) + "9" + two.substr(two.find(',', ratings)));
+  const RunResult count = search();
+  EXPECT_EQ(count.code, 65);
+  EXPECT_THAT(count.error, HasSubstr(log + ":3: trial 2 gives other figures than are written"));
 }
 
 TEST(TuneLog, IsNotOverwrittenByATraining) {

@@ -60,7 +60,7 @@ class TrialLogFile : public ::testing::Test {
                         {{0, 1, 1},
                          {.ratings = 8,
                           .rmse = 2.0 / 3,
-                          .loss = -1e-17,
+                          .loss = 1e-17,
                           .best_epoch = 1,
                           .epochs = 2,
                           .seconds = 1e-9}},
@@ -158,6 +158,43 @@ TEST_F(TrialLogFile, RefusesADamagedLineWithItsNumber) {
   }
 }
 
+TEST_F(TrialLogFile, RefusesALineWhoseErrorContradictsItsLoss) {
+  specs_.push_back(specs_.front());
+  options_.folds = 1;
+  const auto open_with = [&](std::vector<std::pair<double, double>> figures) {
+    std::string text = first_line().dump() + "\n";
+    for (std::size_t trial = 0; trial < figures.size(); ++trial) {
+      const auto& [rmse, loss] = figures[trial];
+      TemporaryFolder folder;
+      {
+        TrialLog log(folder.file("one"), first_line(), specs_, options_);
+        log.add({0, 0, trial},
+                {.ratings = 7, .rmse = rmse, .loss = loss, .best_epoch = 1, .epochs = 2});
+        log.finish("");
+      }
+      const std::string one = read_bytes(folder.file("one"));
+      text += one.substr(one.find('\n') + 1);
+    }
+    write_bytes(path_, text);
+    return testing::error_of([&] { open(); });
+  };
+  // Twice the variance of the ratings, 2.1904, is what they have in common.
+  const auto loss_of = [](double rmse) { return rmse * rmse / 2.1904; };
+  EXPECT_FALSE(open_with({{0.9, loss_of(0.9)}, {0.87, loss_of(0.87)}, {0, 0}}));
+  for (const double loss : {0.1, 0.0, -loss_of(0.95), loss_of(0.95) * (1 - 1e-4)}) {
+    const auto error =
+        open_with({{0.9, loss_of(0.9)}, {0.87, loss_of(0.87)}, {0.95, loss}, {0.8, loss_of(0.8)}});
+    ASSERT_TRUE(error) << loss;
+    EXPECT_EQ(error->code(), ExitCode::bad_data);
+    EXPECT_TRUE(error->place().ends_with(":4")) << error->place();
+    EXPECT_THAT(error->what(), ::testing::HasSubstr("validation_rmse 0.95 and validation_loss "));
+  }
+  EXPECT_TRUE(open_with({{0.9, loss_of(0.9)}, {0.87, 0.1}}));
+  // Another loss says nothing of squares.
+  for (ModelSpec& spec : specs_) spec.likelihood = Laplace{};
+  EXPECT_FALSE(open_with({{0.9, 0.7}, {0.87, 0.1}}));
+}
+
 TEST_F(TrialLogFile, RefusesALineWithOtherSettingsThanItsTrial) {
   const std::string whole = written();
   const auto refused = [&](const std::string& from, const std::string& to,
@@ -203,7 +240,7 @@ TEST_F(TrialLogFile, IsReadWhereAnEditorHasChangedTheEndsOfItsLines) {
   TrialLog log = open();
   EXPECT_EQ(log.known(), runs_);
   const TrialRun more{0, 1, 0};
-  log.add(more, runs_.begin()->second);
+  log.add(more, std::next(runs_.begin())->second);
   log.finish("");
   EXPECT_EQ(open().known().count(more), 1U);
 }
