@@ -2,6 +2,8 @@
 // Looks from the end alone: titles are cut by the ten thousand for one question.
 #include "cli/title_year.hpp"
 
+#include "cli/title_words.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -18,11 +20,6 @@ constexpr std::string_view blanks = " \t";
 constexpr std::string_view between = " \t,;:-_/|([{";
 
 bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
-
-bool is_of_a_word(char letter) {
-  const auto byte = static_cast<unsigned char>(letter);
-  return byte >= 0x80 || std::isalnum(byte) != 0;
-}
 
 std::string_view without_end(std::string_view text, std::string_view letters) {
   return text.substr(0, text.find_last_not_of(letters) + 1);
