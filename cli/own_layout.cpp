@@ -3,6 +3,7 @@
 #include "cli/own_layout.hpp"
 
 #include "host/ratings/bad_line.hpp"
+#include "host/ratings/values.hpp"
 
 #include <fmt/format.h>
 
@@ -30,6 +31,13 @@ Record first_record(std::string_view text, const RecordRules& rules) {
     if (is_comment(record)) record.fields.clear();
   }
   return record;
+}
+
+/// As in `Alien;3,5`, which a comma cuts into as many fields as `;` does.
+bool ends_in_a_decimal_comma(const Record& record) {
+  const std::string_view last = trimmed(record.fields.back().text);
+  return last.find(',') != std::string_view::npos &&
+         parse_rating(last, ',').flaw == RatingFlaw::none;
 }
 
 }  // namespace
@@ -62,8 +70,10 @@ OwnLayout own_layout_of(std::string_view text) {
   for (const char* delimiter : {",", "\t", ";", "::", "|"}) {
     RecordRules rules = layout.rules;
     rules.delimiter.text = delimiter;
-    const std::size_t fields = first_record(text, rules).fields.size();
-    if (fields <= most) continue;
+    const Record first = first_record(text, rules);
+    const std::size_t fields = first.fields.size();
+    const bool explains_comma = most > 1 && fields == most && ends_in_a_decimal_comma(first);
+    if (fields <= most && !explains_comma) continue;
     most = fields;
     layout.rules = rules;
   }

@@ -18,7 +18,8 @@ struct OwnLayout {
 };
 
 /// Cut as a line `sep=;` in front of all others says, or else at the delimiter that cuts the first
-/// record into the most fields, of those that cut it at all.
+/// record into the most fields, of those that cut it at all; of a comma and another that cut it
+/// into as many the other, where its last field is a number with a decimal comma.
 OwnLayout own_layout_of(std::string_view text);
 
 /// Whether it is a comment where comments count: `#` in front, but not alone in a field, which is

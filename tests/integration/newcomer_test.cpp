@@ -170,7 +170,12 @@ TEST_F(NewcomersTitles, AreFoundUnderHeadersThatSayMore) {
 TEST_F(NewcomersTitles, MayBeRatedWithADecimalCommaWhereItCutsNoFields) {
   const std::vector<std::string> ways{"title;rating\nHeat;4.5\nToy Story;2\n",
                                       "title;rating\nHeat;4,5\nToy Story;2,0\n",
-                                      "title\trating\nHeat\t4,5\nToy Story\t2\n"};
+                                      "title\trating\nHeat\t4,5\nToy Story\t2\n",
+                                      "Heat;4,5\nToy Story;2,0\n",
+                                      "Heat\t4,5\nToy Story\t2,0\n",
+                                      "Heat|4,5\nToy Story|2,0\n",
+                                      "Heat::4,5\nToy Story::2,0\n",
+                                      "7;4,5\n1;2,0\n"};
   for (const std::string& ratings : ways) {
     const RunResult result = recommend(ratings);
     EXPECT_EQ(result.code, 0) << result.error;
