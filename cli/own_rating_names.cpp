@@ -21,8 +21,13 @@ constexpr auto of_oneself =
 constexpr auto last_of_any = std::to_array<std::string_view>({"rating", "score", "stars"});
 // Anywhere in the name, also where words are run together, as in averageRating.
 constexpr auto marks_of_others = std::to_array<std::string_view>(
-    {"average", "avg", "imdb", "tmdb", "critic", "metascore", "rotten", "tomato", "mpaa",
-     "audience", "public", "community", "certificate"});
+    {"average",   "avg",        "imdb",     "tmdb",     "critic",    "metascore",   "rotten",
+     "tomato",    "mpaa",       "audience", "public",   "community", "certificate", "friend",
+     "predicted", "expected",   "median",   "weighted", "overall",   "popularity",  "crowd",
+     "trakt",     "letterboxd", "douban",   "bbfc"});
+// Also behind "my" or "your", where a site has computed them.
+constexpr auto never_of_oneself = std::to_array<std::string_view>(
+    {"average", "avg", "critic", "friend", "predicted", "expected", "audience"});
 constexpr auto words_of_others = std::to_array<std::string_view>(
     {"age", "content", "mean", "global", "users", "parental", "maturity"});
 constexpr auto ends_of_others =
@@ -36,22 +41,25 @@ bool has(Words words, std::string_view word) {
 std::string_view first_word(std::string_view name) { return name.substr(0, name.find(' ')); }
 std::string_view last_word(std::string_view name) { return name.substr(name.rfind(' ') + 1); }
 
+bool has_any(Words marks, std::string_view name) {
+  return std::ranges::any_of(
+      marks, [&](std::string_view mark) { return name.find(mark) != std::string_view::npos; });
+}
+
 bool has_word_of_others(std::string_view name) {
   for (std::string_view rest = name; !rest.empty();) {
     const std::string_view word = first_word(rest);
     if (has(words_of_others, word)) return true;
     rest.remove_prefix(std::min(word.size() + 1, rest.size()));
   }
-  return std::ranges::any_of(marks_of_others, [&](std::string_view mark) {
-    return name.find(mark) != std::string_view::npos;
-  });
+  return has_any(marks_of_others, name);
 }
 
 }  // namespace
 
 bool names_oneself(std::string_view name) {
   return name.find(' ') != std::string_view::npos && has(first_of_oneself, first_word(name)) &&
-         has(last_of_oneself, last_word(name));
+         has(last_of_oneself, last_word(name)) && !has_any(never_of_oneself, name);
 }
 
 RatingsOf ratings_under(std::string_view name) {

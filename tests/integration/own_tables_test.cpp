@@ -78,10 +78,18 @@ TEST_F(OwnTables, NameLinesWhoseIdAloneIsAnotherFilms) {
 }
 
 TEST_F(OwnTables, OfRatingsOfOthersAloneAreRefused) {
-  for (const std::string name :
-       {"Average_rating", "avg rating", "IMDb Rating", "Critic Score", "Metascore", "averageRating",
-        "Rotten Tomatoes", "TMDb Rating", "TMDB_score", "Metacritic", "vote_average", "age rating",
-        "content rating", "MPAA rating", "Audience Score", "imdb_score", "Critics' Stars"}) {
+  for (const std::string name : {"Average_rating",    "avg rating",
+                                 "IMDb Rating",       "Critic Score",
+                                 "Metascore",         "averageRating",
+                                 "Rotten Tomatoes",   "TMDb Rating",
+                                 "TMDB_score",        "Metacritic",
+                                 "vote_average",      "age rating",
+                                 "content rating",    "MPAA rating",
+                                 "Audience Score",    "imdb_score",
+                                 "Critics' Stars",    "Your Friends' Average Rating",
+                                 "My Friends Rating", "Your Predicted Rating",
+                                 "My Critic Score",   "Trakt Rating",
+                                 "Letterboxd Rating", "Overall Rating"}) {
     expect_refused(
         "title," + name + "\nHeat,4\n",
         ":1: is a header without ratings of one's own, but those of others: \"" + name + "\"\n",
