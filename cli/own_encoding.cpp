@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utf8proc.h>
 
 namespace alsatian {
 namespace {
@@ -66,14 +67,10 @@ std::string windows_to_utf8(std::string_view text) {
       utf8 += latin1_to_utf8({&letter, 1});
       continue;
     }
-    const unsigned point = windows_letters[static_cast<unsigned char>(letter) - 0x80U];
-    if (point >= 0x800) {
-      utf8 += static_cast<char>(0xe0 | (point >> 12));
-      utf8 += static_cast<char>(0x80 | ((point >> 6) & 0x3f));
-    } else {
-      utf8 += static_cast<char>(0xc0 | (point >> 6));
-    }
-    utf8 += static_cast<char>(0x80 | (point & 0x3f));
+    utf8proc_uint8_t bytes[4];
+    const utf8proc_ssize_t size =
+        utf8proc_encode_char(windows_letters[static_cast<unsigned char>(letter) - 0x80U], bytes);
+    utf8.append(bytes, bytes + size);
   }
   return utf8;
 }

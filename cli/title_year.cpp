@@ -3,6 +3,7 @@
 #include "cli/title_year.hpp"
 
 #include "cli/title_words.hpp"
+#include "host/ratings/records.hpp"
 
 #include <algorithm>
 #include <array>
@@ -23,12 +24,6 @@ bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
 
 std::string_view without_end(std::string_view text, std::string_view letters) {
   return text.substr(0, text.find_last_not_of(letters) + 1);
-}
-
-std::string_view without_blanks(std::string_view text) {
-  text = without_end(text, blanks);
-  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
-  return text;
 }
 
 std::string in_small_letters(std::string_view text) {
@@ -103,7 +98,7 @@ std::optional<DatedTitle> cut_bare_year(std::string_view title) {
 
 std::optional<int> parse_year(std::string_view text) {
   constexpr std::string_view in_dates = "-/. ";
-  text = without_blanks(text);
+  text = trimmed(text);
   if (text.starts_with('(') && text.ends_with(')')) text = text.substr(1, text.size() - 2);
   const std::string_view rest = text.substr(std::min(text.size(), digits));
   const bool is_first = rest.empty() || rest == ".0" || rest.starts_with('-') ||
@@ -122,7 +117,7 @@ bool says_no_year(std::string_view text) {
   constexpr auto words =
       std::to_array<std::string_view>({"", "-", "--", "\u2013", "\u2014", "?", "n/a", "na", "nan",
                                        "null", "none", "\\n", "unknown"});
-  return std::ranges::find(words, in_small_letters(without_blanks(text))) != words.end();
+  return std::ranges::find(words, in_small_letters(trimmed(text))) != words.end();
 }
 
 bool contradict(int year, int other) {

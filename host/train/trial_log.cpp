@@ -150,7 +150,6 @@ void TrialLog::check_figures(int fold) const {
     return entry->first.fold == fold && !entry->second.diverged &&
            std::holds_alternative<Gaussian>(specs_[entry->first.trial].likelihood);
   });
-  if (runs.empty()) return;
   const auto ratio = [](const auto& entry) {
     return entry->second.rmse * entry->second.rmse / entry->second.loss;
   };

@@ -47,6 +47,17 @@ class FilmsModel : public ::testing::Test {
     EXPECT_THAT(result.error, ::testing::HasSubstr("line 2: " + said + "\n"));
   }
 
+  /// place: behind the file's name, with what is wrong there.
+  void expect_refused(const std::string& ratings, const std::string& place_and_what,
+                      const std::string& help) const {
+    const RunResult result = recommend(ratings);
+    EXPECT_EQ(result.code, 65) << ratings << result.error;
+    EXPECT_EQ(result.output, "");
+    EXPECT_TRUE(is_error_text(result.error)) << result.error;
+    EXPECT_THAT(result.error, ::testing::HasSubstr("stdin" + place_and_what));
+    EXPECT_THAT(result.error, ::testing::HasSubstr("\n  help: " + help));
+  }
+
  private:
   int count_;
   std::string films_;

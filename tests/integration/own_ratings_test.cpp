@@ -35,15 +35,6 @@ class OwnRatings : public FilmsModel {
                     const std::string& said) const {
     expect_taken(header + "\n" + line + "\n", said);
   }
-  void expect_refused(const std::string& ratings, const std::string& place_and_what,
-                      const std::string& help) const {
-    const RunResult result = recommend(ratings);
-    EXPECT_EQ(result.code, 65) << ratings;
-    EXPECT_EQ(result.output, "");
-    EXPECT_TRUE(is_error_text(result.error)) << result.error;
-    EXPECT_THAT(result.error, HasSubstr("stdin" + place_and_what));
-    EXPECT_THAT(result.error, HasSubstr("  help: " + help));
-  }
 };
 
 constexpr const char* letterboxd = "Date,Name,Year,Letterboxd URI,Rating";

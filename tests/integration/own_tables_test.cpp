@@ -22,15 +22,6 @@ class OwnTables : public FilmsModel {
                    "5,\"Misérables, Les (2012)\"\n6,#Alive (2020)\n"
                    "7,1984 (Nineteen Eighty-Four) (1984)\n8,Heat (1995)\n9,WALL·E (2008)\n") {}
 
-  void expect_refused(const std::string& ratings, const std::string& place_and_what,
-                      const std::string& help) const {
-    const RunResult result = recommend(ratings);
-    EXPECT_EQ(result.code, 65) << ratings << result.error;
-    EXPECT_EQ(result.output, "");
-    EXPECT_TRUE(is_error_text(result.error)) << result.error;
-    EXPECT_THAT(result.error, HasSubstr("stdin" + place_and_what));
-    EXPECT_THAT(result.error, HasSubstr("  help: " + help));
-  }
   /// Both files are the same ratings to the program.
   RunResult expect_same(const std::string& ratings, const std::string& plain) const {
     RunResult result = recommend(ratings);
