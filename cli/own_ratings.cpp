@@ -2,6 +2,7 @@
 // The reader of ratings is not used: it takes ids alone, and needs a user in every line.
 #include "cli/own_ratings.hpp"
 
+#include "cli/own_bad_lines.hpp"
 #include "cli/own_columns.hpp"
 #include "cli/own_encoding.hpp"
 #include "cli/own_ids.hpp"
@@ -33,19 +34,6 @@ constexpr SmallFile own_ratings{.option = "--ratings",
 constexpr const char* remedy = "write `item,rating` in a line, the item by its id or its title";
 constexpr const char* id_in_file = "the id of the one you mean";
 constexpr const char* id_in_title_file = "name the column item and give ids";
-constexpr const char* or_skip = ", or leave such lines out: --on-bad-line skip";
-constexpr std::size_t lines_listed =
-    20;  // of bad ones, and of those that rate no item of the model
-// A file of something else is not looked up to its end.
-constexpr std::int64_t most_bad_lines = 1000;
-
-/// A line that is left out, or all of which are listed in the error.
-struct BadOwnLine {
-  std::int64_t line;
-  std::string what;
-  std::string hint;
-  std::string help;
-};
 
 class OwnRatingsReader {
  public:
@@ -54,8 +42,8 @@ class OwnRatingsReader {
       : place_(printable(input_name(path))),
         model_(model),
         titles_(titles),
-        rule_(bad_lines),
         log_(log),
+        bad_lines_(place_, bad_lines, log),
         text_(read_small_file(path == "-" ? "/dev/stdin" : path, own_ratings)) {}
 
   std::vector<OwnRating> read() {
@@ -66,7 +54,7 @@ class OwnRatingsReader {
     Record record;
     std::int64_t line = layout.first_line;
     const char* at = text_.data() + layout.begin;
-    for (; at < end() && !is_hopeless(); line += record.lines) {
+    for (; at < end() && !bad_lines_.is_hopeless(); line += record.lines) {
       at = has_header_ ? read_record(at, end(), rules_, record)
                        : read_unless_comment(at, end(), rules_, record);
       if (record.is_blank || count_comment(record)) continue;
@@ -81,7 +69,7 @@ class OwnRatingsReader {
       }
       take(record, line);
     }
-    judge_bad_lines();
+    bad_lines_.judge(!ratings_.empty());
     return finish();
   }
 
@@ -147,17 +135,11 @@ class OwnRatingsReader {
   }
 
   void note_bad(std::int64_t line, const std::string& what, const std::string& help) {
-    add_bad({line, what, "", help});
-  }
-
-  /// Of all but the first only the number is kept: a file may be one of bad lines.
-  void add_bad(BadOwnLine bad) {
-    ++bad_count_;
-    if (bad_.size() < lines_listed) bad_.push_back(std::move(bad));
+    bad_lines_.add({line, what, "", help});
   }
 
   void note_unknown(std::int64_t line, const std::string& item) {
-    if (++unknown_ > static_cast<std::int64_t>(lines_listed)) return;
+    if (++unknown_ > static_cast<std::int64_t>(OwnBadLines::listed)) return;
     log_.line(fmt::format("line {}: {} is no item of the model", line, quoted(item)));
   }
 
@@ -254,12 +236,12 @@ class OwnRatingsReader {
                                             .code = ExitCode::bad_data,
                                             .by_id = by_title ? id_in_title_file : id_in_file,
                                             .by = columns_->by,
-                                            .suggests = bad_.size() < lines_listed},
+                                            .suggests = bad_lines_.lists_more()},
                                            year);
     if (answer.item) {
       say_which(item, *answer.item, line, answer.of_next_year);
     } else {
-      add_bad({line, answer.what, answer.hint, answer.help});
+      bad_lines_.add({line, answer.what, answer.hint, answer.help});
     }
     return answer.item;
   }
@@ -293,47 +275,6 @@ class OwnRatingsReader {
          "give the ratings of one person; for users of the model use --users");
   }
 
-  bool is_hopeless() const {
-    return rule_.rule == OnBadLine::error && bad_count_ >= most_bad_lines;
-  }
-
-  /// Throws Error 65 with the bad lines where they are an error; else warns of them.
-  void judge_bad_lines() const {
-    if (bad_.empty()) return;
-    if (rule_.rule == OnBadLine::error) refuse_bad_lines("");
-    if (rule_.limit && bad_count_ > *rule_.limit) {
-      refuse_bad_lines(fmt::format(", more than --on-bad-line skip:{}", *rule_.limit));
-    }
-    if (ratings_.empty()) refuse_bad_lines(", and no rating is left");
-    log_.warning(fmt::format("{}: {} left out:{}", place_, counted(bad_count_, "line"),
-                             listed_bad_lines(5)));
-  }
-
-  std::string listed_bad_lines(std::size_t most) const {
-    std::string text;
-    const std::size_t listed = std::min(bad_.size(), most);
-    for (std::size_t n = 0; n < listed; ++n) {
-      text += fmt::format("\n    line {}: {}{}{}", bad_[n].line, bad_[n].what,
-                          bad_[n].hint.empty() ? "" : "; ", bad_[n].hint);
-    }
-    const std::int64_t more = bad_count_ - static_cast<std::int64_t>(listed);
-    if (more > 0) text += fmt::format("\n    and {} more", more);
-    return text;
-  }
-
-  [[noreturn]] void refuse_bad_lines(const std::string& why) const {
-    const BadOwnLine& first = bad_.front();
-    const char* const skip = rule_.rule == OnBadLine::error ? or_skip : "";
-    if (bad_count_ == 1) {
-      const std::string help = first.hint.empty() ? first.help : first.hint + " Else " + first.help;
-      fail(first.line, first.what + why, help + skip);
-    }
-    fail(first.line,
-         fmt::format("is the first of {}{} bad lines{}:{}", bad_count_,
-                     is_hopeless() ? " or more" : "", why, listed_bad_lines(lines_listed)),
-         fmt::format("correct them: {}{}", first.help, skip));
-  }
-
   std::vector<OwnRating> finish() {
     if (ratings_.empty()) {
       throw Error(ExitCode::bad_data, place_,
@@ -344,8 +285,8 @@ class OwnRatingsReader {
     if (unknown_ > 0) {
       text += fmt::format("; {} not in the model", counted(unknown_, "item"));
     }
-    if (!bad_.empty()) {
-      text += fmt::format("; {} left out", counted(bad_count_, "line"));
+    if (bad_lines_.count() > 0) {
+      text += fmt::format("; {} left out", counted(bad_lines_.count(), "line"));
     }
     if (comments_ > 0) {
       text += fmt::format("; {} with # in front", counted(comments_, "comment"));
@@ -358,16 +299,14 @@ class OwnRatingsReader {
   std::string place_;
   const Model& model_;
   const TitleLookup& titles_;
-  const BadOwnLines& rule_;
   const Log& log_;
+  OwnBadLines bad_lines_;
   std::string text_;
   RecordRules rules_;
   std::optional<OwnColumns> columns_;
   bool has_header_ = false;
   std::optional<std::string> user_;
   std::vector<OwnRating> ratings_;
-  std::vector<BadOwnLine> bad_;  // the first
-  std::int64_t bad_count_ = 0;
   std::map<std::int32_t, std::size_t> place_of_item_;
   std::int64_t repeated_ = 0;
   std::int64_t unknown_ = 0;

@@ -3,23 +3,16 @@
 #pragma once
 
 #include "cli/log.hpp"
+#include "cli/own_bad_lines.hpp"
 #include "cli/reading_options.hpp"
 #include "cli/titles.hpp"
 #include "host/model/model.hpp"
 #include "host/train/fold_in.hpp"
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace alsatian {
-
-/// What becomes of lines that name no item or several, or hold no rating.
-struct BadOwnLines {
-  OnBadLine rule = OnBadLine::error;
-  std::optional<std::int64_t> limit = std::nullopt;  // most that are skipped
-};
 
 /// What --on-bad-line says. Throws Error 64 for any other of the options of reading: a file of own
 /// ratings has a layout of its own.
