@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <initializer_list>
 #include <string_view>
 #include <vector>
@@ -36,7 +37,8 @@ std::string column_name(const Field& field) {
 
 class OwnHeader {
  public:
-  OwnHeader(const Record& record, const std::string& place) : record_(record), place_(place) {
+  OwnHeader(const Record& record, const OwnSample& sample, const std::string& place)
+      : record_(record), sample_(sample), place_(place) {
     for (const Field& field : record.fields) names_.push_back(column_name(field));
   }
 
@@ -54,13 +56,16 @@ class OwnHeader {
   }
 
   /// The column of somebody's own ratings: of several the one that is said to be their own, or else
-  /// the one that is called so; a note says which it is. Nothing where there is none. Throws Error
-  /// 65 where none of several is, and where all are those of others.
+  /// the one that is called so; a note says which it is. Nothing where there is none: under stars
+  /// and rated there are the actors and the certificate of a film where there are words. Throws
+  /// Error 65 where none of several is, where all are those of others, and where it holds words.
   std::optional<std::size_t> rating(std::string& note) const {
-    const std::vector<std::size_t> own = columns_of({RatingsOf::oneself});
+    std::vector<std::size_t> stars = columns_of({RatingsOf::oneself_or_film});
+    std::erase_if(stars, [this](std::size_t column) { return sample_.holds_words(column); });
+    const std::vector<std::size_t> own = with(columns_of({RatingsOf::oneself}), stars);
     const std::vector<std::size_t> plain = columns_of({RatingsOf::whoever});
     const std::vector<std::size_t> all =
-        columns_of({RatingsOf::oneself, RatingsOf::whoever, RatingsOf::others});
+        with(own, columns_of({RatingsOf::whoever, RatingsOf::others}));
     if (all.empty()) return std::nullopt;
     if (own.empty() && plain.empty()) {
       fail(fmt::format("is a header without ratings of one's own, but those of others: {}",
@@ -68,6 +73,7 @@ class OwnHeader {
            "call the column rating if they are yours");
     }
     const std::size_t chosen = own.empty() ? plain_of(plain, all) : own_of(own, all);
+    if (all.size() > 1) refuse_words(chosen);
     if (all.size() > 1) say_which(chosen, all, "rating", note);
     return chosen;
   }
@@ -126,7 +132,15 @@ class OwnHeader {
                         quoted(unquoted(record_.fields[chosen])), listed(all));
   }
 
-  /// Of those that are said to be one's own.
+  /// Both, in the order of the header.
+  static std::vector<std::size_t> with(std::vector<std::size_t> columns,
+                                       const std::vector<std::size_t>& others) {
+    columns.insert(columns.end(), others.begin(), others.end());
+    std::ranges::sort(columns);
+    return columns;
+  }
+
+  /// Of those that are said to be one's own. Stars beside a rating may be either's.
   std::size_t own_of(const std::vector<std::size_t>& own,
                      const std::vector<std::size_t>& all) const {
     refuse_doubles(own);
@@ -135,20 +149,40 @@ class OwnHeader {
                          [this](std::size_t column) { return names_oneself(names_[column]); });
     if (mine.size() == 1) return mine.front();
     if (own.size() > 1) refuse_several(all, "rating");
+    const auto plain = named({"rating", "score"});
+    const bool is_sure = ratings_under(names_[own.front()]) == RatingsOf::oneself;
+    if (!is_sure && plain && sample_.holds_ratings(*plain)) {
+      fail(fmt::format("is a header with several columns of ratings: {}",
+                       listed(with(own, {*plain}))),
+           "call yours `My rating`, or leave out the other");
+    }
     return own.front();
   }
 
   /// Of those that do not say whose they are: what is called so and no more, or the only one. A
-  /// user's rating may be all users'.
-  std::size_t plain_of(const std::vector<std::size_t>& plain,
-                       const std::vector<std::size_t>& all) const {
+  /// user's rating may be all users', and what holds words is none where another holds numbers.
+  std::size_t plain_of(std::vector<std::size_t> plain, const std::vector<std::size_t>& all) const {
     refuse_doubles(plain);
+    const auto holds_ratings = [this](std::size_t column) { return sample_.holds_ratings(column); };
+    if (std::ranges::any_of(plain, holds_ratings)) {
+      std::erase_if(plain, std::not_fn(holds_ratings));
+    }
     const bool has_users = std::ranges::any_of(
         plain, [this](std::size_t column) { return names_[column].starts_with("user "); });
-    const auto exact = named({"rating", "score"});
-    if (exact && !has_users) return *exact;
+    for (const std::string_view name : {"rating", "score"}) {
+      const auto exact = std::ranges::find(
+          plain, name, [this](std::size_t column) { return std::string_view(names_[column]); });
+      if (exact != plain.end() && !has_users) return *exact;
+    }
     if (all.size() > 1) refuse_several(all, "rating");
     return plain.front();
+  }
+
+  void refuse_words(std::size_t column) const {
+    if (!sample_.holds_words(column)) return;
+    fail(
+        fmt::format("has no ratings, but words under {}", quoted(unquoted(record_.fields[column]))),
+        "call the column of your ratings `My rating`");
   }
 
   void refuse_doubles(const std::vector<std::size_t>& columns) const {
@@ -200,6 +234,7 @@ class OwnHeader {
   }
 
   const Record& record_;
+  const OwnSample& sample_;
   const std::string& place_;
   std::vector<std::string> names_;
 };
@@ -211,8 +246,9 @@ bool is_id(const Field& field, const Model& model) {
 
 }  // namespace
 
-std::optional<OwnColumns> own_columns_by_header(const Record& first, const std::string& place) {
-  const OwnHeader header(first, place);
+std::optional<OwnColumns> own_columns_by_header(const Record& first, const OwnSample& sample,
+                                                const std::string& place) {
+  const OwnHeader header(first, sample, place);
   OwnColumns columns{.fields = first.fields.size()};
   const auto id = header.named({"movieid", "movie id", "itemid", "item id", "id", "item"});
   auto title = header.named({"title", "film", "name", "movie name", "film name"});

@@ -2,6 +2,7 @@
 // People and sites call columns what they like: names are guessed, but never between two.
 #pragma once
 
+#include "cli/own_sample.hpp"
 #include "cli/titles.hpp"
 #include "host/model/model.hpp"
 #include "host/ratings/records.hpp"
@@ -33,10 +34,11 @@ struct OwnColumns {
   std::string note = "";  // of choices that were made between columns
 };
 
-/// By a header; nothing where the record is none. place: file and line. Throws Error 65 for a
-/// header without ratings or items, with ratings of others alone, with two columns of one name, and
-/// where several may be meant.
-std::optional<OwnColumns> own_columns_by_header(const Record& first, const std::string& place);
+/// By a header and by what is under it; nothing where the record is none. place: file and line.
+/// Throws Error 65 for a header without ratings or items, with ratings of others alone, with two
+/// columns of one name, and where several may be meant.
+std::optional<OwnColumns> own_columns_by_header(const Record& first, const OwnSample& sample,
+                                                const std::string& place);
 
 /// Without a header: item and rating, or as in u.data user, item, rating and perhaps a time.
 /// Those are ids, so that nothing that a title was cut into counts as one. Throws Error 65 for

@@ -16,8 +16,8 @@ constexpr auto first_of_oneself =
     std::to_array<std::string_view>({"my", "your", "own", "i", "you"});
 constexpr auto last_of_oneself = std::to_array<std::string_view>(
     {"rating", "ratings", "score", "stars", "vote", "rated", "grade"});
-constexpr auto of_oneself =
-    std::to_array<std::string_view>({"stars", "rated", "myrating", "yourrating"});
+constexpr auto of_oneself = std::to_array<std::string_view>({"myrating", "yourrating"});
+constexpr auto of_oneself_or_film = std::to_array<std::string_view>({"stars", "rated"});
 constexpr auto last_of_any = std::to_array<std::string_view>({"rating", "score", "stars"});
 // Anywhere in the name, also where words are run together, as in averageRating.
 constexpr auto marks_of_others = std::to_array<std::string_view>(
@@ -64,6 +64,7 @@ bool names_oneself(std::string_view name) {
 
 RatingsOf ratings_under(std::string_view name) {
   if (names_oneself(name) || has(of_oneself, name)) return RatingsOf::oneself;
+  if (has(of_oneself_or_film, name)) return RatingsOf::oneself_or_film;
   const bool is_of_others =
       has_word_of_others(name) && std::ranges::any_of(ends_of_others, [&](std::string_view end) {
         return name.ends_with(end);

@@ -6,9 +6,10 @@
 
 namespace alsatian {
 
-/// oneself: by a name that says so ("my score", "you rated", "stars"). whoever: "rating", "film
-/// rating". others: of critics, of all who use a site, or of the age that a film is for.
-enum class RatingsOf { nothing, oneself, whoever, others };
+/// oneself: by a name that says so ("my score", "you rated"). oneself_or_film: "stars" and "rated",
+/// which are the actors and the certificate of a film as well. whoever: "rating", "film rating".
+/// others: of critics, of all who use a site, or of the age that a film is for.
+enum class RatingsOf { nothing, oneself, oneself_or_film, whoever, others };
 
 /// name: in small letters, words apart by single spaces.
 RatingsOf ratings_under(std::string_view name);

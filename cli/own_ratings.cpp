@@ -63,7 +63,7 @@ class OwnRatingsReader {
         continue;
       }
       if (!columns_) {
-        find_columns(record, line);
+        find_columns(record, line, at);
         if (has_header_) judge_ids(at, line + record.lines);
         if (has_header_) continue;
       }
@@ -93,8 +93,10 @@ class OwnRatingsReader {
     return is_one;
   }
 
-  void find_columns(const Record& record, std::int64_t line) {
-    columns_ = own_columns_by_header(record, place_of(line));
+  /// at: behind the record.
+  void find_columns(const Record& record, std::int64_t line, const char* at) {
+    const OwnSample sample({at, end()}, rules_, record.fields.size());
+    columns_ = own_columns_by_header(record, sample, place_of(line));
     has_header_ = columns_.has_value();
     if (!has_header_) columns_ = own_columns_of(record, place_of(line), model_, titles_);
     if (!columns_->note.empty()) log_.line(columns_->note);

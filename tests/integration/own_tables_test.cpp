@@ -94,9 +94,12 @@ TEST_F(OwnTables, AreReadByTheColumnOfOnesOwnRatings) {
   const std::string plain = "title,rating\nHeat,2\n";
   for (const std::string name : {"my vote", "My Score", "my_rating", "Your Rating", "You rated",
                                  "I rated", "Rated", "Stars", "my-stars"}) {
-    for (const std::string other : {"Rating", "IMDb Rating", "Metascore", "User Rating", "Notes"}) {
+    for (const std::string other : {"IMDb Rating", "Metascore", "User Rating", "Notes"}) {
       expect_same("title," + other + "," + name + "\nHeat,5,2\n", plain);
     }
+  }
+  for (const std::string name : {"My Score", "your_rating", "You rated", "my stars"}) {
+    expect_same("title,Rating," + name + "\nHeat,5,2\n", plain);
   }
   for (const std::string other : {"IMDb Rating", "vote_average", "Content Rating"}) {
     const RunResult result = expect_same("title," + other + ",Rating\nHeat,5,2\n", plain);
@@ -104,6 +107,36 @@ TEST_F(OwnTables, AreReadByTheColumnOfOnesOwnRatings) {
                 HasSubstr("ratings are those of column \"Rating\", not of any other"));
   }
   expect_same("title,User Rating\nHeat,2\n", plain);
+}
+
+TEST_F(OwnTables, AreReadByTheirRatingBesideActorsAndCertificates) {
+  const std::string plain = "title,rating\nHeat,2\nPsycho (1998),4\n";
+  for (const std::string name : {"Rating", "Score", "Film Rating"}) {
+    for (const std::string table :
+         {"Stars\nHeat,2,\"Al Pacino, Robert De Niro\"\nPsycho (1998),4,Vince Vaughn\n",
+          "Rated\nHeat,2,R\nPsycho (1998),4,PG-13\n", "rated\nHeat,2,12A\nPsycho (1998),4,\n"}) {
+      expect_same("title," + name + "," + table, plain);
+    }
+  }
+  expect_same("title,Score,Rating\nHeat,2,R\nPsycho (1998),4,PG\n", plain);
+  // Also the other way round, and where words are the only other ones.
+  expect_same("title,Stars,Rating\nHeat,2,R\nPsycho (1998),4,PG\n", plain);
+  expect_refused("title,My Rating,Rating\nHeat,great,2\n",
+                 ":1: has no ratings, but words under \"My Rating\"\n",
+                 "call the column of your ratings `My rating`\n");
+  expect_refused("title,Stars\nHeat,Al Pacino\n", ":1: is a header without a column of ratings",
+                 "name it rating\n");
+}
+
+TEST_F(OwnTables, WithStarsBesideARatingAreRefusedWhereBothMayBeOnesOwn) {
+  for (const std::string stars : {"2", "★★", "4/10", "2 stars", "40%"}) {
+    expect_refused("title,Rating,Stars\nHeat,5," + stars + "\n",
+                   ":1: is a header with several columns of ratings: \"Rating\", \"Stars\"\n",
+                   "call yours `My rating`, or leave out the other\n");
+  }
+  expect_refused("title,Rated,Score\nHeat,5,2\n",
+                 ":1: is a header with several columns of ratings: \"Rated\", \"Score\"\n",
+                 "call yours `My rating`, or leave out the other\n");
 }
 
 TEST_F(OwnTables, WithARatingThatMayBeAnybodysBesideOthersAreRefused) {
