@@ -39,7 +39,12 @@ class OwnHeader {
  public:
   OwnHeader(const Record& record, const OwnSample& sample, const std::string& place)
       : record_(record), sample_(sample), place_(place) {
-    for (const Field& field : record.fields) names_.push_back(column_name(field));
+    for (const Field& field : record.fields) {
+      const std::string name = column_name(field);
+      const ScaledName scaled = cut_scale(name);
+      names_.emplace_back(scaled.name);
+      highest_.push_back(scaled.highest);
+    }
   }
 
   /// The column that has the first of these names, of those that there are. Throws Error 65 where
@@ -77,6 +82,9 @@ class OwnHeader {
     if (all.size() > 1) say_which(chosen, all, "rating", note);
     return chosen;
   }
+
+  /// The highest rating of the scale that a column's name says.
+  std::optional<double> highest(std::size_t column) const { return highest_[column]; }
 
   /// The one column whose name ends in title, as "Movie Title".
   std::optional<std::size_t> only_title() const {
@@ -236,7 +244,8 @@ class OwnHeader {
   const Record& record_;
   const OwnSample& sample_;
   const std::string& place_;
-  std::vector<std::string> names_;
+  std::vector<std::string> names_;  // without scales
+  std::vector<std::optional<double>> highest_;
 };
 
 bool is_id(const Field& field, const Model& model) {
@@ -264,6 +273,7 @@ std::optional<OwnColumns> own_columns_by_header(const Record& first, const OwnSa
   }
   columns.user = header.named({"userid", "user id", "user"});
   columns.rating = *rating;
+  columns.highest_rating = header.highest(*rating);
   columns.year = header.year(columns.note);
   if (id) {
     columns.item = *id;

@@ -27,8 +27,9 @@ struct OwnColumns {
   std::optional<std::size_t> user = std::nullopt;
   std::size_t item = 0;
   std::size_t rating = 1;
-  std::optional<std::size_t> title = std::nullopt;  // beside ids
-  std::optional<std::size_t> year = std::nullopt;   // of the title, or the day of its release
+  std::optional<double> highest_rating = std::nullopt;  // of the scale that its name says
+  std::optional<std::size_t> title = std::nullopt;      // beside ids
+  std::optional<std::size_t> year = std::nullopt;       // of the title, or the day of its release
   NamedBy by = NamedBy::id_or_title;
   bool says_id = false;   // header or layout do: a number is no title
   std::string note = "";  // of choices that were made between columns

@@ -2,6 +2,9 @@
 // Lists of words, as sites and spreadsheets have them: what is in none is of whoever.
 #include "cli/own_rating_names.hpp"
 
+#include "host/ratings/records.hpp"
+#include "host/ratings/values.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -15,8 +18,8 @@ using Words = std::span<const std::string_view>;
 constexpr auto first_of_oneself =
     std::to_array<std::string_view>({"my", "your", "own", "i", "you"});
 constexpr auto last_of_oneself = std::to_array<std::string_view>(
-    {"rating", "ratings", "score", "stars", "vote", "rated", "grade"});
-constexpr auto of_oneself = std::to_array<std::string_view>({"myrating", "yourrating"});
+    {"rating", "ratings", "score", "scores", "stars", "vote", "votes", "rated", "grade"});
+constexpr auto of_oneself = std::to_array<std::string_view>({"myrating", "yourrating", "mine"});
 constexpr auto of_oneself_or_film = std::to_array<std::string_view>({"stars", "rated"});
 constexpr auto last_of_any = std::to_array<std::string_view>({"rating", "score", "stars"});
 // Anywhere in the name, also where words are run together, as in averageRating.
@@ -55,9 +58,38 @@ bool has_word_of_others(std::string_view name) {
   return has_any(marks_of_others, name);
 }
 
+/// Of what stands in brackets: the largest number, where there are but numbers and words of scales.
+std::optional<double> highest_of_scale(std::string_view inside) {
+  constexpr auto words = std::to_array<std::string_view>(
+      {"out", "of", "to", "from", "max", "scale", "star", "stars", "points"});
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789.";
+  constexpr double most = 100;  // more are years
+  std::optional<double> highest;
+  for (std::size_t at = inside.find_first_of(letters); at != std::string_view::npos;
+       at = inside.find_first_of(letters, at)) {
+    const std::size_t end = std::min(inside.find_first_not_of(letters, at), inside.size());
+    const std::string_view word = inside.substr(at, end - at);
+    at = end;
+    if (has(words, word)) continue;
+    const ParsedNumber number = parse_number(word);
+    if (number.form != NumberForm::finite || number.value > most) return std::nullopt;
+    highest = std::max(highest.value_or(0), number.value);
+  }
+  return highest;
+}
+
 }  // namespace
 
+ScaledName cut_scale(std::string_view name) {
+  const bool ends_in_brackets = name.ends_with(')') || name.ends_with(']');
+  const std::size_t open = ends_in_brackets ? name.rfind(name.back() == ')' ? '(' : '[') : 0;
+  if (open == 0 || open == std::string_view::npos) return {name};
+  const auto highest = highest_of_scale(name.substr(open + 1, name.size() - open - 2));
+  return highest ? ScaledName{trimmed(name.substr(0, open)), highest} : ScaledName{name};
+}
+
 bool names_oneself(std::string_view name) {
+  if (name == "mine") return true;
   return name.find(' ') != std::string_view::npos && has(first_of_oneself, first_word(name)) &&
          has(last_of_oneself, last_word(name)) && !has_any(never_of_oneself, name);
 }

@@ -2,6 +2,7 @@
 // Sites export the averages of others beside one's own ratings: none may be taken for them.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 namespace alsatian {
@@ -14,7 +15,15 @@ enum class RatingsOf { nothing, oneself, oneself_or_film, whoever, others };
 /// name: in small letters, words apart by single spaces.
 RatingsOf ratings_under(std::string_view name);
 
-/// Whether such a name begins with "my" or the like, and does not only end so.
+/// Whether such a name is "mine" or begins with "my" or the like, and does not only end so.
 bool names_oneself(std::string_view name);
+
+/// A name without the scale in brackets at its end, and the highest rating of it: "my rating" and
+/// 10 of "my rating (out of 10)" or "my rating [1-10]".
+struct ScaledName {
+  std::string_view name;
+  std::optional<double> highest = std::nullopt;
+};
+ScaledName cut_scale(std::string_view name);
 
 }  // namespace alsatian

@@ -100,6 +100,12 @@ class OwnRatingsReader {
     has_header_ = columns_.has_value();
     if (!has_header_) columns_ = own_columns_of(record, place_of(line), model_, titles_);
     if (!columns_->note.empty()) log_.line(columns_->note);
+    const std::optional<double> highest = columns_->highest_rating;
+    if (!highest || *highest == model_.scale.highest) return;
+    log_.warning(fmt::format(
+        "{}: {} has a scale up to {}, the model's is {} to {}: ratings count as they are",
+        place_of(line), quoted(unquoted(record.fields[columns_->rating])), *highest,
+        model_.scale.lowest, model_.scale.highest));
   }
 
   /// Ids beside titles count where the titles are theirs. at, line: behind the header.

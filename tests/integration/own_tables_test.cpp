@@ -109,6 +109,25 @@ TEST_F(OwnTables, AreReadByTheColumnOfOnesOwnRatings) {
   expect_same("title,User Rating\nHeat,2\n", plain);
 }
 
+TEST_F(OwnTables, MayNameTheScaleOfTheirRatingsInBrackets) {
+  const std::string plain = "title,rating\nHeat,2\n";
+  for (const std::string name : {"My Votes", "Mine", "My Score", "My Rating (1-5)", "mine [1–5]",
+                                 "My Stars (0.5 to 5 stars)", "Your rating (/5)", "Score (5)"}) {
+    for (const std::string other : {"IMDb Rating", "IMDb Rating (1-10)", "Notes"}) {
+      const RunResult result = expect_same("title," + other + "," + name + "\nHeat,5,2\n", plain);
+      EXPECT_THAT(result.error, Not(HasSubstr("warning")));
+    }
+  }
+  const RunResult other = expect_same("title,My Rating (out of 10)\nHeat,2\n", plain);
+  EXPECT_THAT(other.error,
+              HasSubstr("warning: stdin:1: \"My Rating (out of 10)\" has a scale up to 10, the "
+                        "model's is 1 to 5: ratings count as they are\n"));
+  expect_refused("title,My Rating (out of 10)\nHeat,8\n",
+                 ":2: \"8\" is not on the model's scale, 1 to 5\n", "rate as in the ratings");
+  expect_refused("title,Votes (2019)\nHeat,5\n", ":1: is a header without a column of ratings",
+                 "name it rating\n");
+}
+
 TEST_F(OwnTables, AreReadByTheirRatingBesideActorsAndCertificates) {
   const std::string plain = "title,rating\nHeat,2\nPsycho (1998),4\n";
   for (const std::string name : {"Rating", "Score", "Film Rating"}) {
