@@ -280,7 +280,9 @@ class OwnRatingsReader {
     if (!user_) user_ = user;
     if (user == *user_) return;
     fail(line, fmt::format("is of user {}, the lines before of {}", quoted(user), quoted(*user_)),
-         "give the ratings of one person; for users of the model use --users");
+         fmt::format("give the ratings of one person, or leave out column {} if it names none; for "
+                     "users of the model use --users",
+                     *columns_->user + 1));
   }
 
   std::vector<OwnRating> finish() {

@@ -109,6 +109,17 @@ TEST_F(OwnTables, AreReadByTheColumnOfOnesOwnRatings) {
   expect_same("title,User Rating\nHeat,2\n", plain);
 }
 
+TEST_F(OwnTables, WithAUserBesideTheirUserRatingAreOfThatUserAlone) {
+  expect_same("title,user,user rating\nHeat,Ann,2\nPsycho (1998),Ann,4\n",
+              "title,rating\nHeat,2\nPsycho (1998),4\n");
+  // What all users of a site gave is no name of one: nobody would look for several people there.
+  expect_refused(
+      "title,user rating,user\nHeat,2,8.1\nPsycho (1998),4,6.4\n",
+      ":3: is of user \"6.4\", the lines before of \"8.1\"\n",
+      "give the ratings of one person, or leave out column 3 if it names none; for users "
+      "of the model use --users\n");
+}
+
 TEST_F(OwnTables, MayNameTheScaleOfTheirRatingsInBrackets) {
   const std::string plain = "title,rating\nHeat,2\n";
   for (const std::string name : {"My Votes", "Mine", "My Score", "My Rating (1-5)", "mine [1–5]",
