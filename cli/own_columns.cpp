@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <initializer_list>
 #include <string_view>
@@ -19,6 +20,8 @@ namespace alsatian {
 namespace {
 
 using Names = std::initializer_list<std::string_view>;
+constexpr auto title_names =
+    std::to_array<std::string_view>({"title", "film", "name", "movie name", "film name"});
 
 /// As names of columns are compared: in small letters, words apart by single spaces.
 std::string column_name(const Field& field) {
@@ -85,6 +88,55 @@ class OwnHeader {
 
   /// The highest rating of the scale that a column's name says.
   std::optional<double> highest(std::size_t column) const { return highest_[column]; }
+
+  /// The column of ids: of several the one that says of what it has them; a note says so. One of
+  /// items that holds words has titles beside ids. Throws Error 65 where none or two of them say.
+  std::optional<std::size_t> id(std::string& note) const {
+    const auto item = named({"item"});
+    const auto plain = named({"id"});
+    std::vector<std::size_t> sure;
+    for (const std::string_view name : {"movieid", "movie id", "itemid", "item id"}) {
+      if (const auto column = named({name})) sure.push_back(*column);
+    }
+    std::vector<std::size_t> all = sure;
+    if (plain) all = with(all, {*plain});
+    if (item && (all.empty() || !sample_.holds_words(*item))) all = with(all, {*item});
+    if (all.size() < 2) return all.empty() ? std::nullopt : std::optional(all.front());
+    if (sure.size() != 1) {
+      fail(fmt::format("is a header with several columns of ids: {}", listed(all)),
+           "leave out all but that of the model's ids");
+    }
+    say_which(sure.front(), all, "id", note);
+    return sure.front();
+  }
+
+  /// The columns of titles beside those of ids, in the order of their names: what is called so
+  /// alone first.
+  void put_titles_beside(std::size_t id, OwnColumns& columns) const {
+    const auto add = [&](std::optional<std::size_t> column) {
+      const bool is_there = !column || *column == id ||
+                            std::ranges::find(columns.titles, *column) != columns.titles.end();
+      if (!is_there) columns.titles.push_back(*column);
+    };
+    const auto add_words = [&](std::optional<std::size_t> column) {
+      if (column && sample_.holds_words(*column)) add(column);
+    };
+    for (const std::string_view name : title_names) add(named({name}));
+    add_words(named({"movie"}));
+    add(only_title());
+    const bool has_first = !columns.titles.empty();
+    for (const std::size_t column : columns_ending_in_title()) add(column);
+    add(named({"movie"}));
+    add_words(named({"item"}));
+    if (!has_first && columns.titles.size() > 1) columns.several_titles = listed(columns.titles);
+  }
+
+  std::optional<std::size_t> exact_title() const {
+    for (const std::string_view name : title_names) {
+      if (const auto column = named({name})) return column;
+    }
+    return std::nullopt;
+  }
 
   /// The one column whose name ends in title, as "Movie Title".
   std::optional<std::size_t> only_title() const {
@@ -259,13 +311,13 @@ std::optional<OwnColumns> own_columns_by_header(const Record& first, const OwnSa
                                                 const std::string& place) {
   const OwnHeader header(first, sample, place);
   OwnColumns columns{.fields = first.fields.size()};
-  const auto id = header.named({"movieid", "movie id", "itemid", "item id", "id", "item"});
-  auto title = header.named({"title", "film", "name", "movie name", "film name"});
+  const auto id = header.id(columns.note);
+  auto title = header.exact_title();
   const auto movie = header.named({"movie"});
   const bool has_items = id || title || movie || header.only_title();
   if (!has_items && header.has_numbers()) return std::nullopt;  // a film, "Stars", and its rating
   const auto rating = header.rating(columns.note);
-  if (!title) title = id ? header.only_title() : header.title();
+  if (!title && !id) title = header.title();
   if (!rating) {
     if ((!id && !title && !movie) || header.has_numbers()) return std::nullopt;
     header.fail(fmt::format("is a header without a column of ratings: {}", header.text()),
@@ -278,7 +330,7 @@ std::optional<OwnColumns> own_columns_by_header(const Record& first, const OwnSa
   if (id) {
     columns.item = *id;
     columns.says_id = true;
-    columns.title = title ? title : movie;
+    header.put_titles_beside(*id, columns);
   } else if (title) {
     columns.item = *title;
     columns.by = NamedBy::title;

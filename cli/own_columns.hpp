@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace alsatian {
 
@@ -28,8 +29,11 @@ struct OwnColumns {
   std::size_t item = 0;
   std::size_t rating = 1;
   std::optional<double> highest_rating = std::nullopt;  // of the scale that its name says
-  std::optional<std::size_t> title = std::nullopt;      // beside ids
-  std::optional<std::size_t> year = std::nullopt;       // of the title, or the day of its release
+  // Beside ids: the film has one of them. The first counts where the ids are not the model's,
+  // unless there are names of several here, none of which is called title alone.
+  std::vector<std::size_t> titles = {};
+  std::string several_titles = "";
+  std::optional<std::size_t> year = std::nullopt;  // of the title, or the day of its release
   NamedBy by = NamedBy::id_or_title;
   bool says_id = false;   // header or layout do: a number is no title
   std::string note = "";  // of choices that were made between columns

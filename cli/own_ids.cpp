@@ -6,13 +6,25 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+
 namespace alsatian {
 namespace {
 
 /// Whether both are known, so that they may agree.
 bool are_comparable(const OwnFilm& film, std::optional<std::int32_t> item,
                     const TitleLookup& titles) {
-  return item && !film.title.empty() && titles.present() && !titles.title(*item).empty();
+  return item && !film.titles.empty() && titles.present() && !titles.title(*item).empty();
+}
+
+/// `the title "Heat"`, or `the titles "Heat" and "Fever"`.
+std::string titles_of(const OwnFilm& film) {
+  std::string text = film.titles.size() == 1 ? "the title " : "the titles ";
+  for (std::size_t n = 0; n < film.titles.size(); ++n) {
+    text += (n == 0 ? "" : " and ") + quoted(film.titles[n]);
+  }
+  return text;
 }
 
 }  // namespace
@@ -21,9 +33,12 @@ std::optional<std::string> contradiction_of(const OwnFilm& film, const Model& mo
                                             const TitleLookup& titles) {
   const std::optional<std::int32_t> item = model.items.find(film.id);
   if (!are_comparable(film, item, titles)) return std::nullopt;
-  if (titles.matcher().is_called(*item, film.title, film.year)) return std::nullopt;
-  return fmt::format("has id {}, that of {}, and the title {}{}", printable(film.id),
-                     quoted(titles.title(*item)), quoted(film.title),
+  const bool is_called_so = std::ranges::any_of(film.titles, [&](const std::string& title) {
+    return titles.matcher().is_called(*item, title, film.year);
+  });
+  if (is_called_so) return std::nullopt;
+  return fmt::format("has id {}, that of {}, and {}{}", printable(film.id),
+                     quoted(titles.title(*item)), titles_of(film),
                      film.year ? fmt::format(" of {}", *film.year) : "");
 }
 
@@ -34,12 +49,15 @@ void IdsBesideTitles::take(const OwnFilm& film, std::int64_t line) {
     const std::optional<std::string> what = contradiction_of(film, model_, titles_);
     if (what) contradicts(line, *what);
     if (!what) ++agreeing_;
-  } else if (!item && !film.title.empty() && titles_.present() && asked_ < most_asked) {
+  } else if (!item && titles_.present() && asked_ < most_asked) {
     ++asked_;
-    const TitleMatcher::Found& found = titles_.find(film.title, film.year);
-    if (found.titles.empty() || !is_the_title(found.fit)) return;
-    contradicts(line, fmt::format("has id {}, which the model does not have, and the title {}",
-                                  printable(film.id), quoted(film.title)));
+    const auto is_known = [&](const std::string& title) {
+      const TitleMatcher::Found& found = titles_.find(title, film.year);
+      return !found.titles.empty() && is_the_title(found.fit);
+    };
+    if (std::ranges::none_of(film.titles, is_known)) return;
+    contradicts(line, fmt::format("has id {}, which the model does not have, and {}",
+                                  printable(film.id), titles_of(film)));
   }
 }
 

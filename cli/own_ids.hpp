@@ -8,18 +8,19 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace alsatian {
 
 /// What a line says of its film.
 struct OwnFilm {
   std::string id;
-  std::string title;
+  std::vector<std::string> titles;  // none of which is empty
   std::optional<int> year;
 };
 
 /// `has id 7, that of "Heat (1995)", and the title "Toy Story"` where a line contradicts itself:
-/// the item of its id has another title. Nothing where either is unknown or the title is empty.
+/// the item of its id has none of the line's titles. Nothing where either is unknown.
 std::optional<std::string> contradiction_of(const OwnFilm& film, const Model& model,
                                             const TitleLookup& titles);
 

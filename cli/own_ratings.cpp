@@ -64,7 +64,7 @@ class OwnRatingsReader {
       }
       if (!columns_) {
         find_columns(record, line, at);
-        if (has_header_) judge_ids(at, line + record.lines);
+        if (has_header_) judge_ids(at, line, record.lines);
         if (has_header_) continue;
       }
       take(record, line);
@@ -108,22 +108,29 @@ class OwnRatingsReader {
         model_.scale.lowest, model_.scale.highest));
   }
 
-  /// Ids beside titles count where the titles are theirs. at, line: behind the header.
-  void judge_ids(const char* at, std::int64_t line) {
-    if (!columns_->title || !titles_.present()) return;
+  /// Ids beside titles count where the titles are theirs. at: behind the header, which is of
+  /// `lines` from header_line on.
+  void judge_ids(const char* at, std::int64_t header_line, std::int64_t lines) {
+    if (columns_->titles.empty() || !titles_.present()) return;
     IdsBesideTitles ids(model_, titles_);
     Record record;
-    for (; at < end(); line += record.lines) {
+    for (std::int64_t line = header_line + lines; at < end(); line += record.lines) {
       at = read_record(at, end(), rules_, record);
       if (record.fields.size() >= columns_->fields) ids.take(film_of(record), line);
     }
     const std::optional<std::string> why = ids.why_titles_count();
     if (!why) return;
+    if (!columns_->several_titles.empty()) {
+      fail(header_line,
+           fmt::format("is a header with several columns of titles: {}; its {}",
+                       columns_->several_titles, *why),
+           "call the one that counts title alone");
+    }
     log_.warning(fmt::format("{}: {}", place_, *why));
-    columns_->item = *columns_->title;
+    columns_->item = columns_->titles.front();
     columns_->by = NamedBy::title;
     columns_->says_id = false;
-    columns_->title.reset();
+    columns_->titles.clear();
   }
 
   /// What a line of a table of ids says, as far as it has the fields.
@@ -132,7 +139,12 @@ class OwnRatingsReader {
       const bool is_there = column && *column < record.fields.size();
       return is_there ? unquoted(record.fields[*column]) : std::string();
     };
-    return {text_of(columns_->item), text_of(columns_->title), parse_year(text_of(columns_->year))};
+    OwnFilm film{text_of(columns_->item), {}, parse_year(text_of(columns_->year))};
+    for (const std::size_t column : columns_->titles) {
+      std::string title = text_of(column);
+      if (!title.empty()) film.titles.push_back(std::move(title));
+    }
+    return film;
   }
 
   /// Throws Error 65 where the first record is none: it says what is in the others.
@@ -232,7 +244,7 @@ class OwnRatingsReader {
         return std::nullopt;
       }
     }
-    if (columns_->title) {
+    if (!columns_->titles.empty()) {
       if (const auto what = contradiction_of(film_of(record), model_, titles_)) {
         note_bad(line, *what, "correct the one that is wrong, or leave out its column");
         return std::nullopt;

@@ -59,6 +59,46 @@ TEST_F(OwnTables, OfIdsWithTheirTitlesAreReadByTheIds) {
   expect_same("id,title,year,rating\n7,,1984,5\n5,Misérables,,1\n4,psycho,1999,2\n", plain);
 }
 
+TEST_F(OwnTables, OfIdsWithSeveralTitlesAreThoseFilmsWhoseTitleIsAnyOfThem) {
+  const std::string plain = "item,rating\n8,5\n9,1\n4,2\n";
+  for (const std::string header :
+       {"id,Title,Original Title,rating", "id,Movie Title,Original Title,rating",
+        "movieId,Film,item,rating", "item id,Movie,Review Title,rating"}) {
+    const RunResult result =
+        expect_same(header + "\n8,Hitze,Heat,5\n9,WALL·E,,1\n4,Psycho,Psicosis,2\n", plain);
+    EXPECT_THAT(result.error, Not(HasSubstr("warning"))) << header;
+    expect_refused(header + "\n8,Hitze,Heat,5\n9,wall-e,,1\n4,Hitze,Psicosis,2\n",
+                   ":4: has id 4, that of \"Psycho (1998)\", and the titles \"Hitze\" and "
+                   "\"Psicosis\"\n",
+                   "correct the one that is wrong");
+  }
+  const std::string numbered = "\n1,Heat,Hitze,5\n2,WALL·E,,1\n3,Psycho (1998),Psicosis,2\n";
+  expect_same("id,Title,Original Title,rating" + numbered, plain);
+  expect_refused("id,Movie Title,Original Title,rating" + numbered,
+                 ":1: is a header with several columns of titles: \"Movie Title\", \"Original "
+                 "Title\"; its ids are not the model's, so that titles count: line 2 has id 1",
+                 "call the one that counts title alone\n");
+}
+
+TEST_F(OwnTables, WithSeveralColumnsOfIdsAreReadByTheOneThatSaysOfWhat) {
+  const std::string plain = "item,rating\n8,5\n9,1\n";
+  for (const std::string header :
+       {"id,movieId,rating", "id,Item ID,rating", "item,movie_id,rating"}) {
+    const RunResult result = expect_same(header + "\n1,8,5\n2,9,1\n", plain);
+    EXPECT_THAT(result.error, HasSubstr("ids are those of column \"")) << header;
+  }
+  for (const std::string header : {"item,id", "movieId,itemId"}) {
+    expect_refused(header + ",rating\n1,8,5\n2,9,1\n",
+                   ":1: is a header with several columns of ids: \"",
+                   "leave out all but that of the model's ids\n");
+  }
+  // Items of words are titles.
+  expect_same("item,id,rating\nHeat,8,5\nWALL·E,9,1\n", plain);
+  expect_refused("item,id,rating\nHeat,8,5\nPsycho,9,1\nPsycho,4,1\n",
+                 ":3: has id 9, that of \"WALL·E (2008)\", and the title \"Psycho\"\n",
+                 "correct the one");
+}
+
 TEST_F(OwnTables, NameLinesWhoseIdAloneIsAnotherFilms) {
   expect_refused("movieId,title,rating\n1,Toy Story,4\n8,Psycho (1960),3\n9,WALL·E,5\n",
                  ":3: has id 8, that of \"Heat (1995)\", and the title \"Psycho (1960)\"\n",
