@@ -11,7 +11,7 @@
 namespace alsatian {
 
 void OwnBadLines::add(BadOwnLine bad) {
-  ++count_;
+  count_ += bad.lines;
   if (lists_more()) first_.push_back(std::move(bad));
 }
 
@@ -32,12 +32,12 @@ void OwnBadLines::judge(bool has_ratings) const {
 
 std::string OwnBadLines::list(std::size_t most) const {
   std::string text;
-  const std::size_t shown = std::min(first_.size(), most);
-  for (std::size_t n = 0; n < shown; ++n) {
+  std::int64_t more = count_;
+  for (std::size_t n = 0; n < std::min(first_.size(), most); ++n) {
+    more -= first_[n].lines;
     text += fmt::format("\n    line {}: {}{}{}", first_[n].line, first_[n].what,
                         first_[n].hint.empty() ? "" : "; ", first_[n].hint);
   }
-  const std::int64_t more = count_ - static_cast<std::int64_t>(shown);
   if (more > 0) text += fmt::format("\n    and {} more", more);
   return text;
 }
@@ -47,7 +47,7 @@ void OwnBadLines::refuse(const std::string& why) const {
   const BadOwnLine& first = first_.front();
   const std::string place = fmt::format("{}:{}", place_, first.line);
   const char* const skip = rule_.rule == OnBadLine::error ? or_skip : "";
-  if (count_ == 1) {
+  if (count_ == first.lines) {
     const std::string help = first.hint.empty() ? first.help : first.hint + " Else " + first.help;
     throw Error(ExitCode::bad_data, place, first.what + why, help + skip);
   }

@@ -20,9 +20,11 @@ struct BadOwnLines {
   std::optional<std::int64_t> limit = std::nullopt;  // most that are skipped
 };
 
-/// A line that is left out, or all of which are listed in the error.
+/// A line that is left out, or all of which are listed in the error; with others that a quote in it
+/// has swallowed.
 struct BadOwnLine {
   std::int64_t line;
+  std::int64_t lines;
   std::string what;
   std::string hint;
   std::string help;
@@ -36,9 +38,10 @@ class OwnBadLines {
   OwnBadLines(std::string place, const BadOwnLines& rule, const Log& log)
       : place_(std::move(place)), rule_(rule), log_(log) {}
 
-  /// Of all but the first only the number is kept: a file may be one of bad lines.
+  /// Of all but the first only their number is kept: a file may be one of bad lines.
   void add(BadOwnLine bad);
 
+  /// How many lines, those that were swallowed too.
   std::int64_t count() const { return count_; }
   /// Whether the next is told with what it says.
   bool lists_more() const { return first_.size() < listed; }

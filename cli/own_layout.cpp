@@ -40,6 +40,20 @@ bool ends_in_a_decimal_comma(const Record& record) {
          parse_rating(last, ',').flaw == RatingFlaw::none;
 }
 
+constexpr const char* twice = "write a quote inside a quoted field twice (\"\")";
+
+/// Of a record of several lines: where the quote opens that goes over a line's end.
+TextPosition long_quote_of(const Record& record, std::int64_t line) {
+  const char* open = record.quote_at;
+  if (record.flaw == RecordFlaw::none) {
+    const auto field = std::ranges::find_if(record.fields, [](const Field& candidate) {
+      return candidate.text.find('\n') != std::string_view::npos;
+    });
+    open = field->text.data() - 1;
+  }
+  return position_of(record, line, open);
+}
+
 }  // namespace
 
 bool is_comment(const Record& record) {
@@ -81,7 +95,6 @@ OwnLayout own_layout_of(std::string_view text) {
 }
 
 RecordComplaint complaint_of(const Record& record, std::int64_t line, const char* otherwise) {
-  constexpr const char* twice = "write a quote inside a quoted field twice (\"\")";
   if (record.flaw == RecordFlaw::nul_byte) return {"has a byte of 0", otherwise};
   if (record.flaw == RecordFlaw::too_long) return {"is longer than 1 MiB", otherwise};
   const TextPosition open = position_of(record, line, record.quote_at);
@@ -94,6 +107,35 @@ RecordComplaint complaint_of(const Record& record, std::int64_t line, const char
   return {what + fmt::format("closes in line {}, with more text behind it",
                              position_of(record, line, record.flaw_at).line),
           fmt::format("{}, or close that of line {} sooner", twice, open.line)};
+}
+
+std::string swallowed_lines(const Record& record, std::int64_t line) {
+  if (record.lines == 1) return "";
+  const TextPosition open = long_quote_of(record, line);
+  const std::int64_t last = line + record.lines - 1;
+  const std::string lines = last == open.line + 1
+                                ? fmt::format("line {}", last)
+                                : fmt::format("lines {} to {}", open.line + 1, last);
+  if (record.flaw != RecordFlaw::none) return "it takes in " + lines;
+  return fmt::format("the quote in line {}, column {} takes in {}", open.line, open.column, lines);
+}
+
+bool holds_whole_lines(const Record& record, const RecordRules& rules, std::size_t fields,
+                       std::size_t rating) {
+  if (record.lines == 1) return false;
+  RecordRules without_quotes = rules;
+  without_quotes.quotes = false;
+  const char* const end = record.text.data() + record.text.size();
+  Record line;
+  for (const char* at = record.text.data(); at < end;) {
+    at = read_record(at, end, without_quotes, line);
+    if (line.fields.size() != fields || !is_number(line.fields[rating].text)) return false;
+  }
+  return true;
+}
+
+std::string remedy_for_swallowed_lines(const Record& record, std::int64_t line) {
+  return fmt::format("close the quote of line {}, or {}", long_quote_of(record, line).line, twice);
 }
 
 }  // namespace alsatian

@@ -40,4 +40,17 @@ struct RecordComplaint {
 /// otherwise: what helps against flaws other than quotes.
 RecordComplaint complaint_of(const Record& record, std::int64_t line, const char* otherwise);
 
+/// `the quote in line 2, column 1 takes in lines 3 to 5` of a record with a quote over several
+/// lines, which begins at `line`; of one with a flaw, whose complaint says the place, `it takes in
+/// lines 3 to 5`; "" of others.
+std::string swallowed_lines(const Record& record, std::int64_t line);
+
+/// Whether a quote has swallowed lines: each of the record's lines alone, without its quotes, has
+/// so many fields and a rating among them, which no text of several lines does by chance.
+bool holds_whole_lines(const Record& record, const RecordRules& rules, std::size_t fields,
+                       std::size_t rating);
+
+/// What helps against such a quote. line: where the record begins.
+std::string remedy_for_swallowed_lines(const Record& record, std::int64_t line);
+
 }  // namespace alsatian

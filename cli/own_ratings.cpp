@@ -151,11 +151,17 @@ class OwnRatingsReader {
   void note_flaw(const Record& record, std::int64_t line) {
     const RecordComplaint complaint = complaint_of(record, line, remedy);
     if (!columns_) fail(line, complaint.what, complaint.help);
-    note_bad(line, complaint.what, complaint.help);
+    note_bad(record, line, complaint.what, complaint.help);
   }
 
-  void note_bad(std::int64_t line, const std::string& what, const std::string& help) {
-    bad_lines_.add({line, what, "", help});
+  void note_bad(const Record& record, std::int64_t line, const std::string& what,
+                const std::string& help, const std::string& hint = "") {
+    const std::string swallowed = swallowed_lines(record, line);
+    bad_lines_.add({.line = line,
+                    .lines = record.lines,
+                    .what = swallowed.empty() ? what : what + "; " + swallowed,
+                    .hint = hint,
+                    .help = help});
   }
 
   void note_unknown(std::int64_t line, const std::string& item) {
@@ -169,9 +175,9 @@ class OwnRatingsReader {
         std::max({columns_->item, columns_->rating, columns_->user.value_or(0)}) + 1;
     const std::string count = counted(static_cast<std::int64_t>(fields), "field");
     if (fields < needed) {
-      note_bad(line, fmt::format("has {}, not {}", count, needed), remedy);
+      note_bad(record, line, fmt::format("has {}, not {}", count, needed), remedy);
     } else if (fields > columns_->fields) {
-      note_bad(line,
+      note_bad(record, line,
                fmt::format("has {}, not {} as the first line: {}", count, columns_->fields,
                            quoted(record.text)),
                remedy_for_own_commas);
@@ -186,14 +192,14 @@ class OwnRatingsReader {
     const bool cut_at_commas = rules_.delimiter.text == ",";
     if (parsed.flaw != RatingFlaw::none && !cut_at_commas) parsed = parse_rating(written, ',');
     if (parsed.flaw != RatingFlaw::none) {
-      note_bad(line, fmt::format("{} is no rating", quoted(written)),
+      note_bad(record, line, fmt::format("{} is no rating", quoted(written)),
                parsed.flaw == RatingFlaw::decimal_comma ? decimal_point_for(written)
                : ratings_.empty()                       ? remedy_for_own_headers
                                                         : remedy);
       return std::nullopt;
     }
     if (parsed.value < model_.scale.lowest || parsed.value > model_.scale.highest) {
-      note_bad(line,
+      note_bad(record, line,
                fmt::format("{} is not on the model's scale, {} to {}", quoted(written),
                            model_.scale.lowest, model_.scale.highest),
                "rate as in the ratings that the model was trained on");
@@ -209,6 +215,11 @@ class OwnRatingsReader {
 
   void take(const Record& record, std::int64_t line) {
     if (!has_its_fields(record, line)) return;
+    if (holds_whole_lines(record, rules_, columns_->fields, columns_->rating)) {
+      note_bad(record, line, "has a quote that is not closed",
+               remedy_for_swallowed_lines(record, line));
+      return;
+    }
     check_user(record, line);
     const std::optional<float> rating = rating_of(record, line);
     if (!rating) return;
@@ -239,14 +250,14 @@ class OwnRatingsReader {
       const std::string written = unquoted(record.fields[*columns_->year]);
       year = parse_year(written);
       if (!year && !says_no_year(written) && !columns_->says_id) {
-        note_bad(line, fmt::format("{} is no year", quoted(written)),
+        note_bad(record, line, fmt::format("{} is no year", quoted(written)),
                  "write the year of the film, such as 1995, or nothing");
         return std::nullopt;
       }
     }
     if (!columns_->titles.empty()) {
       if (const auto what = contradiction_of(film_of(record), model_, titles_)) {
-        note_bad(line, *what, "correct the one that is wrong, or leave out its column");
+        note_bad(record, line, *what, "correct the one that is wrong, or leave out its column");
         return std::nullopt;
       }
     }
@@ -261,7 +272,7 @@ class OwnRatingsReader {
     if (answer.item) {
       say_which(item, *answer.item, line, answer.of_next_year);
     } else {
-      bad_lines_.add({line, answer.what, answer.hint, answer.help});
+      note_bad(record, line, answer.what, answer.help, answer.hint);
     }
     return answer.item;
   }

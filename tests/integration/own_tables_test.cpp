@@ -246,6 +246,45 @@ TEST_F(OwnTables, OfExcelAreCutAsTheirFirstLineSays) {
   expect_refused("sep=;\ntitle;rating\nHeat;great\n", ":3: \"great\" is no rating\n", "");
 }
 
+TEST_F(OwnTables, SayWhichLinesAQuoteHasSwallowed) {
+  // Each of these lines is one of its own but for the quote.
+  expect_refused("title,rating\n\"Heat,5\nToy Story,4\nParasite\",2\n",
+                 ":2: has a quote that is not closed; the quote in line 2, column 1 takes in lines "
+                 "3 to 4\n",
+                 "close the quote of line 2, or write a quote inside a quoted field twice");
+  expect_refused("title,note,rating\nHeat,\"good,5\nToy Story,bad\",4\nParasite,,3\n",
+                 ":2: has a quote that is not closed; the quote in line 2, column 6 takes in line "
+                 "3\n",
+                 "close the quote of line 2, or ");
+  // Of others it is said beside what is wrong with the whole.
+  expect_refused("title,rating\n\"Heat,5\n\n# Toy Story\nParasite\",2\n",
+                 ":2: \"Heat,5\\n\\n# Toy Story\\nParasite\" is in no title; the quote in line 2, "
+                 "column 1 takes in lines 3 to 5\n",
+                 "give its title otherwise");
+  expect_refused("title,rating\n\"Heat,5\nToy Story,4\n\"Parasite\",2\nNo Such Film,4\n",
+                 ":2: is the first of 4 bad lines:\n    line 2: is not a record of text: the quote "
+                 "in line 2, column 1 closes in line 4, with more text behind it; it takes in "
+                 "lines 3 to 4\n    line 5: \"No Such Film\" is in",
+                 "correct them: ");
+}
+
+TEST_F(OwnTables, CountLinesThatAQuoteHasSwallowedAmongThoseLeftOut) {
+  const std::string ratings =
+      "title,rating\n\"Heat,5\nToy Story,4\nParasite\",2\nPsycho (1998),3\n";
+  const RunResult skipped = recommend(ratings, {"--on-bad-line", "skip:3"});
+  EXPECT_EQ(skipped.code, 0) << skipped.error;
+  EXPECT_EQ(skipped.output, recommend("title,rating\nPsycho (1998),3\n").output);
+  EXPECT_THAT(skipped.error, HasSubstr("warning: stdin: 3 lines left out:\n    line 2: has a quote "
+                                       "that is not closed; the quote in line 2, column 1 takes in "
+                                       "lines 3 to 4\n"));
+  EXPECT_THAT(skipped.error, HasSubstr("1 rating; 3 lines left out\n"));
+  EXPECT_THAT(skipped.error, Not(HasSubstr("more\n")));
+  EXPECT_EQ(recommend(ratings, {"--on-bad-line", "skip:2"}).code, 65);
+  // What somebody wrote in several lines is no such quote.
+  expect_same("title,rating,note\nHeat,5,\"so good, 4\nor more, or 5\n\"\n",
+              "title,rating\nHeat,5\n");
+}
+
 TEST_F(OwnTables, WithTheLineEndsOfOldMacsAreNamedWithTheWayToConvertThem) {
   expect_refused("title,rating\rHeat,4\rToy Story,5\r",
                  ": has lines that end in a carriage return (old Mac) only\n",
