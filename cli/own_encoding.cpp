@@ -97,7 +97,7 @@ void refuse_other_encodings(std::string_view text, const std::string& place) {
   for (std::int64_t number = 1; !text.empty(); ++number) {
     const std::string_view line = take_line(text);
     if (is_utf8(line)) continue;
-    if (first == 0) shown = line.substr(0, line.find('\r'));
+    if (first == 0) shown = line;
     if (first == 0) first = number;
     is_windows = is_windows || std::ranges::any_of(line, is_windows_letter);
   }

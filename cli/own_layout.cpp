@@ -15,7 +15,6 @@ namespace {
 /// The delimiter of Excel's `sep=;`, and nothing for any other line.
 std::string_view told_separator(std::string_view line) {
   constexpr std::string_view word = "sep=";
-  if (line.ends_with('\r')) line.remove_suffix(1);
   const bool is_word = line.size() == word.size() + 1 &&
                        std::ranges::equal(line.substr(0, word.size()), word,
                                           [](char a, char b) { return a == b || a + 32 == b; });
@@ -69,6 +68,17 @@ const char* read_unless_comment(const char* begin, const char* end, const Record
   RecordRules without_quotes = rules;
   without_quotes.quotes = false;
   return read_record(begin, end, without_quotes, record);
+}
+
+void end_lines_alike(std::string& text) {
+  std::size_t kept = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t next = std::min(text.find_first_not_of('\r', at), text.size());
+    if (next < text.size() && next > at && text[next] == '\n') at = next;
+    text[kept++] = text[at] == '\r' ? '\n' : text[at];
+    ++at;
+  }
+  text.resize(kept);
 }
 
 OwnLayout own_layout_of(std::string_view text) {

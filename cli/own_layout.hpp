@@ -17,6 +17,10 @@ struct OwnLayout {
   std::int64_t first_line = 1;
 };
 
+/// All lines end in a line feed, those of old Macs (a carriage return alone) and of Windows too,
+/// also where a text mixes them; so do those that a second conversion gave another return.
+void end_lines_alike(std::string& text);
+
 /// Cut as a line `sep=;` in front of all others says, or else at the delimiter that cuts the first
 /// record into the most fields, of those that cut it at all; of a comma and another that cut it
 /// into as many the other, where its last field is a number with a decimal comma.

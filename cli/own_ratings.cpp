@@ -10,7 +10,6 @@
 #include "cli/small_file.hpp"
 #include "cli/title_year.hpp"
 #include "host/error.hpp"
-#include "host/ratings/file_kind.hpp"
 #include "host/ratings/input_source.hpp"
 #include "host/ratings/records.hpp"
 #include "host/ratings/values.hpp"
@@ -47,8 +46,8 @@ class OwnRatingsReader {
         text_(read_small_file(path == "-" ? "/dev/stdin" : path, own_ratings)) {}
 
   std::vector<OwnRating> read() {
+    end_lines_alike(text_);
     refuse_other_encodings(text_, place_);
-    refuse_carriage_returns(text_, place_, ratings_contents);
     const OwnLayout layout = own_layout_of(text_);
     rules_ = layout.rules;
     Record record;

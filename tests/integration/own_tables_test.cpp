@@ -285,10 +285,20 @@ TEST_F(OwnTables, CountLinesThatAQuoteHasSwallowedAmongThoseLeftOut) {
               "title,rating\nHeat,5\n");
 }
 
-TEST_F(OwnTables, WithTheLineEndsOfOldMacsAreNamedWithTheWayToConvertThem) {
-  expect_refused("title,rating\rHeat,4\rToy Story,5\r",
-                 ": has lines that end in a carriage return (old Mac) only\n",
-                 "convert it: tr '\\r' '\\n' < FILE > ratings.csv\n");
+TEST_F(OwnTables, MayEndTheirLinesAsAnySystemDoesAlsoMixed) {
+  const std::string plain = "title,rating\nHeat,4\nToy Story,5\n";
+  for (const std::string text :
+       {"title,rating\rHeat,4\rToy Story,5\r", "title,rating\rHeat,4\rToy Story,5",
+        "title,rating\rHeat,4\rToy Story,5\n", "title,rating\r\nHeat,4\rToy Story,5\r\n",
+        "title,rating\nHeat,4\r\nToy Story,5\r\r\n", "sep=,\rtitle,rating\rHeat,4\rToy Story,5",
+        "# mine\r# too\rHeat,4\rToy Story,5\r"}) {
+    expect_same(text, plain);
+  }
+  expect_refused("title,rating\rHeat,4\r\rToy Stroy,5\r", ":4: \"Toy Stroy\" is in no title\n",
+                 "did you mean");
+  expect_refused("title,rating\r\r\nHeat,great\r\r\n", ":2: \"great\" is no rating\n", "");
+  expect_refused("title,rating\rHeat,4\rMis\xe9rables,4\r",
+                 ":3: is not UTF-8 (in Latin-1 it is \"Misérables,4\")\n", "convert the file");
 }
 
 }  // namespace
