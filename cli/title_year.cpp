@@ -69,6 +69,28 @@ int bracketed_year(std::string_view inside) {
   return ends && !has_letters ? four_digits(inside) : 0;
 }
 
+/// The text of a field, without blanks and brackets around it.
+std::string_view bare(std::string_view text) {
+  text = trimmed(text);
+  const bool round = text.starts_with('(') && text.ends_with(')');
+  const bool square = text.starts_with('[') && text.ends_with(']');
+  return text.size() > 1 && (round || square) ? trimmed(text.substr(1, text.size() - 2)) : text;
+}
+
+/// As in 1979.0, which tables have that know numbers alone.
+bool is_point_and_zeros(std::string_view text) {
+  return text.size() > 1 && text.starts_with('.') &&
+         text.find_first_not_of('0', 1) == std::string_view::npos;
+}
+
+/// Month and day, as behind the year in 19790525.
+bool is_day_of_year(std::string_view text) {
+  if (text.size() != 4 || !std::ranges::all_of(text, is_digit)) return false;
+  const int month = four_digits(text) / 100;
+  const int day = four_digits(text) % 100;
+  return month >= 1 && month <= 12 && day >= 1 && day <= 31;
+}
+
 }  // namespace
 
 DatedTitle cut_year(std::string_view title) {
@@ -98,11 +120,11 @@ std::optional<DatedTitle> cut_bare_year(std::string_view title) {
 
 std::optional<int> parse_year(std::string_view text) {
   constexpr std::string_view in_dates = "-/. ";
-  text = trimmed(text);
-  if (text.starts_with('(') && text.ends_with(')')) text = text.substr(1, text.size() - 2);
+  text = bare(text);
   const std::string_view rest = text.substr(std::min(text.size(), digits));
-  const bool is_first = rest.empty() || rest == ".0" || rest.starts_with('-') ||
-                        rest.starts_with('/') || (rest.starts_with('.') && rest.size() > digits);
+  const bool is_first = rest.empty() || is_point_and_zeros(rest) || is_day_of_year(rest) ||
+                        rest.starts_with('-') || rest.starts_with('/') ||
+                        (rest.starts_with('.') && rest.size() > digits);
   if (is_first) {
     if (const auto year = year_of_digits(text.substr(0, digits))) return year;
   }
@@ -114,10 +136,11 @@ std::optional<int> parse_year(std::string_view text) {
 }
 
 bool says_no_year(std::string_view text) {
-  constexpr auto words =
-      std::to_array<std::string_view>({"", "-", "--", "\u2013", "\u2014", "?", "n/a", "na", "nan",
-                                       "null", "none", "\\n", "unknown"});
-  return std::ranges::find(words, in_small_letters(trimmed(text))) != words.end();
+  constexpr auto words = std::to_array<std::string_view>(
+      {"",     "-",    "--",      "\u2013", "\u2014", "?",   "??",
+       "???",  "????", "n/a",     "n.a.",   "na",     "nan", "null",
+       "none", "\\n",  "unknown", "tba",    "tbd",    "tbc", "unreleased"});
+  return std::ranges::find(words, in_small_letters(bare(text))) != words.end();
 }
 
 bool contradict(int year, int other) {

@@ -31,13 +31,14 @@ struct TitleCut {
 /// there are none, where nothing stands in front of them, or where a year in brackets is there too.
 std::optional<DatedTitle> cut_bare_year(std::string_view title);
 
-/// Of the text of a column: four digits, also as tables have them that know numbers (1995.0), in
-/// brackets, or in a date that begins or ends with them (1995-03-22, 22.03.1995, 3/22/1995,
-/// 22 Mar 1995) or begins with the name of a month (March 22, 1995), with or without blanks around.
-/// Nothing for what is none.
+/// Of the text of a column: four digits, also as tables have them that know numbers (1995.0,
+/// 1995.00), in round or square brackets, or in a date that begins or ends with them (1995-03-22,
+/// 19950322, 22.03.1995, 3/22/1995, 22 Mar 1995) or begins with the name of a month (March 22,
+/// 1995), with or without blanks around. Nothing for what is none.
 std::optional<int> parse_year(std::string_view text);
 
-/// Whether the text of a column says that there is no year: it is blank, "-", "N/A" or the like.
+/// Whether the text of a column says that there is no year: it is blank, "-", "N/A", "TBA" or the
+/// like, also in brackets.
 bool says_no_year(std::string_view text);
 
 /// Whether two years, 0 for unknown, are of two films: sources disagree by one.

@@ -229,15 +229,21 @@ TEST_F(OwnTables, MayHaveTitlesThatBeginLikeAComment) {
 }
 
 TEST_F(OwnTables, MayHaveYearsWithBlanksOrNoneAndDatesInWords) {
-  for (const std::string year : {"\"1998 \"", "\" 1998\"", "\"December 4, 1998\"",
-                                 "December 4 1998", "Dec 1998", "Dec. 4 1998"}) {
+  for (const std::string year :
+       {"\"1998 \"", "\" 1998\"", "\"December 4, 1998\"", "December 4 1998", "Dec 1998",
+        "Dec. 4 1998", "1998.00", "19981204", "1998-12-04", "[1998]", "( 1998 )", "[1998.0]"}) {
     expect_taken("title,year,rating\nPsycho," + year + ",4\n", "\"Psycho\" is Psycho (1998)");
   }
-  for (const std::string none : {"", "\" \"", "-", "N/A", "n/a", "NaN", "NULL"}) {
+  for (const std::string none :
+       {"", "\" \"", "-", "N/A", "n/a", "NaN", "NULL", "TBA", "tbd", "(n/a)", "[]", "????"}) {
     expect_taken("title,year,rating\nHeat," + none + ",4\n", "\"Heat\" is Heat (1995)");
   }
-  expect_refused("title,year,rating\nHeat,Smarch 1995,4\n", ":2: \"Smarch 1995\" is no year\n",
-                 "write the year of the film");
+  // Digits that are plainly no day, and a year that is not known for sure, may be of another film.
+  for (const std::string wrong :
+       {"Smarch 1995", "19951304", "19950132", "19950000", "1995.5", "199", "19953", "ca. 1995"}) {
+    expect_refused("title,year,rating\nHeat," + wrong + ",4\n",
+                   ":2: \"" + wrong + "\" is no year\n", "write the year of the film");
+  }
 }
 
 TEST_F(OwnTables, OfExcelAreCutAsTheirFirstLineSays) {
