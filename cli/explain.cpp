@@ -99,14 +99,16 @@ std::vector<OwnRating> ratings_of_user(const Model& model, const ExplainOptions&
               "give the ratings that the model was trained on");
 }
 
-/// What is to be explained: what was asked for, or what would be recommended.
+/// What is to be explained: what was asked for, which is said, or what would be recommended.
 /// Leaves the model no other user.
-std::vector<std::int32_t> items_of(Model& model, TitleLookup& titles, const ExplainOptions& options,
-                                   const FoldIn& person) {
+std::vector<std::int32_t> items_of(Model& model, const TitleLookup& titles,
+                                   const ExplainOptions& options, const FoldIn& person,
+                                   const Log& log) {
   std::vector<std::int32_t> items;
   for (const std::string& item : options.items) {
-    items.push_back(find_item(
-        model, titles, item, {"--item", ExitCode::usage, "the id of the one you mean: --item ID"}));
+    items.push_back(find_item(model, titles, item,
+                              {"--item", ExitCode::usage, "the id of the one you mean: --item ID"},
+                              log));
   }
   if (!items.empty()) return items;
   person.replace_users(model);
@@ -188,7 +190,8 @@ void explain_command(Arguments arguments) {
                                                     bad_own_lines(options.reading), log)
                                  : ratings_of_user(model, options, log));
   ExplanationTable table(output, options, model, titles);
-  for (const std::int32_t item : items_of(model, titles, options, person)) table.add(item, person);
+  for (const std::int32_t item : items_of(model, titles, options, person, log))
+    table.add(item, person);
   table.finish();
   output.flush();
 }

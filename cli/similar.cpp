@@ -21,7 +21,7 @@ struct SimilarOptions {
   std::string user;
   std::int32_t top = 10;
   std::string movies;
-  bool quiet = false;  // there is nothing to leave out, but scripts pass it to every command
+  bool quiet = false;
   Format format = Format::automatic;
 };
 
@@ -62,10 +62,11 @@ void require_factors(const Model& model) {
 }
 
 void print_items(Output& output, const SimilarOptions& options, const Model& model) {
-  TitleLookup titles(model, options.movies, Log());
+  const Log log(options.quiet);
+  const TitleLookup titles(model, options.movies, log);
   const std::int32_t item =
       find_item(model, titles, options.item,
-                {"--item", ExitCode::usage, "the id of the one you mean: --item ID"});
+                {"--item", ExitCode::usage, "the id of the one you mean: --item ID"}, log);
   const auto similar = Scorer(model, {}).similar_items(item, options.top);
   std::vector<std::string> columns{"rank", "item", "title", "similarity"};
   if (!titles.present()) columns.erase(columns.begin() + 2);

@@ -218,12 +218,29 @@ ItemAnswer look_up_item(const Model& model, const TitleLookup& titles, const std
 }
 
 std::int32_t find_item(const Model& model, const TitleLookup& titles, const std::string& text,
-                       const ItemPlace& place) {
+                       const ItemPlace& place, const Log& log) {
   const ItemAnswer answer = look_up_item(model, titles, text, place);
-  if (answer.item) return *answer.item;
-  throw Error(
-      place.code, place.text, answer.what,
-      answer.hint.empty() ? answer.help : fmt::format("{} Else {}", answer.hint, answer.help));
+  if (!answer.item) {
+    throw Error(
+        place.code, place.text, answer.what,
+        answer.hint.empty() ? answer.help : fmt::format("{} Else {}", answer.hint, answer.help));
+  }
+  const std::string_view title = titles.title(*answer.item);
+  const bool is_id = model.items.find(text) == answer.item;
+  if (!is_id && title != text) {
+    log.line(fmt::format("{} {} is {} {}{}", place.text, quoted(text),
+                         model.items.text(*answer.item), printable(std::string(title)),
+                         answer.of_next_year ? ", a year apart" : ""));
+  }
+  if (!is_id || !titles.is_title(text)) return *answer.item;
+  const std::vector<std::int32_t>& others = titles.find(text).titles;
+  if (others.front() != *answer.item) {
+    log.warning(fmt::format("{} {} is taken for an id, that of {}, and is a title too: of {}",
+                            place.text, quoted(text),
+                            title.empty() ? "an item without a title" : quoted(title),
+                            listed_titles(model, titles, others, "; ")));
+  }
+  return *answer.item;
 }
 
 }  // namespace alsatian

@@ -91,8 +91,10 @@ struct ItemAnswer {
 ItemAnswer look_up_item(const Model& model, const TitleLookup& titles, const std::string& text,
                         const ItemPlace& place, std::optional<int> year = std::nullopt);
 
-/// The same, but throws Error at `place` where there is no item.
+/// The same, but throws Error at `place` where there is no item. Says which it is where the text is
+/// neither its id nor its title, letter by letter, and warns where it is the id of one and the
+/// title of another.
 std::int32_t find_item(const Model& model, const TitleLookup& titles, const std::string& text,
-                       const ItemPlace& place);
+                       const ItemPlace& place, const Log& log);
 
 }  // namespace alsatian

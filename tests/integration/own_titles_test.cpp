@@ -12,12 +12,13 @@ namespace alsatian::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class OwnTitles : public FilmsModel {
  protected:
   OwnTitles()
       : FilmsModel(
-            17,
+            18,
             "1,Ghostbusters (a.k.a. Ghost Busters) (1984)\n2,Ghostbusters (2016)\n"
             "3,\"Host, The (Gwoemul) (2006)\"\n4,\"Host, The (2013)\"\n"
             "5,Ocean's Eleven (a.k.a. Ocean's 11) (1960)\n6,Ocean's Eleven (2001)\n"
@@ -27,7 +28,7 @@ class OwnTitles : public FilmsModel {
             "10,Harry Potter and the Deathly Hallows: Part 1 (2010)\n"
             "11,\"Shawshank Redemption, The (1994)\"\n12,Wonder Woman (2017)\n"
             "13,Solaris (Solyaris) (1972)\n14,Stalker (1979)\n15,300: Rise of an Empire (2014)\n"
-            "16,\"Red Balloon, The (Ballon rouge, Le) (1956)\"\n17,Cosmos\n") {}
+            "16,\"Red Balloon, The (Ballon rouge, Le) (1956)\"\n17,Cosmos\n18,14 (2012)\n") {}
 };
 
 constexpr const char* both_ghostbusters =
@@ -115,6 +116,24 @@ TEST_F(OwnTitles, OfAnItemThatIsAskedAboutAreTakenByTheSameRules) {
       HasSubstr("--item: \"Joker\" is no item id and no whole title\n  help: did you mean 9 "
                 "\"Batman Beyond: Return of the Joker (2000)\"? Else give the whole title"));
   EXPECT_THAT(explain("Ghostbusters").error, HasSubstr(both_ghostbusters));
+}
+
+TEST_F(OwnTitles, OfAnItemThatIsAskedAboutAreSaidWhereTheTextIsNotTheWholeTitle) {
+  const auto said = [this](const std::string& item) {
+    const RunResult result = explain_item("title,rating\nStalker (1979),4\n", item);
+    EXPECT_EQ(result.code, 0) << result.error;
+    return result.error;
+  };
+  EXPECT_THAT(said("solaris"), HasSubstr("--item \"solaris\" is 13 Solaris (Solyaris) (1972)\n"));
+  EXPECT_THAT(said("Wonder Woman 2018"),
+              HasSubstr("--item \"Wonder Woman 2018\" is 12 Wonder Woman (2017), a year apart\n"));
+  for (const std::string item : {"12", "Wonder Woman (2017)", "Cosmos"}) {
+    EXPECT_THAT(said(item), Not(HasSubstr("--item"))) << item;
+  }
+  EXPECT_THAT(
+      said("14"),
+      HasSubstr("warning: --item \"14\" is taken for an id, that of \"Stalker (1979)\", and is "
+                "a title too: of 18 \"14 (2012)\"\n"));
 }
 
 }  // namespace
