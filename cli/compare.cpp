@@ -88,12 +88,14 @@ void check_options(const CompareOptions& options) {
   refuse_second_stdin("--data", {options.data}, "--test", {options.test});
 }
 
-void probe_files(const CompareOptions& options) {
+/// Returns the inputs.
+std::vector<std::string> probe_files(const CompareOptions& options) {
   std::vector<std::string> inputs = options.models;
   inputs.insert(inputs.end(), {options.test, options.data});
   protect_from_rejects(options.reading, inputs);
   probe_report(options.report, inputs);
   keep_apart("--rejects", options.reading.rejects, "--report", options.report.report);
+  return inputs;
 }
 
 struct CellOf {
@@ -222,7 +224,7 @@ void compare_command(Arguments arguments) {
   check_options(options);
   const Log log(options.quiet);
   Output output;
-  probe_files(options);
+  const std::vector<std::string> inputs = probe_files(options);
   const std::vector<NamedModel> models = load_models(options.models);
   ComparedData data = read_compared_data(models, options.test, options.data, options.reading, log);
   std::vector<ComparedModel> compared;
@@ -240,7 +242,9 @@ void compare_command(Arguments arguments) {
   say_what_is_compared(models, comparison, log);
   if (!options.test.empty()) warn_of_test_file(compared, data.test, comparison.errors, log);
   print_tables(output, options.format, comparison);
-  if (options.report.wanted()) write_report(options.report, comparison_page(comparison), log);
+  if (options.report.wanted()) {
+    write_report(options.report, inputs, comparison_page(comparison), log);
+  }
   output.flush();
 }
 

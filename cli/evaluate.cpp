@@ -18,6 +18,7 @@
 #include "host/evaluate/predictive.hpp"
 #include "host/model/model_file.hpp"
 #include "host/ratings/input_source.hpp"
+#include "host/ratings/titles_beside.hpp"
 #include "host/report/evaluation.hpp"
 
 #include <fmt/format.h>
@@ -223,7 +224,7 @@ void evaluate_command(Arguments arguments) {
   std::vector<std::string> inputs = options.tests;
   inputs.insert(inputs.end(), {options.model, options.data});
   protect_from_rejects(options.reading, inputs);
-  inputs.push_back(options.movies);
+  inputs.insert(inputs.end(), {options.movies, titles_file_beside(options.data)});
   probe_report(options.report, inputs);
   keep_apart("--rejects", options.reading.rejects, "--report", options.report.report);
   const Model model = load_model(options.model);
@@ -257,7 +258,7 @@ void evaluate_command(Arguments arguments) {
   }
   if (options.report.wanted()) {
     write_report(
-        options.report,
+        options.report, inputs,
         report_page(scorer, model, options, dataset, evaluations, std::move(sections), log), log);
   }
   output.flush();

@@ -8,6 +8,7 @@
 #include "cli/table.hpp"
 #include "cli/titles.hpp"
 #include "host/error.hpp"
+#include "host/ratings/titles_beside.hpp"
 #include "host/report/exploration.hpp"
 
 #include <fmt/format.h>
@@ -95,7 +96,8 @@ void explore_command(Arguments arguments) {
   if (!parse_options(arguments, options)) return;
   require_option("explore", "--data", options.data, "ml-latest-small");
   refuse_second_stdin("--data", {options.data}, "--movies", {options.movies});
-  const std::vector<std::string> inputs{options.data, options.movies};
+  const std::vector<std::string> inputs{options.data, options.movies,
+                                        titles_file_beside(options.data)};
   protect_from_rejects(options.reading, inputs);
   probe_report(options.report, inputs);
   keep_apart("--rejects", options.reading.rejects, "--report", options.report.report);
@@ -107,7 +109,7 @@ void explore_command(Arguments arguments) {
   const CleanRatings ratings = cleaned(std::move(raw), options, log);
   const Page page =
       exploration_page(explore(ratings, titles_for(options, ratings.items, log)), account);
-  write_report(options.report, page, log);
+  write_report(options.report, inputs, page, log);
   print_summary_of(page, output, options.format);
 }
 

@@ -6,6 +6,7 @@
 #include "cli/device_options.hpp"
 #include "cli/log.hpp"
 #include "cli/process.hpp"
+#include "cli/spared_files.hpp"
 #include "host/atomic_file.hpp"
 #include "host/error.hpp"
 #include "host/ratings/gzip_output.hpp"
@@ -102,6 +103,8 @@ void generate_command(Arguments arguments) {
   const Log log(request.quiet);
   check_packing("--out", request.out);
   check_packing("--movies", request.movies);
+  spare_model("--out", request.out);
+  spare_model("--movies", request.movies);
   if (!request.movies.empty()) probe_output(request.movies, "");
   keep_apart("--movies", request.movies, "--out", request.out);
   const StopSignals stop;

@@ -3,6 +3,7 @@
 #include "cli/reading_options.hpp"
 
 #include "cli/memory_plan.hpp"
+#include "cli/spared_files.hpp"
 #include "host/atomic_file.hpp"
 #include "host/error.hpp"
 
@@ -167,6 +168,7 @@ void protect_from_rejects(const ReadingOptions& options, const std::vector<std::
   for (const std::string& input : inputs) {
     if (!input.empty()) probe_output(options.rejects, input);
   }
+  spare_model("--rejects", options.rejects);
   check_rejects(options);
 }
 

@@ -29,8 +29,8 @@ void refuse_reading_options(const ReadingOptions& options, const std::string& he
 /// --duplicates, --min-user-ratings, --min-item-ratings, --rating-range.
 void add_cleaning_options(CommandLine& line, CleaningOptions& options);
 
-/// Throws Error 64 where `--rejects` would overwrite one of the inputs ("" is none), or where no
-/// line is skipped that it could list.
+/// Throws Error 64 where `--rejects` would overwrite a model or one of the inputs ("" is none),
+/// or where no line is skipped that it could list.
 void protect_from_rejects(const ReadingOptions& options, const std::vector<std::string>& inputs);
 void check_rejects(const ReadingOptions& options);
 

@@ -2,6 +2,7 @@
 // Pages are made by host/report, which knows nothing of options.
 #include "cli/report_options.hpp"
 
+#include "cli/spared_files.hpp"
 #include "host/atomic_file.hpp"
 #include "host/error.hpp"
 #include "host/ratings/input_source.hpp"
@@ -43,12 +44,25 @@ void probe_against_folder(const std::string& report, const std::string& folder) 
   }
 }
 
+/// Before the first is written: which files there will be is known from the page alone.
+void spare_from_figures(const std::string& folder, const std::vector<std::string>& inputs,
+                        const Page& page) {
+  std::error_code unknown;
+  if (!std::filesystem::is_directory(folder, unknown)) return;
+  for (const Section& section : page.sections) {
+    for (const Figure& figure : section.figures) {
+      spare_files("--figures", figure_path(folder, figure), inputs);
+    }
+  }
+}
+
 }  // namespace
 
 void probe_report(const ReportOptions& options, const std::vector<std::string>& inputs) {
   if (!options.figures.empty()) probe_folder(options.figures);
   if (options.report.empty()) return;
   require_reports("--report");
+  spare_model("--report", options.report);
   probe_output(options.report, "");
   for (const std::string& input : inputs) {
     std::error_code failed;
@@ -66,8 +80,10 @@ std::string source_name(const std::string& path) {
   return whole.filename().string();
 }
 
-void write_report(const ReportOptions& options, const Page& page, const Log& log) {
+void write_report(const ReportOptions& options, const std::vector<std::string>& inputs,
+                  const Page& page, const Log& log) {
   if (!options.figures.empty()) {
+    spare_from_figures(options.figures, inputs, page);
     write_figures(page, options.figures);
     log.field("figures", printable(options.figures));
   }

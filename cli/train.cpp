@@ -92,7 +92,7 @@ class TrainCommand {
   }
 
   void run() {
-    probe_outputs(options_);
+    inputs_ = probe_outputs(options_);
     if (!options_.init.empty()) {
       init_ = std::make_unique<Model>(load_model(options_.init));
       check_init(*init_, chosen_.spec);
@@ -434,7 +434,7 @@ class TrainCommand {
   /// Also of a training that was stopped.
   void report_training(const TrainingResult& result) const {
     if (!report_) return;
-    write_report(options_.report,
+    write_report(options_.report, inputs_,
                  training_page(*report_, result, source_name(options_.data), stages_,
                                seconds_since(begin_), reg_auto_.trials()),
                  log_);
@@ -560,6 +560,7 @@ class TrainCommand {
 
   const Clock::time_point begin_ = Clock::now();
   const TrainOptions& options_;
+  std::vector<std::string> inputs_;  // none of which a report may overwrite
   Log log_;
   Output output_;
   ChosenSpec chosen_;

@@ -2,6 +2,7 @@
 // The order of declaration is the order of --help.
 #include "cli/train_options.hpp"
 
+#include "cli/spared_files.hpp"
 #include "host/atomic_file.hpp"
 #include "host/error.hpp"
 #include "host/ratings/titles_beside.hpp"
@@ -168,7 +169,7 @@ bool parse_train_options(Arguments arguments, TrainOptions& options) {
   return true;
 }
 
-void probe_outputs(const TrainOptions& options) {
+std::vector<std::string> probe_outputs(const TrainOptions& options) {
   std::vector<std::string> inputs = options.split.test_files;
   add_data_files(options.data, inputs);
   if (const std::string titles = titles_file_beside(options.data); !titles.empty()) {
@@ -185,6 +186,8 @@ void probe_outputs(const TrainOptions& options) {
     // Only the model itself may go on where --init came from.
     if (!options.init.empty() && output != options.out) probe_output(output, options.init);
   }
+  spare_model("--log", options.log);
+  spare_model("--rejects", rejects);
   if (!options.init.empty()) inputs.push_back(options.init);
   probe_report(options.report, inputs);
   keep_apart("--report", options.report.report, "--out", options.out);
@@ -194,6 +197,7 @@ void probe_outputs(const TrainOptions& options) {
   keep_apart("--rejects", rejects, "--out", options.out);
   keep_apart("--rejects", rejects, "--log", options.log);
   check_rejects(options.reading);
+  return inputs;
 }
 
 }  // namespace alsatian

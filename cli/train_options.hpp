@@ -51,7 +51,8 @@ void check_data_options(std::string_view command, TrainOptions& options);
 /// False where --help was asked for and printed.
 bool parse_train_options(Arguments arguments, TrainOptions& options);
 
-/// Fails now where an output could not be written later, or is one of the inputs.
-void probe_outputs(const TrainOptions& options);
+/// Fails now where an output could not be written later, or is one of the inputs, which it returns,
+/// or a model that is not to be trained anew.
+std::vector<std::string> probe_outputs(const TrainOptions& options);
 
 }  // namespace alsatian

@@ -38,7 +38,7 @@ class TuneCommand {
   }
 
   void run() {
-    probe_outputs(options_);
+    inputs_ = probe_outputs(options_);
     ratings_.emplace(read_logged(options_.data, options_.reading, log_), options_.cleaning);
     check_number_of_ratings();
     plan_.ratings_are_equal = ratings_->all_equal();
@@ -298,11 +298,12 @@ class TuneCommand {
 
   void report(const TuningResult& result) const {
     if (!options_.report.wanted()) return;
-    write_report(options_.report, tuning_page(plan_, result, runs_, source_name(options_.data)),
-                 log_);
+    write_report(options_.report, inputs_,
+                 tuning_page(plan_, result, runs_, source_name(options_.data)), log_);
   }
 
   const TrainOptions& options_;
+  std::vector<std::string> inputs_;  // none of which a report may overwrite
   Log log_;
   TunePlan plan_;
   bool on_cuda_ = false;

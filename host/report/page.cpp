@@ -414,6 +414,10 @@ std::string tsv_text(const Grid& grid) {
   return text;
 }
 
+std::string figure_path(const std::string& folder, const Figure& figure) {
+  return (std::filesystem::path(folder) / (figure.name + ".tsv")).string();
+}
+
 void write_figures(const Page& page, const std::string& folder) {
   std::error_code failure;
   std::filesystem::create_directory(folder, failure);
@@ -424,7 +428,7 @@ void write_figures(const Page& page, const std::string& folder) {
   }
   for (const Section& section : page.sections) {
     for (const Figure& figure : section.figures) {
-      AtomicFile file((std::filesystem::path(folder) / (figure.name + ".tsv")).string());
+      AtomicFile file(figure_path(folder, figure));
       file.write(tsv_text(figure.data));
       file.commit();
     }

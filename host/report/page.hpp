@@ -45,7 +45,10 @@ std::string render_page(const Page& page);
 /// The grid as TSV with a header, numbers with the fewest digits that give them back.
 std::string tsv_text(const Grid& grid);
 
-/// Each figure as FOLDER/NAME.tsv; makes the folder where its parent exists. Throws Error 73, 74.
+/// FOLDER/NAME.tsv.
+std::string figure_path(const std::string& folder, const Figure& figure);
+
+/// Each figure at its path; makes the folder where its parent exists. Throws Error 73, 74.
 void write_figures(const Page& page, const std::string& folder);
 
 }  // namespace alsatian
