@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <iterator>
+#include <map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -81,7 +83,11 @@ bool is_trial_log(std::string_view text) { return text.starts_with(R"({"search":
 
 TrialLog::TrialLog(std::string path, const nlohmann::ordered_json& first_line,
                    const std::vector<ModelSpec>& specs, const TunerOptions& options)
-    : file_(std::move(path), "--log"), specs_(specs), rungs_(options.rungs), folds_(options.folds) {
+    : file_(std::move(path), "--log"),
+      specs_(specs),
+      rungs_(options.rungs),
+      rules_(options.rules),
+      folds_(options.folds) {
   const std::string text = file_.read();
   const std::string first = text_of(first_line) + "\n";
   const std::string place = printable(file_.path());
@@ -100,7 +106,10 @@ TrialLog::TrialLog(std::string path, const nlohmann::ordered_json& first_line,
   }
   const std::size_t whole = text.rfind('\n') + 1;
   read_lines(std::string_view(text).substr(end + 1, whole - end - 1));
-  for (int fold = 0; fold < folds_; ++fold) check_figures(fold);
+  for (int fold = 0; fold < folds_; ++fold) {
+    check_ratings(fold);
+    check_figures(fold);
+  }
   file_.cut(static_cast<std::int64_t>(whole));
 }
 
@@ -133,6 +142,7 @@ void TrialLog::read_run(std::string_view line, const std::string& place) {
       figures.rmse = fields.number("validation_rmse", 0);
       figures.loss = fields.number("validation_loss");
       figures.best_epoch = static_cast<int>(fields.integer("best_epoch", 1, figures.epochs));
+      check_epochs(run, figures, place);
     }
   } catch (const Error& error) {
     refuse_damaged(error.place(), error.what());
@@ -140,6 +150,48 @@ void TrialLog::read_run(std::string_view line, const std::string& place) {
   const auto [entry, is_new] = known_.emplace(run, figures);
   if (!is_new) refuse_damaged(place, fmt::format("trial {} is there twice", run.trial + 1));
   in_order_.push_back(entry);
+}
+
+void TrialLog::check_epochs(const TrialRun& run, const TrialFigures& figures,
+                            const std::string& place) const {
+  const int all = rungs_[static_cast<std::size_t>(run.rung)].epochs;
+  const int behind_best = figures.epochs - figures.best_epoch;
+  // A step that lowers nothing ends ls at any epoch.
+  const bool may_end = std::holds_alternative<LeastSquares>(specs_[run.trial].algorithm);
+  const bool ends_early = figures.epochs < all;
+  if (rules_.counted == CountedEpoch::last && behind_best != 0) {
+    refuse_damaged(place, fmt::format("best_epoch is {} of {} epochs, and the last counts here",
+                                      figures.best_epoch, figures.epochs));
+  }
+  if (!rules_.early_stop && ends_early && !may_end) {
+    refuse_damaged(place, fmt::format("epochs is {}, and every trial of this search runs for {}",
+                                      figures.epochs, all));
+  }
+  if (!rules_.early_stop || rules_.counted == CountedEpoch::last) return;
+  const int patience = rules_.early_stop->patience;
+  if (behind_best > patience || (behind_best < patience && ends_early && !may_end)) {
+    refuse_damaged(place, fmt::format("best_epoch {} and epochs {} contradict: trials of this "
+                                      "search end {} epochs behind their best one, or after {}",
+                                      figures.best_epoch, figures.epochs, patience, all));
+  }
+}
+
+void TrialLog::check_ratings(int fold) const {
+  std::vector<TrialRuns::const_iterator> runs;
+  std::ranges::copy_if(in_order_, std::back_inserter(runs), [&](const auto& entry) {
+    return entry->first.fold == fold && !entry->second.diverged;
+  });
+  if (runs.empty()) return;
+  std::map<std::int64_t, int> lines;
+  for (const auto& entry : runs) ++lines[entry->second.ratings];
+  const TrialRuns::const_iterator most = *std::ranges::max_element(
+      runs, {}, [&](const auto& entry) { return lines.at(entry->second.ratings); });
+  for (const auto& entry : runs) {
+    if (entry->second.ratings == most->second.ratings) continue;
+    refuse_damaged(place_of(entry->first),
+                   fmt::format("validation_ratings is {}, and {} in {}", entry->second.ratings,
+                               most->second.ratings, place_of(most->first)));
+  }
 }
 
 void TrialLog::check_figures(int fold) const {

@@ -25,8 +25,8 @@ class TrialLog {
   /// Opens or makes the file, which is this run's alone until finish() or the end, and reads what
   /// is there; a last line without its end, which a killed run left, is dropped. first_line: what
   /// search_line made. Throws Error 73, 74, 75 where another run writes to it, 64 where it is of
-  /// another search, naming in what, 65 where it is no such log, or a line of it is damaged or
-  /// has other settings than its trial. Keeps a
+  /// another search, naming in what, 65 where it is no such log, or a line of it is damaged, has
+  /// other settings than its trial, or figures that this search or other lines contradict. Keeps a
   /// reference to specs.
   TrialLog(std::string path, const nlohmann::ordered_json& first_line,
            const std::vector<ModelSpec>& specs, const TunerOptions& options);
@@ -44,6 +44,12 @@ class TrialLog {
  private:
   void read_lines(std::string_view lines);
   void read_run(std::string_view line, const std::string& place);
+  /// Throws Error 65 where a run that ended so would have gone on, or have ended before.
+  void check_epochs(const TrialRun& run, const TrialFigures& figures,
+                    const std::string& place) const;
+  /// All runs of a fold are measured on the same ratings: throws Error 65 at a line with other many
+  /// than most.
+  void check_ratings(int fold) const;
   /// Where the loss is squared error all runs of a fold have one ratio of squared RMSE and loss,
   /// twice the variance of its ratings: throws Error 65 at a line with another than most.
   void check_figures(int fold) const;
@@ -54,6 +60,7 @@ class TrialLog {
   LineFile file_;
   const std::vector<ModelSpec>& specs_;
   std::vector<Rung> rungs_;
+  TrialRules rules_;
   int folds_;
   TrialRuns known_;
   std::vector<TrialRuns::const_iterator> in_order_;

@@ -184,6 +184,7 @@ TrialBackend& Tuner::backend_for(int fold, std::size_t trial) {
       throw Error(ExitCode::bad_data, "validation", "the part to measure trials by has no ratings",
                   "pass a larger --validation");
     }
+    check_known_ratings(fold);
   }
   const ModelSpec& spec = specs_[trial];
   if (!backend_ || backend_->rank() != spec.rank) {
@@ -191,6 +192,18 @@ TrialBackend& Tuner::backend_for(int fold, std::size_t trial) {
     backend_.emplace(problem_for(spec), options_.device);
   }
   return *backend_;
+}
+
+void Tuner::check_known_ratings(int fold) const {
+  const auto ratings = static_cast<std::int64_t>(dataset_->validation.size());
+  for (const auto& [run, figures] : done_) {
+    if (run.fold != fold || figures.diverged || figures.ratings == ratings) continue;
+    const std::string trial = fmt::format("trial {}", run.trial + 1);
+    throw Error(ExitCode::bad_data, place_of_known_ ? place_of_known_(run) : trial,
+                fmt::format("{} was measured on {} ratings, and there are {} to measure it on",
+                            trial, figures.ratings, ratings),
+                "begin anew with another --log, or take away this line and those behind it");
+  }
 }
 
 TrainingProblem Tuner::problem_for(const ModelSpec& spec) {

@@ -63,7 +63,8 @@ class Tuner {
 
   /// known: runs of an earlier search with the same arguments, which are taken as they are; place
   /// is of these. What others start from is trained again where it is needed; throws Error 65 where
-  /// that gives other figures than the known ones. Throws what TrialBackend throws, and Error 65
+  /// that gives other figures than the known ones, or where those are of other many ratings than
+  /// there are. Throws what TrialBackend throws, and Error 65
   /// where a fold has nothing to measure on.
   TuningResult run(const TrialRuns& known, PlaceOfRun place = {});
 
@@ -79,6 +80,7 @@ class Tuner {
   bool prepare(const TrialRun& run);
   std::optional<TrialRun> needed_by(const TrialRun& run) const;
   TrialBackend& backend_for(int fold, std::size_t trial);
+  void check_known_ratings(int fold) const;
   TrainingProblem problem_for(const ModelSpec& spec);
   double least_loss_before(const TrialRun& run) const;
   void forget_before(std::size_t place);

@@ -451,12 +451,26 @@ TEST(TuneLog, WithAlteredLinesIsRefusedAtThem) {
   const RunResult figures = search();
   EXPECT_EQ(figures.code, 65);
   EXPECT_THAT(figures.error, HasSubstr(log + ":3: validation_rmse 9 and validation_loss "));
-  // The last trial is made again from the one before, whose figures were altered.
-  const std::size_t ratings = two.rfind("\"validation_ratings\":") + 21;
-  write_bytes(log, two.substr(0, ratings) + "9" + two.substr(two.find(',', ratings)));
+  // Of other many ratings than the line before, or than there are.
+  const auto with_nine_ratings = [](const std::string& text) {
+    const std::size_t ratings = text.rfind("\"validation_ratings\":") + 21;
+    return text.substr(0, ratings) + "9" + text.substr(text.find(',', ratings));
+  };
+  write_bytes(log, with_nine_ratings(two));
   const RunResult count = search();
   EXPECT_EQ(count.code, 65);
-  EXPECT_THAT(count.error, HasSubstr(log + ":3: trial 2 gives other figures than are written"));
+  EXPECT_THAT(count.error, HasSubstr(log + ":3: validation_ratings is 9, and "));
+  write_bytes(log, with_nine_ratings(two.substr(0, two.rfind('\n', two.size() - 2) + 1)));
+  const RunResult only = search();
+  EXPECT_EQ(only.code, 65);
+  EXPECT_THAT(only.error, HasSubstr(log + ":2: trial 1 was measured on 9 ratings, and there are "));
+  // The last trial is made again from the one before, which cannot have ended so soon.
+  const std::size_t epochs = two.rfind("\"best_epoch\":");
+  write_bytes(log, two.substr(0, epochs) + "\"best_epoch\":1,\"epochs\":1" +
+                       two.substr(two.find(",\"seconds\"", epochs)));
+  const RunResult again = search();
+  EXPECT_EQ(again.code, 65);
+  EXPECT_THAT(again.error, HasSubstr(log + ":3: trial 2 gives other figures than are written"));
 }
 
 TEST(TuneLog, IsNotOverwrittenByATraining) {

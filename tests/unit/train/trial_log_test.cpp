@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 
 namespace alsatian {
@@ -30,6 +31,7 @@ class TrialLogFile : public ::testing::Test {
     options_.rungs = {{3, 2}, {1, 6}};
     options_.folds = 2;
     options_.start = TrialStart::cold;
+    options_.rules.counted = CountedEpoch::best;
   }
 
   nlohmann::ordered_json first_line() const {
@@ -229,6 +231,74 @@ TEST_F(TrialLogFile, RefusesMoreEpochsThanATrialHas) {
   };
   EXPECT_TRUE(refused("\"epochs\":2,\"seconds\"", "\"epochs\":3,\"seconds\""));
   EXPECT_TRUE(refused("\"best_epoch\":2", "\"best_epoch\":3"));
+}
+
+class TrialLogOfRuns : public TrialLogFile {
+ protected:
+  /// What is said of the log of one rung of 9 epochs whose trials gave these, where it is refused.
+  std::optional<Error> error_of(const std::vector<TrialFigures>& figures) {
+    options_.rungs = {{3, 9}};
+    options_.folds = 1;
+    std::filesystem::remove(path_);
+    {
+      TrialLog log = open();
+      for (std::size_t trial = 0; trial < figures.size(); ++trial) {
+        log.add({0, 0, trial}, figures[trial]);
+      }
+      log.finish("");
+    }
+    return testing::error_of([&] { open(); });
+  }
+
+  ::testing::AssertionResult is_refused(const std::vector<TrialFigures>& figures, int line,
+                                        const std::string& text) {
+    const auto error = error_of(figures);
+    if (!error) return ::testing::AssertionFailure() << "is taken";
+    const std::string place = path_ + ":" + std::to_string(line);
+    if (error->code() == ExitCode::bad_data && error->place() == place &&
+        std::string(error->what()).starts_with(text)) {
+      return ::testing::AssertionSuccess();
+    }
+    return ::testing::AssertionFailure() << error->place() << ": " << error->what();
+  }
+
+  /// With an RMSE and a loss that agree in all.
+  static TrialFigures after(int epochs, int best, std::int64_t ratings = 7) {
+    return {.ratings = ratings, .rmse = 0.5, .loss = 0.25, .best_epoch = best, .epochs = epochs};
+  }
+};
+
+TEST_F(TrialLogOfRuns, RefusesALineWithOtherManyRatingsThanMost) {
+  const TrialFigures diverged{.epochs = 1, .diverged = true};
+  EXPECT_FALSE(error_of({after(9, 9), diverged, after(9, 9)}));
+  EXPECT_TRUE(is_refused({after(9, 9), after(9, 9, 8), after(9, 9)}, 3,
+                         "validation_ratings is 8, and 7 in " + path_ + ":2"));
+  EXPECT_TRUE(is_refused({after(9, 9, 8), after(9, 9), after(9, 9)}, 2,
+                         "validation_ratings is 8, and 7 in " + path_ + ":3"));
+  EXPECT_TRUE(is_refused({after(9, 9), after(9, 9, 0)}, 3, "validation_ratings is 0, and 7 in "));
+}
+
+TEST_F(TrialLogOfRuns, RefusesEpochsThatItsSearchDoesNotGive) {
+  EXPECT_FALSE(error_of({after(9, 2)}));
+  EXPECT_TRUE(is_refused({after(9, 2), after(8, 2)}, 3,
+                         "epochs is 8, and every trial of this search runs for 9"));
+  options_.rules.counted = CountedEpoch::last;
+  EXPECT_TRUE(is_refused({after(9, 8)}, 2, "best_epoch is 8 of 9 epochs, and the last counts"));
+  options_.rules.early_stop = EarlyStop{.patience = 3, .change = 1e-3};
+  EXPECT_FALSE(error_of({after(5, 5)}));
+  options_.rules.counted = CountedEpoch::best;
+  const std::string contradicting = "best_epoch 2 and epochs ";
+  for (const int epochs : {4, 6, 9}) {
+    EXPECT_TRUE(is_refused({after(epochs, 2)}, 2, contradicting + std::to_string(epochs)));
+  }
+  for (const auto& figures : {after(5, 2), after(9, 6), after(9, 7), after(9, 9)}) {
+    EXPECT_FALSE(error_of({figures}));
+  }
+  // Steps of ls end where none lowers what they minimise.
+  for (ModelSpec& spec : specs_) spec.algorithm = LeastSquares{};
+  EXPECT_FALSE(error_of({after(4, 2)}));
+  options_.rules = {};
+  EXPECT_FALSE(error_of({after(4, 4)}));
 }
 
 TEST_F(TrialLogFile, IsReadWhereAnEditorHasChangedTheEndsOfItsLines) {

@@ -199,6 +199,19 @@ TEST(Tuner, RefusesKnownFiguresThatTheSameTrialDoesNotGive) {
                          [&] { placed.run(known, place); }));
 }
 
+TEST(Tuner, RefusesKnownFiguresOfOtherManyRatingsThanThereAre) {
+  const std::vector<ModelSpec> specs = path(Als{}, 3);
+  const TunerOptions options = grid_options(specs, TrialStart::cold);
+  const Told whole = tune(specs, options);
+  TrialRuns known(whole.runs.begin(), whole.runs.begin() + 2);
+  const std::int64_t ratings = known.begin()->second.ratings;
+  for (auto& [run, figures] : known) figures.ratings = ratings + 1;
+  const std::string what = std::to_string(ratings + 1) + " ratings, and there are " +
+                           std::to_string(ratings) + " to measure it on";
+  EXPECT_TRUE(fails_with(ExitCode::bad_data, " was measured on " + what,
+                         [&] { tune(specs, options, known); }));
+}
+
 TEST(Tuner, WeighsFoldsByTheirRatings) {
   const std::vector<ModelSpec> specs = path(Als{}, 3);
   TunerOptions options = grid_options(specs, TrialStart::cold);
