@@ -324,6 +324,7 @@ def complaints(browser, path, width, scheme):
         found += [f"table {table['name']} does not say of what a scrolled row is: {table}"
                   for table in browser.value(SCROLLED)
                   if table["away"] > 1 or table["share"] > 0.5]
+    found += [f"{word} is broken" for word in browser.value(BROKEN)]
     found += [f"a name is cut off in {name}" for name in browser.value(CUT_NAMES)]
     found += [f"there is no room for {text}" for text in browser.value(CROPPED)]
     found += [f"{what} look alike" for what in browser.value(MIXED)]

@@ -22,7 +22,9 @@ def write_data(folder, program):
     with open(folder / "movies.csv", "w") as movies:
         movies.write("movieId,title,genres\n")
         for number, item in enumerate(sorted(set(items), key=int)):
-            title = HOSTILE if number % 3 == 0 else f"Film {item} (1999)"
+            names = (HOSTILE, f"Film {item} (1999)",
+                     f"Constantinople's Extraterrestrials {item} (1999)")
+            title = names[number % len(names)]
             movies.write(f"{item},{title},{genres[number % 4]}\n")
 
 
