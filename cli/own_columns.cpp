@@ -200,7 +200,8 @@ class OwnHeader {
     return columns;
   }
 
-  /// Of those that are said to be one's own. Stars beside a rating may be either's.
+  /// Of those that are said to be one's own. Stars beside a rating may be either's; numbers under
+  /// rated that are above the model's scale are ages.
   std::size_t own_of(const std::vector<std::size_t>& own,
                      const std::vector<std::size_t>& all) const {
     refuse_doubles(own);
@@ -212,6 +213,8 @@ class OwnHeader {
     const auto plain = named({"rating", "score"});
     const bool is_sure = ratings_under(names_[own.front()]) == RatingsOf::oneself;
     if (!is_sure && plain && sample_.holds_ratings(*plain)) {
+      const bool is_age = names_[own.front()] == "rated" && sample_.exceeds_scale(own.front());
+      if (is_age && !sample_.exceeds_scale(*plain)) return *plain;
       fail(fmt::format("is a header with several columns of ratings: {}",
                        listed(with(own, {*plain}))),
            "call yours `My rating`, or leave out the other");

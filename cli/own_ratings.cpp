@@ -94,7 +94,7 @@ class OwnRatingsReader {
 
   /// at: behind the record.
   void find_columns(const Record& record, std::int64_t line, const char* at) {
-    const OwnSample sample({at, end()}, rules_, record.fields.size());
+    const OwnSample sample({at, end()}, rules_, record.fields.size(), model_.scale.highest);
     columns_ = own_columns_by_header(record, sample, place_of(line));
     has_header_ = columns_.has_value();
     if (!has_header_) columns_ = own_columns_of(record, place_of(line), model_, titles_);
@@ -141,7 +141,8 @@ class OwnRatingsReader {
     OwnFilm film{text_of(columns_->item), {}, parse_year(text_of(columns_->year))};
     for (const std::size_t column : columns_->titles) {
       std::string title = text_of(column);
-      if (!title.empty()) film.titles.push_back(std::move(title));
+      const bool is_new = std::ranges::find(film.titles, title) == film.titles.end();
+      if (!title.empty() && is_new) film.titles.push_back(std::move(title));
     }
     return film;
   }

@@ -27,19 +27,24 @@ bool is_like_a_rating(std::string_view text) {
 
 }  // namespace
 
-OwnSample::OwnSample(std::string_view text, const RecordRules& rules, std::size_t fields)
+OwnSample::OwnSample(std::string_view text, const RecordRules& rules, std::size_t fields,
+                     double highest)
     : counts_(fields) {
   constexpr int most = 1000;
   const char* const end = text.data() + text.size();
   const char* at = text.data();
   Record record;
-  for (int number = 0; number < most && at < end; ++number) {
+  for (int records = 0; records < most && at < end; ++records) {
     at = read_record(at, end, rules, record);
     if (record.fields.size() < fields) continue;
     for (std::size_t column = 0; column < fields; ++column) {
-      const std::string value = unquoted(record.fields[column]);
-      if (trimmed(value).empty()) continue;
-      ++(is_like_a_rating(trimmed(value)) ? counts_[column].ratings : counts_[column].words);
+      const std::string field = unquoted(record.fields[column]);
+      const std::string_view value = trimmed(field);
+      if (value.empty()) continue;
+      Counts& counts = counts_[column];
+      ++(is_like_a_rating(value) ? counts.ratings : counts.words);
+      const ParsedNumber number = parse_number(value);
+      if (number.form == NumberForm::finite && number.value > highest) counts.exceeds_scale = true;
     }
   }
 }
@@ -47,6 +52,8 @@ OwnSample::OwnSample(std::string_view text, const RecordRules& rules, std::size_
 bool OwnSample::holds_ratings(std::size_t column) const {
   return counts_[column].ratings > counts_[column].words;
 }
+
+bool OwnSample::exceeds_scale(std::size_t column) const { return counts_[column].exceeds_scale; }
 
 bool OwnSample::holds_words(std::size_t column) const {
   return counts_[column].words > counts_[column].ratings;

@@ -189,6 +189,8 @@ TEST_F(OwnTables, AreReadByTheirRatingBesideActorsAndCertificates) {
     }
   }
   expect_same("title,Score,Rating\nHeat,2,R\nPsycho (1998),4,PG\n", plain);
+  EXPECT_THAT(expect_same("title,Rated,Rating\nHeat,16,2\nPsycho (1998),0,4\n", plain).error,
+              HasSubstr("ratings are those of column \"Rating\", not of any other of \"Rated\""));
   // Also the other way round, and where words are the only other ones.
   expect_same("title,Stars,Rating\nHeat,2,R\nPsycho (1998),4,PG\n", plain);
   expect_refused("title,My Rating,Rating\nHeat,great,2\n",
