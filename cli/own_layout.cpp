@@ -41,16 +41,12 @@ bool ends_in_a_decimal_comma(const Record& record) {
 
 constexpr const char* twice = "write a quote inside a quoted field twice (\"\")";
 
-/// Of a record of several lines: where the quote opens that goes over a line's end.
+/// Of a record without a flaw: where the quote opens that goes over a line's end.
 TextPosition long_quote_of(const Record& record, std::int64_t line) {
-  const char* open = record.quote_at;
-  if (record.flaw == RecordFlaw::none) {
-    const auto field = std::ranges::find_if(record.fields, [](const Field& candidate) {
-      return candidate.text.find('\n') != std::string_view::npos;
-    });
-    open = field->text.data() - 1;
-  }
-  return position_of(record, line, open);
+  const auto field = std::ranges::find_if(record.fields, [](const Field& candidate) {
+    return candidate.text.find('\n') != std::string_view::npos;
+  });
+  return position_of(record, line, field->text.data() - 1);
 }
 
 }  // namespace
@@ -121,12 +117,13 @@ RecordComplaint complaint_of(const Record& record, std::int64_t line, const char
 
 std::string swallowed_lines(const Record& record, std::int64_t line) {
   if (record.lines == 1) return "";
-  const TextPosition open = long_quote_of(record, line);
+  const bool is_flawed = record.flaw != RecordFlaw::none;
+  const TextPosition open = is_flawed ? TextPosition{line, 1} : long_quote_of(record, line);
   const std::int64_t last = line + record.lines - 1;
   const std::string lines = last == open.line + 1
                                 ? fmt::format("line {}", last)
                                 : fmt::format("lines {} to {}", open.line + 1, last);
-  if (record.flaw != RecordFlaw::none) return "it takes in " + lines;
+  if (is_flawed) return "the record takes in " + lines;
   return fmt::format("the quote in line {}, column {} takes in {}", open.line, open.column, lines);
 }
 

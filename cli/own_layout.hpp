@@ -45,8 +45,8 @@ struct RecordComplaint {
 RecordComplaint complaint_of(const Record& record, std::int64_t line, const char* otherwise);
 
 /// `the quote in line 2, column 1 takes in lines 3 to 5` of a record with a quote over several
-/// lines, which begins at `line`; of one with a flaw, whose complaint says the place, `it takes in
-/// lines 3 to 5`; "" of others.
+/// lines, which begins at `line`; of one with a flaw, whose complaint says a place, `the record
+/// takes in lines 3 to 5`; "" of others.
 std::string swallowed_lines(const Record& record, std::int64_t line);
 
 /// Whether a quote has swallowed lines: each of the record's lines alone, without its quotes, has

@@ -364,7 +364,7 @@ TEST_F(OwnRatings, WithAQuoteThatIsNotClosedSayWhereItOpens) {
   expect_refused(
       "title,rating\n\"Cosmos,5\nToy Story,4\n\"Psycho (1998)\",5\n",
       ":2: is not a record of text: the quote in line 2, column 1 closes in line 4, with "
-      "more text behind it; it takes in lines 3 to 4\n",
+      "more text behind it; the record takes in lines 3 to 4\n",
       "write a quote inside a quoted field twice (\"\"), or close that of line 2 sooner, "
       "or leave ");
   expect_refused("\"title,rating\nToy Story,4\n", ":1: is not a record of text",

@@ -269,11 +269,17 @@ TEST_F(OwnTables, SayWhichLinesAQuoteHasSwallowed) {
                  ":2: \"Heat,5\\n\\n# Toy Story\\nParasite\" is in no title; the quote in line 2, "
                  "column 1 takes in lines 3 to 5\n",
                  "give its title otherwise");
-  expect_refused("title,rating\n\"Heat,5\nToy Story,4\n\"Parasite\",2\nNo Such Film,4\n",
-                 ":2: is the first of 4 bad lines:\n    line 2: is not a record of text: the quote "
-                 "in line 2, column 1 closes in line 4, with more text behind it; it takes in "
-                 "lines 3 to 4\n    line 5: \"No Such Film\" is in",
-                 "correct them: ");
+  expect_refused(
+      "title,note,rating\nHeat,\"so\ngood\",\"5\" stars\n",
+      ":2: is not a record of text: the quote in line 3, column 7 closes in line 3, with "
+      "more text behind it; the record takes in line 3\n",
+      "write a quote inside");
+  expect_refused(
+      "title,rating\n\"Heat,5\nToy Story,4\n\"Parasite\",2\nNo Such Film,4\n",
+      ":2: is the first of 4 bad lines:\n    line 2: is not a record of text: the quote "
+      "in line 2, column 1 closes in line 4, with more text behind it; the record takes in "
+      "lines 3 to 4\n    line 5: \"No Such Film\" is in",
+      "correct them: ");
 }
 
 TEST_F(OwnTables, CountLinesThatAQuoteHasSwallowedAmongThoseLeftOut) {
