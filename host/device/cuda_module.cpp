@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <dlfcn.h>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 namespace alsatian {
@@ -109,6 +110,16 @@ std::optional<std::string> vendor_libraries_missing(const AlsatianCudaTable& tab
   AlsatianCudaStatus status{};
   if (table.vendor_libraries(&status) == ALSATIAN_CUDA_OK) return std::nullopt;
   return std::string(status.message);
+}
+
+std::string needed_text(const AlsatianCudaPlan& plan) {
+  std::int64_t margin = 0;
+  for (std::int32_t part = 0; part < plan.count; ++part) {
+    if (std::string_view(plan.parts[part].name) == "margin") margin = plan.parts[part].bytes;
+  }
+  return fmt::format("{} of the GPU's memory ({} of it a margin for the driver), {} are free there",
+                     human_bytes(plan.total_bytes), human_bytes(margin),
+                     human_bytes(plan.free_bytes));
 }
 
 std::string cuda_device() { return device_text(load_cuda_module().device); }

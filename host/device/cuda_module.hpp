@@ -37,6 +37,9 @@ std::string device_text(const AlsatianCudaDevice& device);
 /// That of load_cuda_module, which throws.
 std::string cuda_device();
 
+/// "1.2 GiB of the GPU's memory (72.0 MiB of it a margin for the driver), 1.0 GiB are free there".
+std::string needed_text(const AlsatianCudaPlan& plan);
+
 /// A vector as the table takes it, for as long as the vector stays as it is.
 template <typename Span, typename T>
 Span span_of(const std::vector<T>& values) {

@@ -62,10 +62,8 @@ AlsatianCudaTopItemsShape choose_shape(const TopItemsRequest& request,
     if (plan.total_bytes <= plan.free_bytes) return shape;
     if (users <= fewest_users) {
       throw Error(ExitCode::out_of_memory, "--device cuda",
-                  fmt::format("the best {} of {} items for {} users at a time need {} of the GPU's "
-                              "memory, {} are free there",
-                              shape.count, shape.candidates, shape.block_users,
-                              human_bytes(plan.total_bytes), human_bytes(plan.free_bytes)),
+                  fmt::format("the best {} of {} items for {} users at a time need {}", shape.count,
+                              shape.candidates, shape.block_users, needed_text(plan)),
                   "end what else uses the GPU (nvidia-smi), name fewer items with --items, or use "
                   "--device cpu");
     }

@@ -112,8 +112,7 @@ AlsatianCudaPlan fitting_plan(const AlsatianCudaTable& table, AlsatianCudaShape 
     (inside ? fits : too_large) = shape.spec.rank;
   }
   throw Error(ExitCode::out_of_memory, fmt::format("--k {}", rank),
-              fmt::format("training needs {} of the GPU's memory, {} are free there; {}",
-                          human_bytes(plan.total_bytes), human_bytes(plan.free_bytes),
+              fmt::format("training needs {}; {}", needed_text(plan),
                           fits >= 0 ? fmt::format("the largest k that fits is {}", fits)
                                     : "no k fits, not even beside ratings in host memory"),
               fits > 0 ? fmt::format("try --k {}, or {}", fits, on_the_cpu(shape.spec))

@@ -191,13 +191,12 @@ AlsSide::Lists AlsSide::lists() const {
 }
 
 std::int64_t AlsSide::bytes(const AlsBins& bins, std::int64_t opposite_rows, int rank) {
-  const auto size = [](const auto& list) {
-    return static_cast<std::int64_t>(list.size() * sizeof(list[0]));
-  };
-  return size(bins.whole_rows) + size(bins.short_rows) + size(bins.parts) + size(bins.split_rows) +
-         bins.most_parts_of_a_batch() * part_floats(rank) * std::int64_t{sizeof(float)} +
-         bins.most_rows_of_a_bin() +
-         (split_words(opposite_rows, rank) + 1) * std::int64_t{sizeof(std::uint32_t)};
+  return list_bytes(bins.whole_rows) + list_bytes(bins.short_rows) + list_bytes(bins.parts) +
+         list_bytes(bins.split_rows) +
+         DeviceBuffer<float>::bytes(bins.most_parts_of_a_batch() * part_floats(rank)) +
+         DeviceBuffer<unsigned char>::bytes(bins.most_rows_of_a_bin()) +
+         DeviceBuffer<std::uint32_t>::bytes(split_words(opposite_rows, rank)) +
+         DeviceBuffer<std::uint32_t>::bytes(1);
 }
 
 void require_shared_memory(const Context& context, int rank) {

@@ -22,10 +22,6 @@ std::int64_t systems_of_a_batch(std::int64_t rows, int rank, const BatchedOption
   return std::min(rows, std::max<std::int64_t>(options.workspace_floats / of_each, 1));
 }
 
-/// Of the batch's arrays with an element per row.
-constexpr std::int64_t bytes_of_a_system =
-    sizeof(std::int64_t) + sizeof(float) + 2 * sizeof(float*) + sizeof(float) + sizeof(int);
-
 LaunchShape warps_for(std::int64_t rows) {
   constexpr int rows_of_block = batched_threads / 32;
   return {(rows + rows_of_block - 1) / rows_of_block, batched_threads};
@@ -190,9 +186,14 @@ std::int64_t AlsBatchedSide::bytes(View<const std::int64_t> offsets, std::int32_
   const auto rows = static_cast<std::int64_t>(longest_first(offsets).size());
   const std::int64_t systems = systems_of_a_batch(rows, rank, options);
   const std::int64_t columns = batched_columns(rank);
-  const std::int64_t floats = columns * (columns + options.chunk_ratings + 1);
-  return systems * (floats * std::int64_t{sizeof(float)} + bytes_of_a_system) +
-         std::int64_t{sizeof(int)} + vendor::Libraries::workspace_bytes;
+  using Floats = DeviceBuffer<float>;
+  return DeviceBuffer<std::int64_t>::bytes(systems) +
+         2 * Floats::bytes(systems) +  // jitters, traces
+         Floats::bytes(systems * options.chunk_ratings * columns) +
+         Floats::bytes(systems * columns * columns) + Floats::bytes(systems * columns) +
+         2 * DeviceBuffer<float*>::bytes(systems) + DeviceBuffer<int>::bytes(systems) +
+         DeviceBuffer<int>::bytes(1) +
+         DeviceBuffer<unsigned char>::bytes(vendor::Libraries::workspace_bytes);
 }
 
 }  // namespace alsatian::cuda

@@ -86,10 +86,8 @@ std::int64_t AlsIterativeSide::bytes(View<const std::int64_t> offsets, std::int3
                                      const IterativeOptions& options) {
   const RowSegments made = make_segments(offsets, options.part_ratings);
   const std::int64_t rows = offsets.size() - 1;
-  const std::int64_t of_row =
-      4 * (std::int64_t{padded_rank(rank)} + 1) * std::int64_t{sizeof(float)} +
-      3 * std::int64_t{sizeof(double)};
-  return CutRows::bytes(made, rank) + rows * of_row;
+  return CutRows::bytes(made, rank) + 4 * DeviceTableBuffer::bytes(rows, rank) +
+         3 * DeviceBuffer<double>::bytes(rows);
 }
 
 }  // namespace alsatian::cuda

@@ -94,6 +94,9 @@ class Context {
   explicit Context(int device, Caller caller = Caller::current()) {
     check(cudaSetDevice(device), caller);
     check(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, device), caller);
+    check(cudaDeviceGetAttribute(&threads_per_processor_, cudaDevAttrMaxThreadsPerMultiProcessor,
+                                 device),
+          caller);
     check(cudaDeviceGetAttribute(&shared_bytes_, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
           caller);
     compute_ = std::make_unique<Stream>(caller);
@@ -105,6 +108,8 @@ class Context {
   /// Where ratings come in, beside the kernels.
   const Stream& transfer() const { return *transfer_; }
   int processors() const { return processors_; }
+  /// The most threads that are on the device at once.
+  std::int64_t most_threads() const { return std::int64_t{processors_} * threads_per_processor_; }
   /// The most shared memory that a block can have.
   std::size_t most_shared_bytes() const { return static_cast<std::size_t>(shared_bytes_); }
 
@@ -120,6 +125,7 @@ class Context {
 
  private:
   int processors_ = 0;
+  int threads_per_processor_ = 0;
   int shared_bytes_ = 0;
   std::unique_ptr<Stream> compute_;
   std::unique_ptr<Stream> transfer_;

@@ -36,10 +36,9 @@ class CutRows {
 
   /// Bytes of device memory that the constructor allocates.
   static std::int64_t bytes(const RowSegments& made, std::int32_t rank) {
-    return static_cast<std::int64_t>(made.segments.size() * sizeof(RowSegment) +
-                                     made.cut_rows.size() * sizeof(SegmentedRow)) +
-           part_floats(made, rank) * std::int64_t{sizeof(float)} +
-           made.parts * std::int64_t{sizeof(double)};
+    return list_bytes(made.segments) + list_bytes(made.cut_rows) +
+           DeviceBuffer<float>::bytes(part_floats(made, rank)) +
+           DeviceBuffer<double>::bytes(made.parts);
   }
 
  private:

@@ -205,11 +205,14 @@ EnginePlan Engine::plan_with(const Context& context, const EngineShape& shape,
   const bool both = needs_both_orientations(spec);
   const bool is_device = ratings == Place::device;
   const std::int64_t on_device = is_device ? observations : 0;
+  const std::int64_t host_bytes = is_device ? 0 : observations * bytes_of_a_rating(spec);
   std::vector<PlanPart> parts{
       {"ratings_by_user", ratings_bytes(users, on_device)},
       {"ratings_by_item", ratings_bytes(items, both ? on_device : 0)},
-      {"held_out_ratings", shape.held_out * std::int64_t{2 * sizeof(std::int32_t) + sizeof(float)}},
-      {"factors", table_bytes(users, spec.rank) + table_bytes(items, spec.rank)},
+      {"held_out_ratings", 2 * DeviceBuffer<std::int32_t>::bytes(shape.held_out) +
+                               DeviceBuffer<float>::bytes(shape.held_out)},
+      {"factors",
+       DeviceTableBuffer::bytes(users, spec.rank) + DeviceTableBuffer::bytes(items, spec.rank)},
       {"sums", Errors::bytes()},
   };
   const auto first_parts = static_cast<std::ptrdiff_t>(parts.size());
@@ -222,7 +225,7 @@ EnginePlan Engine::plan_with(const Context& context, const EngineShape& shape,
          row_solve_bytes(context, shape.user_offsets, shape.item_offsets.size() - 1, spec, limits) +
              row_solve_bytes(context, shape.item_offsets, shape.user_offsets.size() - 1, spec,
                              limits) +
-             std::int64_t{sizeof(unsigned long long)}});
+             DeviceBuffer<unsigned long long>::bytes(1)});
   }
   if (spec.algorithm == Algorithm::bayes) {
     parts.push_back({"draws", Gibbs::bytes(shape.user_offsets, shape.item_offsets, spec, limits)});
@@ -241,7 +244,8 @@ EnginePlan Engine::plan_with(const Context& context, const EngineShape& shape,
     const std::int64_t needed = Transposition::bytes(observations, items, limits.transposition);
     parts.push_back({"transposition", std::max<std::int64_t>(needed - later, 0)});
   }
-  return {std::move(parts), ratings, is_device ? 0 : observations * bytes_of_a_rating(spec)};
+  parts.push_back(margin(context, host_bytes));
+  return {std::move(parts), ratings, host_bytes};
 }
 
 Engine::Rows& Engine::rows_of(Side side) { return side == Side::users ? *users_ : *items_; }
@@ -322,11 +326,12 @@ void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView
   require_regularization();
   check_offsets(ratings, opposite.rows());
   require(solved.rows == ratings.rows(), "there are not as many rows to write as to solve");
+  // No margin: these rows may take what the problem's plan left of it, for they are gone at once.
   const std::int64_t needed =
       ratings_bytes(ratings.rows(), ratings.observations()) +
-      table_bytes(ratings.rows(), spec_.rank) +
+      DeviceTableBuffer::bytes(ratings.rows(), spec_.rank) +
       row_solve_bytes(context_, ratings.offsets, opposite.rows(), exact, limits_) +
-      std::int64_t{sizeof(unsigned long long)};
+      DeviceBuffer<unsigned long long>::bytes(1);
   const auto free = static_cast<std::int64_t>(context_.memory().free);
   require_free(needed, free);
   with_sizes(needed, free, [&] {

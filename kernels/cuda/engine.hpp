@@ -135,8 +135,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// What the constructor allocates, but for what staging takes. Ratings go to the host where the
-  /// device has too little free memory for them.
+  /// What the constructor allocates, array by array in whole pieces, and the margin. Ratings go to
+  /// the host where the device has too little free memory for them.
   static EnginePlan plan(const Context& context, const EngineShape& shape,
                          const EngineLimits& limits = {});
 

@@ -48,18 +48,14 @@ BinLimits bins_of(BinLimits limits, const EngineSpec& spec) {
 }
 
 std::int64_t ratings_bytes(std::int64_t rows, std::int64_t observations) {
-  return (rows + 1) * std::int64_t{sizeof(std::int64_t)} +
-         observations * std::int64_t{sizeof(std::int32_t) + sizeof(float)};
-}
-
-std::int64_t table_bytes(std::int64_t rows, std::int32_t rank) {
-  return rows * (std::int64_t{padded_rank(rank)} + 1) * std::int64_t{sizeof(float)};
+  return DeviceBuffer<std::int64_t>::bytes(rows + 1) +
+         DeviceBuffer<std::int32_t>::bytes(observations) + DeviceBuffer<float>::bytes(observations);
 }
 
 std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> offsets,
                              std::int64_t opposite_rows, const EngineSpec& spec,
                              const EngineLimits& limits) {
-  const std::int64_t ridges = (offsets.size() - 1) * std::int64_t{sizeof(RowRidge)};
+  const std::int64_t ridges = DeviceBuffer<RowRidge>::bytes(offsets.size() - 1);
   if (spec.rank == 0) {
     return ridges;
   }

@@ -23,9 +23,8 @@ inline bool solves_rows(const EngineSpec& spec) {
   return spec.algorithm == Algorithm::als || spec.algorithm == Algorithm::bayes;
 }
 
-/// Bytes of device memory of ratings and offsets, of parameters, and of what solves the rows.
+/// Bytes of device memory of ratings and offsets, and of what solves the rows.
 std::int64_t ratings_bytes(std::int64_t rows, std::int64_t observations);
-std::int64_t table_bytes(std::int64_t rows, std::int32_t rank);
 std::int64_t row_solve_bytes(const Context& context, View<const std::int64_t> offsets,
                              std::int64_t opposite_rows, const EngineSpec& spec,
                              const EngineLimits& limits);

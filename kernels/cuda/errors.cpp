@@ -33,8 +33,8 @@ Errors::Errors(const Context& context)
 }
 
 std::int64_t Errors::bytes() {
-  return (most_sum_blocks * errors_count + sums_count) * std::int64_t{sizeof(double)} +
-         std::int64_t{sizeof(unsigned long long)};
+  return DeviceBuffer<double>::bytes(most_sum_blocks * errors_count) +
+         DeviceBuffer<double>::bytes(sums_count) + DeviceBuffer<unsigned long long>::bytes(1);
 }
 
 void Errors::enqueue_errors(const ScoreTask& task, DeviceSpan<const std::int64_t> offsets,

@@ -149,10 +149,9 @@ void GibbsRows::draw(const AlsTask& unsplit, const RowsDraw& draw, EntrySums& en
 std::int64_t GibbsRows::bytes(View<const std::int64_t> offsets, std::int32_t rank, bool biases) {
   const std::int64_t order = rank + (biases ? 1 : 0);
   const std::int64_t rows = offsets.size() - 1;
-  const std::int64_t floats =
-      rows * (std::int64_t{padded_rank(rank)} + 1) + prior_floats(rank) + order * (order + 1);
-  return floats * std::int64_t{sizeof(float)} +
-         static_cast<std::int64_t>(rows_without_ratings(offsets).size() * sizeof(std::int64_t));
+  return DeviceTableBuffer::bytes(rows, rank) +
+         DeviceBuffer<float>::bytes(prior_floats(rank) + order * (order + 1)) +
+         list_bytes(rows_without_ratings(offsets));
 }
 
 }  // namespace alsatian::cuda

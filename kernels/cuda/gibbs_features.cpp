@@ -47,10 +47,9 @@ class FeatureProduct {
   }
 
   static std::int64_t bytes(const RowSegments& made, std::int32_t rank) {
-    return static_cast<std::int64_t>(made.segments.size() * sizeof(RowSegment) +
-                                     made.cut_rows.size() * sizeof(SegmentedRow)) +
-           std::int64_t{made.parts} *
-               (padded_rank(rank) * std::int64_t{sizeof(float)} + std::int64_t{sizeof(double)});
+    return list_bytes(made.segments) + list_bytes(made.cut_rows) +
+           DeviceBuffer<float>::bytes(std::int64_t{made.parts} * padded_rank(rank)) +
+           DeviceBuffer<double>::bytes(made.parts);
   }
 
  private:
@@ -291,11 +290,11 @@ std::int64_t GibbsFeatures::bytes(View<const std::int64_t> own_offsets,
   const std::int64_t rows = own_offsets.size() - 1;
   const std::int64_t features = opposite_offsets.size() - 1;
   const std::int64_t order = order_of(rank, biases);
-  const std::int64_t floats = (2 * rows + 4 * features) * (std::int64_t{padded_rank(rank)} + 1) +
-                              features + order * (order + 1);
   return FeatureProduct::bytes(make_segments(own_offsets, part_ratings), rank) +
          FeatureProduct::bytes(make_segments(opposite_offsets, part_ratings), rank) +
-         floats * std::int64_t{sizeof(float)} + 3 * order * std::int64_t{sizeof(double)};
+         DeviceBuffer<float>::bytes(features) + 4 * DeviceTableBuffer::bytes(features, rank) +
+         2 * DeviceTableBuffer::bytes(rows, rank) +
+         DeviceBuffer<float>::bytes(order * (order + 1)) + DeviceBuffer<double>::bytes(3 * order);
 }
 
 }  // namespace alsatian::cuda

@@ -45,10 +45,10 @@ struct LeastSquaresSide {
   }
 
   static std::int64_t bytes(const RowSegments& made, std::int64_t rows, std::int32_t rank) {
-    const std::int64_t doubles = rows + (rank == 0 ? BiasVectors::count * rows : 0);
-    return CutRows::bytes(made, rank) + rows * std::int64_t{sizeof(alsatian::RowRidge<float>)} +
-           vectors * FlatTable::size(rows, rank) * std::int64_t{sizeof(float)} +
-           doubles * std::int64_t{sizeof(double)};
+    return CutRows::bytes(made, rank) + DeviceBuffer<alsatian::RowRidge<float>>::bytes(rows) +
+           DeviceBuffer<float>::bytes(vectors * FlatTable::size(rows, rank)) +
+           DeviceBuffer<double>::bytes(rows) +
+           DeviceBuffer<double>::bytes(rank == 0 ? BiasVectors::count * rows : 0);
   }
 
   FlatTable vector(int index) {

@@ -25,6 +25,14 @@ std::size_t bytes_of(std::int64_t count) {
   return static_cast<std::size_t>(count) * sizeof(T);
 }
 
+/// What the driver maps device memory by, as cuMemGetAllocationGranularity says. Small allocations
+/// may share a piece, but nothing says which do: a plan that is never too small gives each its own.
+inline constexpr std::int64_t piece_bytes = std::int64_t{2} << 20;
+
+constexpr std::int64_t whole_pieces(std::int64_t bytes) {
+  return (bytes + piece_bytes - 1) / piece_bytes * piece_bytes;
+}
+
 /// A range of device memory owned by somebody else. Indexed by kernels alone.
 template <typename T>
 class DeviceSpan {
@@ -69,6 +77,11 @@ class DeviceBuffer {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     return *this;
+  }
+
+  /// The most of the device's memory that a buffer of `size` elements takes.
+  static std::int64_t bytes(std::int64_t size) {
+    return whole_pieces(static_cast<std::int64_t>(bytes_of<T>(size)));
   }
 
   std::int64_t size() const { return size_; }

@@ -112,7 +112,8 @@ class RowMoments {
         fetched_(size_of(order)) {}
 
   static std::int64_t bytes(int order) {
-    return (most_parts + 1) * size_of(order) * std::int64_t{sizeof(double)};
+    return DeviceBuffer<double>::bytes(most_parts * size_of(order)) +
+           DeviceBuffer<double>::bytes(size_of(order));
   }
 
   /// Σ [r; 1][r; 1]ᵀ, its lower half [order + 1, order + 1] row-major; what is above the diagonal

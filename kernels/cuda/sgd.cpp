@@ -305,11 +305,12 @@ std::int64_t SgdEpochs::hogwild_workers() const { return state_->hogwild_workers
 std::int64_t SgdEpochs::bytes(std::int64_t users, std::int64_t items, std::int64_t observations,
                               std::int32_t grid, std::int32_t rank, SgdStorage storage) {
   const std::int64_t half_columns = storage == SgdStorage::halves ? padded_rank(rank) : 0;
-  const auto row_bytes = static_cast<std::int64_t>(sizeof(SgdRow)) +
-                         half_columns * static_cast<std::int64_t>(sizeof(Half));
-  return (std::int64_t{grid} * grid + 1) * std::int64_t{sizeof(std::int64_t)} +
-         observations * std::int64_t{2 * sizeof(std::int32_t) + sizeof(float)} +
-         (users + items) * row_bytes;
+  const auto of_side = [&](std::int64_t rows) {
+    return DeviceBuffer<SgdRow>::bytes(rows) + DeviceBuffer<Half>::bytes(rows * half_columns);
+  };
+  return DeviceBuffer<std::int64_t>::bytes(std::int64_t{grid} * grid + 1) +
+         2 * DeviceBuffer<std::int32_t>::bytes(observations) +
+         DeviceBuffer<float>::bytes(observations) + of_side(users) + of_side(items);
 }
 
 std::int64_t workers_without_crowding(View<const std::int64_t> offsets, double most_meetings) {

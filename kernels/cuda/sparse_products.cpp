@@ -111,9 +111,12 @@ void SparseProducts::multiply(const GaussNewtonTask& user_task, const GaussNewto
 std::int64_t SparseProducts::bytes(std::int64_t users, std::int64_t items,
                                    std::int64_t observations, std::int32_t rank) {
   const HalvedRows shape{rank};
-  const std::int64_t floats = (users + items) * (shape.stride() + shape.half()) + 2 * observations;
-  return floats * std::int64_t{sizeof(float)} +
-         (users + items + 2) * std::int64_t{sizeof(std::int32_t)};
+  const auto of_side = [&](std::int64_t rows) {
+    return DeviceBuffer<float>::bytes(rows * shape.stride()) +
+           DeviceBuffer<std::int32_t>::bytes(rows + 1) + DeviceBuffer<float>::bytes(observations) +
+           DeviceBuffer<float>::bytes(rows * shape.half());
+  };
+  return of_side(users) + of_side(items);
 }
 
 }  // namespace alsatian::cuda

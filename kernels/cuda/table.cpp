@@ -391,7 +391,7 @@ std::int32_t top_items_plan(const AlsatianCudaTopItemsShape* shape, AlsatianCuda
                             Status* status) {
   return guarded(status, [&] {
     const Context context(0);
-    *plan = to_plan(TopItemsEngine::plan(to_shape(*shape)), context);
+    *plan = to_plan(TopItemsEngine::plan(context, to_shape(*shape)), context);
   });
 }
 

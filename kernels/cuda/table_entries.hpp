@@ -75,7 +75,7 @@ class EntrySums {
       : context_(context), columns_(columns), parts_(most_blocks_of_sums * columns, caller) {}
 
   static std::int64_t bytes(int columns) {
-    return most_blocks_of_sums * columns * std::int64_t{sizeof(double)};
+    return DeviceBuffer<double>::bytes(most_blocks_of_sums * columns);
   }
 
   template <typename Body>

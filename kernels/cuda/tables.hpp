@@ -67,6 +67,11 @@ class DeviceTableBuffer {
   DeviceTableBuffer(std::int64_t rows, std::int32_t rank, Caller caller = Caller::current())
       : factors_(rows * padded_rank(rank), caller), biases_(rows, caller), rank_(rank) {}
 
+  /// Of device memory.
+  static std::int64_t bytes(std::int64_t rows, std::int32_t rank) {
+    return DeviceBuffer<float>::bytes(rows * padded_rank(rank)) + DeviceBuffer<float>::bytes(rows);
+  }
+
   DeviceTable<float> table() {
     return {factors_.span(), biases_.span(), rank_, padded_rank(rank_)};
   }

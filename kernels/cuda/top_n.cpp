@@ -187,8 +187,10 @@ class ScoreTiles {
 
   static std::int64_t bytes(PackedWidth width, std::int64_t items, std::int64_t most_users,
                             const TopItemsOptions& options) {
-    return 4 * (packed_item_words(width, items) + packed_user_words(width, most_users) +
-                users_at_once(items, most_users, options) * whole_tiles(items));
+    return DeviceBuffer<std::uint32_t>::bytes(packed_item_words(width, items)) +
+           DeviceBuffer<std::uint32_t>::bytes(packed_user_words(width, most_users)) +
+           DeviceBuffer<float>::bytes(users_at_once(items, most_users, options) *
+                                      whole_tiles(items));
   }
 
  private:
@@ -370,22 +372,27 @@ std::int64_t TopItems::bytes(std::int64_t candidates, std::int32_t rank, std::in
                              std::int64_t most_users, const TopItemsOptions& options) {
   const PackedWidth width = packed_width(rank);
   const auto had = static_cast<std::int32_t>(std::min<std::int64_t>(count, candidates));
-  constexpr std::int64_t index = sizeof(std::int32_t);
+  using Indices = DeviceBuffer<std::int32_t>;
   const std::int64_t of_items =
-      candidates * index + packed_item_words(width, candidates) * 4 +
-      whole_tiles(candidates) * index + index +
-      blocks_of(candidates, tile_items) * std::int64_t{sizeof(TileBounds)};
-  const std::int64_t of_user = KeptItems::capacity_for(had) * std::int64_t{sizeof(KeptItem)} +
-                               std::int64_t{sizeof(UserBounds)};
-  const std::int64_t of_answers =
-      most_users * (2 * index + count * std::int64_t{sizeof(double) + sizeof(std::int32_t)});
+      Indices::bytes(candidates) +
+      DeviceBuffer<std::uint32_t>::bytes(packed_item_words(width, candidates)) +
+      DeviceBuffer<float>::bytes(whole_tiles(candidates)) +
+      DeviceBuffer<TileBounds>::bytes(blocks_of(candidates, tile_items)) +
+      DeviceBuffer<unsigned>::bytes(1);
+  const std::int64_t padded = whole_blocks(most_users);
+  const std::int64_t of_users =
+      DeviceBuffer<std::uint32_t>::bytes(packed_user_words(width, most_users)) +
+      DeviceBuffer<UserBounds>::bytes(padded) +
+      DeviceBuffer<KeptItem>::bytes(padded * KeptItems::capacity_for(had));
+  const std::int64_t of_answers = 2 * Indices::bytes(most_users) +
+                                  Indices::bytes(most_users * count) +
+                                  DeviceBuffer<double>::bytes(most_users * count);
   // Sizes of the candidates are there only while they are ordered, before the rest.
-  const std::int64_t lasting = of_items + packed_user_words(width, most_users) * 4 +
-                               whole_blocks(most_users) * of_user + of_answers +
+  const std::int64_t lasting = of_items + of_users + of_answers +
                                (options.products == ScoreProducts::library
                                     ? ScoreTiles::bytes(width, candidates, most_users, options)
                                     : 0);
-  return std::max(lasting, candidates * std::int64_t{sizeof(RowSize)});
+  return std::max(lasting, DeviceBuffer<RowSize>::bytes(candidates));
 }
 
 }  // namespace alsatian::cuda

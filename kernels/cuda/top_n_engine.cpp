@@ -100,10 +100,9 @@ struct TopItemsEngine::Slot {
         scores(pinned<double>(shape.block_users * shape.count)) {}
 
   static std::int64_t bytes(const TopItemsShape& shape) {
-    constexpr std::int64_t number = sizeof(float);
-    return shape.block_users * (padded_rank(shape.rank) + 1) * number +
-           (shape.block_users + 1) * std::int64_t{sizeof(std::int64_t)} +
-           shape.block_seen * std::int64_t{sizeof(std::int32_t)};
+    return DeviceTableBuffer::bytes(shape.block_users, shape.rank) +
+           DeviceBuffer<std::int64_t>::bytes(shape.block_users + 1) +
+           DeviceBuffer<std::int32_t>::bytes(shape.block_seen);
   }
 
   /// Rows of the table on the device that this block fills.
@@ -116,7 +115,7 @@ struct TopItemsEngine::Slot {
 
 TopItemsEngine::TopItemsEngine(const SideView<const float>& candidates, const TopItemsShape& shape)
     : shape_(shape), context_(0) {
-  const std::int64_t needed = total_of(plan(shape));
+  const std::int64_t needed = total_of(plan(context_, shape));
   require(candidates.rows == shape.candidates && candidates.rank == shape.rank,
           "there are other candidates than was announced");
   const auto free = static_cast<std::int64_t>(context_.memory().free);
@@ -142,13 +141,13 @@ TopItemsEngine::~TopItemsEngine() {
   results_.wait();
 }
 
-std::vector<PlanPart> TopItemsEngine::plan(const TopItemsShape& shape) {
+std::vector<PlanPart> TopItemsEngine::plan(const Context& context, const TopItemsShape& shape) {
   check_shape(shape);
   return {
-      {"candidates",
-       shape.candidates * (padded_rank(shape.rank) + 1) * std::int64_t{sizeof(float)}},
+      {"candidates", DeviceTableBuffer::bytes(shape.candidates, shape.rank)},
       {"users", most_unanswered * Slot::bytes(shape)},
-      {"top_items", TopItems::bytes(shape.candidates, shape.rank, shape.count, shape.block_users)}};
+      {"top_items", TopItems::bytes(shape.candidates, shape.rank, shape.count, shape.block_users)},
+      margin(context)};
 }
 
 void TopItemsEngine::ask(const UsersBlock& block) {

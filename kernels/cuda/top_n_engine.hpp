@@ -52,8 +52,9 @@ class TopItemsEngine {
   TopItemsEngine(const TopItemsEngine&) = delete;
   TopItemsEngine& operator=(const TopItemsEngine&) = delete;
 
-  /// Bytes of device memory that the constructor allocates, by what for.
-  static std::vector<PlanPart> plan(const TopItemsShape& shape);
+  /// Bytes of device memory that the constructor allocates, array by array in whole pieces, by what
+  /// for; and the margin.
+  static std::vector<PlanPart> plan(const Context& context, const TopItemsShape& shape);
 
   std::int32_t rank() const { return shape_.rank; }
 

@@ -74,8 +74,9 @@ std::int64_t Transposition::bytes(std::int64_t observations, std::int64_t column
                                   const TranspositionLimits& limits) {
   const Shape shape = shape_of(observations, columns, limits);
   const std::int64_t arrays = shape.passes > 2 ? 4 : shape.passes > 1 ? 3 : 0;
-  return (shape.pieces + 1) * Pass::digits * std::int64_t{sizeof(std::int64_t)} +
-         arrays * observations * std::int64_t{sizeof(float)};
+  return DeviceBuffer<std::int64_t>::bytes(shape.pieces * Pass::digits) +
+         DeviceBuffer<std::int64_t>::bytes(Pass::digits) +
+         arrays * DeviceBuffer<float>::bytes(observations);  // values, or as large
 }
 
 }  // namespace alsatian::cuda

@@ -9,6 +9,12 @@
 
 namespace alsatian::cuda {
 
+/// Of the buffer, of device memory.
+template <typename T>
+std::int64_t list_bytes(const std::vector<T>& values) {
+  return DeviceBuffer<T>::bytes(static_cast<std::int64_t>(values.size()));
+}
+
 /// Throws DeviceError.
 template <typename T>
 DeviceBuffer<T> upload_all(const Stream& stream, const std::vector<T>& values,

@@ -43,7 +43,9 @@ class VectorSums {
   /// Sums that can wait for one fetch().
   static constexpr std::int64_t count = 2;
 
-  static std::int64_t bytes() { return (most_sum_blocks + count) * std::int64_t{sizeof(double)}; }
+  static std::int64_t bytes() {
+    return DeviceBuffer<double>::bytes(most_sum_blocks) + DeviceBuffer<double>::bytes(count);
+  }
 
   template <typename Body>
   void for_each(std::int64_t size, const Body& body, Caller caller = Caller::current()) {

@@ -147,7 +147,7 @@ TEST_F(CudaTopItems, AreNoneAmongNoCandidatesAndForNobody) {
 
 TEST_F(CudaTopItems, TakeSmallerBlocksWhereMemoryIsScarceAndNoneWhereThereIsTooLittle) {
   const Model model = sample_model({.users = 5, .items = 30, .rank = 2});
-  std::vector<std::int32_t> users(515);
+  std::vector<std::int32_t> users(2400);
   for (std::size_t i = 0; i < users.size(); ++i) users[i] = static_cast<std::int32_t>(i % 5);
   const CandidateItems candidates(model, nullptr);
   const CompressedMatrix seen = some_seen(users.size(), model.items.size());
@@ -166,19 +166,23 @@ TEST_F(CudaTopItems, TakeSmallerBlocksWhereMemoryIsScarceAndNoneWhereThereIsTooL
     return firsts;
   };
   EXPECT_EQ(blocks_with(std::size_t{1} << 30), (std::vector<std::size_t>{0}));
-  // 2.6 kB a user for what may be among the best, and what a user has seen.
-  EXPECT_EQ(blocks_with(3'000'000), (std::vector<std::size_t>{0}));
-  EXPECT_EQ(blocks_with(1'500'000), (std::vector<std::size_t>{0, 512}));
-  EXPECT_EQ(blocks_with(700'000), (std::vector<std::size_t>{0, 256, 512}));
+  // 1.8 kB a user for what may be among the best, of blocks of 2560, 1280 and 768 users 6, 4 and
+  // 2 MiB; 42 MiB for 21 smaller arrays, and the margin.
+  constexpr std::size_t rest = std::size_t{42 + 72} << 20;
+  EXPECT_EQ(blocks_with(rest + (6U << 20)), (std::vector<std::size_t>{0}));
+  EXPECT_EQ(blocks_with(rest + (4U << 20)), (std::vector<std::size_t>{0, 1280}));
+  EXPECT_EQ(blocks_with(rest + (2U << 20)), (std::vector<std::size_t>{0, 768, 1536, 2304}));
 
-  simt::reset_device({.memory_bytes = 100'000});
+  simt::reset_device({.memory_bytes = std::size_t{100} << 20});
   const auto error = error_of([&] { make_cuda_top_items(request, table()); });
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code(), ExitCode::out_of_memory);
   EXPECT_EQ(error->place(), "--device cuda");
-  EXPECT_THAT(error->what(),
-              MatchesRegex("the best 3 of 30 items for 256 users at a time need .* KiB of the "
-                           "GPU's memory, 97.7 KiB are free there"));
+  EXPECT_THAT(
+      error->what(),
+      MatchesRegex("the best 3 of 30 items for 256 users at a time need .* MiB of the "
+                   "GPU's memory \\(72\\.0 MiB of it a margin for the driver\\), 100\\.0 MiB "
+                   "are free there"));
   EXPECT_THAT(error->help(), HasSubstr("--device cpu"));
   EXPECT_EQ(simt::most_device_bytes_used(), 0) << "refused before the first allocation";
 }

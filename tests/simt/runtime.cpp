@@ -66,13 +66,25 @@ struct Device {
   std::int64_t made = 0;
   std::size_t in_use = 0;
   std::size_t most = 0;
-  bool broken = false;  // by a Fault: nothing more runs
-  std::string unseen;   // a Fault that came up in a destructor, which cannot throw
+  std::size_t grown = 0;  // what the driver has taken for itself
+  bool broken = false;    // by a Fault: nothing more runs
+  std::string unseen;     // a Fault that came up in a destructor, which cannot throw
 };
 
 Device& device() {
   static Device one;
   return one;
+}
+
+/// What an allocation takes from the device.
+std::size_t whole_pieces(std::size_t bytes) {
+  const std::size_t piece = device().model.piece_bytes;
+  return (bytes + piece - 1) / piece * piece;
+}
+
+std::size_t free_bytes() {
+  const Device& it = device();
+  return it.model.memory_bytes - it.in_use - it.grown;
 }
 
 /// Counts a call, and says whether it is the one that is to fail.
@@ -185,7 +197,7 @@ cudaError_t allocate(const char* call, void** address, std::size_t bytes, bool o
     *address = nullptr;
     return cudaSuccess;
   }
-  if (on_device && bytes > it.model.memory_bytes - it.in_use) {
+  if (on_device && whole_pieces(bytes) > free_bytes()) {
     return cudaErrorMemoryAllocation;
   }
   auto memory = std::make_unique_for_overwrite<std::byte[]>(bytes + 2 * guard_bytes);
@@ -197,7 +209,7 @@ cudaError_t allocate(const char* call, void** address, std::size_t bytes, bool o
   set_guards(first, bytes, true);
   ++it.made;
   if (on_device) {
-    it.in_use += bytes;
+    it.in_use += whole_pieces(bytes);
     it.most = std::max(it.most, it.in_use);
     ASAN_POISON_MEMORY_REGION(first, bytes);
   }
@@ -251,7 +263,7 @@ cudaError_t release(const char* call, void* address, bool on_device) {
   set_guards(found->first, found->second.bytes, false);
   ASAN_UNPOISON_MEMORY_REGION(address, found->second.bytes);
   if (on_device) {
-    it.in_use -= found->second.bytes;
+    it.in_use -= whole_pieces(found->second.bytes);
   }
   it.allocations.erase(found);
   return error;
@@ -329,7 +341,12 @@ cudaError_t enqueue(const char* call, cudaStream_t stream, std::function<void()>
   return cudaSuccess;
 }
 
-cudaError_t check_shared_bytes(const void* kernel, std::size_t bytes) {
+cudaError_t load_kernel(const void* kernel, std::size_t bytes) {
+  Device& it = device();
+  if (it.grown == 0 && it.model.context_growth_bytes > free_bytes()) {
+    return cudaErrorMemoryAllocation;
+  }
+  it.grown = it.model.context_growth_bytes;
   const auto found = device().shared_limits.find(kernel);
   const std::size_t limit = found == device().shared_limits.end()
                                 ? shared_bytes_without_asking
@@ -414,6 +431,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int /*d
     case cudaDevAttrComputeCapabilityMinor:
       *value = model.compute_capability_minor;
       break;
+    case cudaDevAttrMaxThreadsPerMultiProcessor:
+      *value = model.threads_per_processor;
+      break;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
       *value = static_cast<int>(model.block_shared_bytes);
       break;
@@ -422,7 +442,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int /*d
 }
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   *total = device().model.memory_bytes;
-  *free = *total - device().in_use;
+  *free = free_bytes();
   return count("cudaMemGetInfo");
 }
 cudaError_t cudaMalloc(void** address, std::size_t bytes) {

@@ -35,6 +35,7 @@ enum cudaMemcpyKind {
 };
 enum cudaDeviceAttr {
   cudaDevAttrMultiProcessorCount = 16,
+  cudaDevAttrMaxThreadsPerMultiProcessor = 39,
   cudaDevAttrComputeCapabilityMajor = 75,
   cudaDevAttrComputeCapabilityMinor = 76,
   cudaDevAttrMaxSharedMemoryPerBlockOptin = 97,
@@ -109,7 +110,10 @@ struct DeviceModel {
   cudaError_t count_error = cudaSuccess;  // what cudaGetDeviceCount says
   int driver_version = CUDART_VERSION;    // 0: there is no driver
   std::size_t memory_bytes = std::size_t{1} << 30;
-  int processors = 4;  // few, so that small problems take several waves
+  std::size_t piece_bytes = std::size_t{2} << 20;  // every allocation takes whole ones, of its own
+  std::size_t context_growth_bytes = 0;            // that the driver takes with the first kernel
+  int processors = 4;                              // few, so that small problems take several waves
+  int threads_per_processor = 2048;
   int compute_capability_major = 9;
   int compute_capability_minor = 0;
   std::size_t block_shared_bytes = most_shared_bytes;
@@ -133,6 +137,7 @@ std::string failed_call();
 /// What has not been released, and a Fault that came up in a destructor: "2 device allocations,
 /// 1 streams", or "" for nothing.
 std::string leaks();
+/// By allocations, in whole pieces.
 std::size_t device_bytes_in_use();
 std::size_t most_device_bytes_used();
 /// Allocations made since reset_device.
@@ -147,8 +152,9 @@ int vendor_handles();
 
 /// Enqueues work that runs on the device: may read and write device memory.
 cudaError_t enqueue(const char* call, cudaStream_t stream, std::function<void()> work);
-/// Shared memory above 48 KiB must have been asked for with cudaFuncSetAttribute.
-cudaError_t check_shared_bytes(const void* kernel, std::size_t bytes);
+/// What comes before a launch: the first takes the context's growth, and shared memory above 48 KiB
+/// must have been asked for with cudaFuncSetAttribute.
+cudaError_t load_kernel(const void* kernel, std::size_t bytes);
 
 }  // namespace alsatian::simt
 
@@ -160,10 +166,10 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
     void (*kernel)(Parameters...);
     std::tuple<Parameters...> arguments;
   };
-  const cudaError_t checked =
-      check_shared_bytes(reinterpret_cast<const void*>(kernel), config->dynamicSmemBytes);
-  if (checked != cudaSuccess) {
-    return checked;
+  const cudaError_t loaded =
+      load_kernel(reinterpret_cast<const void*>(kernel), config->dynamicSmemBytes);
+  if (loaded != cudaSuccess) {
+    return loaded;
   }
   const auto index3 = [](dim3 size) { return Index3{size.x, size.y, size.z}; };
   return enqueue("cudaLaunchKernelEx", config->stream,

@@ -91,11 +91,24 @@ TEST_F(Runtime, NamesTheCallAndLeaksNothingWhicheverCallFails) {
 }
 
 TEST_F(Runtime, AllocationBeyondTheMemoryIsOutOfDeviceMemory) {
-  simt::reset_device({.memory_bytes = 1000});
+  simt::reset_device({.memory_bytes = 1000, .piece_bytes = 1});
   const DeviceBuffer<float> fits(100);
   EXPECT_THROW(DeviceBuffer<float>(151), OutOfDeviceMemory);
   EXPECT_THROW(DeviceBuffer<float>(-1), OutOfDeviceMemory);
   EXPECT_THROW(DeviceBuffer<double>(std::int64_t{1} << 61), OutOfDeviceMemory);
+}
+
+TEST_F(Runtime, BuffersTakeWholePiecesOfTheDevice) {
+  constexpr std::int64_t piece = std::int64_t{2} << 20;
+  for (const std::int64_t size : {0, 1, 262'144, 262'145}) {
+    const std::size_t before = simt::device_bytes_in_use();
+    const DeviceBuffer<double> buffer(size);
+    EXPECT_EQ(DeviceBuffer<double>::bytes(size), size == 0        ? 0
+                                                 : size > 262'144 ? 2 * piece
+                                                                  : piece);
+    EXPECT_EQ(DeviceBuffer<double>::bytes(size),
+              static_cast<std::int64_t>(simt::device_bytes_in_use() - before));
+  }
 }
 
 TEST_F(Runtime, PageLockedMemoryThatIsNotThereIsNoMatterOfTheDevice) {
