@@ -205,6 +205,48 @@ TEST_F(CudaBackend, SweepsRanksBeyondTheFusedKernelsByTheVendorsLibraries) {
   }
 }
 
+/// The same factors as those of a larger rank whose further columns are 0.
+SideFactors widened(const SideFactors& side, std::int32_t rank) {
+  SideFactors wide(side.rows, rank);
+  for (std::int64_t row = 0; row < side.rows; ++row) {
+    std::copy_n(side.row(row), side.rank, wide.row(row));
+  }
+  wide.biases = side.biases;
+  return wide;
+}
+
+TEST_F(CudaBackend, SolvesTheSameRowsByTheVendorsLibrariesAsByTheFusedKernels) {
+  // Columns that are 0 on the other side are 0 in every solved row: rows of a rank that is left to
+  // the libraries are those of a rank that is not.
+  constexpr std::int32_t of_libraries = 257;
+  std::unique_ptr<Backend> vendor;
+  if (const auto error = testing::error_of(
+          [&] { vendor = cuda_backend(problem_of(spec_of(Als{}, of_libraries))); })) {
+    GTEST_SKIP() << error->what();
+  }
+  for (const std::int32_t rank : {64, 128, 256}) {
+    SCOPED_TRACE(rank);
+    const auto fused = cuda_backend(problem_of(spec_of(Als{}, rank)));
+    for (const Side side : {Side::users, Side::items}) {
+      const Factors start = fused->factors();
+      vendor->set_factors({widened(start.users, of_libraries), widened(start.items, of_libraries)});
+      vendor->als_half_sweep(side);
+      fused->als_half_sweep(side);
+      const bool is_user = side == Side::users;
+      const Factors by_kernels = fused->factors();
+      const Factors by_libraries = vendor->factors();
+      const SideFactors& own = is_user ? by_kernels.users : by_kernels.items;
+      const SideFactors wide = widened(own, of_libraries);
+      const SideFactors& opposite = is_user ? start.items : start.users;
+      const std::int32_t most = is_user ? items : users;
+      // Each is as far from the exact rows as float takes it, at the order of its own.
+      EXPECT_LE(largest_difference(is_user ? by_libraries.users : by_libraries.items, wide),
+                solve_error(opposite, own, most) + solve_error(opposite, wide, most));
+      EXPECT_GT(testing::largest_square(own), 0.01) << "or there is nothing to compare";
+    }
+  }
+}
+
 TEST_F(CudaBackend, SweepsRanksBeyondTheFusedKernelsByConjugateGradients) {
   for (const int rank : {257, 600}) {
     BackendPair pair = pair_of(spec_of(by_conjugate_gradients, rank));
