@@ -139,6 +139,9 @@ class Backend {
   SideFactors solve_rows(Side side, const CompressedMatrix& ratings) {
     return solve_rows(side, ratings, RowPrior{});
   }
+  /// What solve_rows runs on for rows with such a prior, for the log of whoever calls it: the
+  /// backend's description, or another device and why: "cpu (avx2): a GPU has no kernels for …".
+  virtual std::string row_solver(const RowPrior& /*prior*/) const { return description(); }
   virtual void set_regularization(const Regularization& regularization) = 0;
 
   /// Factors now, standardised units.

@@ -164,6 +164,11 @@ EnginePointer create_engine(const AlsatianCudaTable& table, const TrainingProble
   return EnginePointer(engine, {&table});
 }
 
+std::string needs_libraries(const AlsatianCudaTable& table, const std::string& missing) {
+  return fmt::format("exact row solves beyond k {} need cuBLAS and cuSOLVER on a GPU: {}",
+                     table.largest_rank[ALSATIAN_CUDA_ALS], missing);
+}
+
 class CudaBackend final : public Backend {
  public:
   CudaBackend(const TrainingProblem& problem, const CudaModule& module,
@@ -236,21 +241,23 @@ class CudaBackend final : public Backend {
     return std::nullopt;
   }
 
-  /// On the device, but where a prior is given or als has no kernels for the rank: those rows are
-  /// solved by the kernels of the CPU, from the device's factors.
+  /// On the device, but for what why_on_the_cpu names: those rows are solved by the kernels of the
+  /// CPU, from the device's factors.
   SideFactors solve_rows(Side side, const CompressedMatrix& ratings,
                          const RowPrior& prior) override {
     check_row_solve(spec_, rows_of(side == Side::users ? Side::items : Side::users), ratings,
                     prior);
-    const bool has_prior = !prior.precision.empty() || prior.means != nullptr;
-    if (has_prior || spec_.rank > table_.largest_rank[ALSATIAN_CUDA_ALS]) {
-      return solve_on_the_cpu(side, ratings, prior);
-    }
+    if (why_on_the_cpu(prior)) return solve_on_the_cpu(side, ratings, prior);
     SideFactors solved(ratings.rows(), spec_.rank);
     const AlsatianCudaRatings given = to_ratings(ratings);
     const AlsatianCudaRowsOut target = to_rows_out(solved);
     call(table_.solve_rows, to_side(side), &given, &target);
     return solved;
+  }
+
+  std::string row_solver(const RowPrior& prior) const override {
+    const auto reason = why_on_the_cpu(prior);
+    return reason ? fmt::format("cpu ({}): {}", isa_name(best_isa()), *reason) : description();
   }
 
   void set_regularization(const Regularization& regularization) override {
@@ -375,6 +382,16 @@ class CudaBackend final : public Backend {
     return to_rows(side);
   }
 
+  /// Why rows with such a prior are not solved on the device; nothing where they are.
+  std::optional<std::string> why_on_the_cpu(const RowPrior& prior) const {
+    if (!prior.precision.empty() || prior.means != nullptr) {
+      return "a GPU has no kernels for rows with a prior";
+    }
+    if (spec_.rank <= table_.largest_rank[ALSATIAN_CUDA_ALS]) return std::nullopt;
+    const auto missing = vendor_libraries_missing(table_);
+    return missing ? std::optional(needs_libraries(table_, *missing)) : std::nullopt;
+  }
+
   SideFactors solve_on_the_cpu(Side side, const CompressedMatrix& ratings,
                                const RowPrior& prior) const {
     const SideFactors opposite = download(side == Side::users ? Side::items : Side::users);
@@ -429,13 +446,12 @@ class CudaBackend final : public Backend {
   std::optional<CudaGibbs> gibbs_;  // bayes
 };
 
-/// Exact solves of als beyond our own kernels need libraries that the driver does not bring.
+/// Exact solves beyond our own kernels need libraries that the driver does not bring.
 std::optional<Error> vendor_refusal(const AlsatianCudaTable& table, std::int32_t rank) {
   const auto missing = vendor_libraries_missing(table);
   if (!missing) return std::nullopt;
   return Error(ExitCode::device_unavailable, fmt::format("--k {}", rank),
-               fmt::format("exact row solves beyond k {} need cuBLAS and cuSOLVER on a GPU: {}",
-                           table.largest_rank[ALSATIAN_CUDA_ALS], *missing),
+               needs_libraries(table, *missing),
                "install the libraries of CUDA's toolkit, or use --solver cg or --device cpu");
 }
 

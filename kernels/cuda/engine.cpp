@@ -322,7 +322,7 @@ void Engine::solve_rows(Side side, const CsrView<float>& ratings, const SideView
   EngineSpec exact = spec_;
   exact.halves = Halves::two;
   exact.solver_steps = 0;
-  require(spec_.rank <= largest_fused_rank, "there are no kernels for row solves at this rank");
+  require(spec_.rank <= largest_vendor_rank, "there are no kernels for row solves at this rank");
   require_regularization();
   check_offsets(ratings, opposite.rows());
   require(solved.rows == ratings.rows(), "there are not as many rows to write as to solve");

@@ -169,8 +169,8 @@ class Engine {
   ErrorSums held_out_errors(std::int64_t index);
   std::optional<std::int64_t> first_non_finite_row(Side side);
 
-  /// Fold-in, for ranks that als has kernels for: exact rows for ratings that need not be in
-  /// training, by the kernels of als.
+  /// Fold-in: exact rows for ratings that need not be in training, by what solves exact rows of als
+  /// at this rank, our kernels or the vendors' libraries.
   void solve_rows(Side side, const CsrView<float>& ratings, const SideView<float>& solved);
   /// Where it throws, whatever depends on the penalties does too until it has been called again and
   /// has not: they are neither the old nor the new ones.

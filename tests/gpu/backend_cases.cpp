@@ -476,12 +476,36 @@ TEST_F(CudaBackend, SolvesRankZeroByLeastSquaresInOneStep) {
   expect_equal_factors(pair, 2 * testing::tolerance::stored_as_float(std::sqrt(largest)));
 }
 
-TEST_F(CudaBackend, SolvesRowsOfRanksThatOnlyLeastSquaresHasKernelsFor) {
-  BackendPair pair = pair_of(spec_of(LeastSquares{}, 257));
+/// New rows of a rank beyond the fused kernels, and what solved them.
+void expect_large_rows(const Algorithm& algorithm) {
+  SCOPED_TRACE(algorithm_name(algorithm));
+  BackendPair pair = pair_of(spec_of(algorithm, 257));
   const CompressedMatrix rows{{0, 2, 2, 5}, {3, 11, 0, 3, 40}, {1.5F, -0.5F, 0.2F, 1, -1}};
-  const SideFactors exact = pair.exact->solve_rows(Side::users, rows);
-  EXPECT_LE(largest_difference(pair.fast->solve_rows(Side::users, rows), exact),
-            solve_error(pair.exact->factors().items, exact, 3));
+  for (const Side side : {Side::users, Side::items}) {
+    const SideFactors exact = pair.exact->solve_rows(side, rows);
+    const Factors fixed = pair.exact->factors();
+    EXPECT_LE(largest_difference(pair.fast->solve_rows(side, rows), exact),
+              solve_error(side == Side::users ? fixed.items : fixed.users, exact, 3));
+  }
+}
+
+TEST_F(CudaBackend, SolvesRowsBeyondTheFusedKernelsWithAndWithoutTheVendorsLibraries) {
+  expect_large_rows(LeastSquares{});
+  expect_large_rows(by_conjugate_gradients);
+}
+
+TEST_F(CudaBackend, SaysThatRowsWithAPriorAreSolvedOnTheCpuAndWhy) {
+  const auto backend = cuda_backend(problem_of(spec_of(Als{})));
+  EXPECT_EQ(backend->row_solver({}), backend->description());
+  const std::vector<double> precision(36);
+  const SideFactors means(users, 5);
+  for (const RowPrior& prior : {RowPrior{.precision = precision}, RowPrior{.means = &means}}) {
+    const std::string said = backend->row_solver(prior);
+    EXPECT_EQ(said.substr(0, 5), "cpu (");
+    EXPECT_NE(said.find("): a GPU has no kernels for rows with a prior"), std::string::npos);
+  }
+  const auto on_the_cpu = make_cpu_backend(problem_of(spec_of(Als{})), {});
+  EXPECT_EQ(on_the_cpu->row_solver({.means = &means}), on_the_cpu->description());
 }
 
 TEST_F(CudaBackend, RefusesTheStateOfAnotherTrainingAndChangesNothing) {

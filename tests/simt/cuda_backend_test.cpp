@@ -274,6 +274,33 @@ TEST(CudaTable, NamesTheLibraryThatExactSolvesOfLargeRanksMiss) {
 }
 
 TEST(CudaTable, RefusesARankThatABlocksSharedMemoryDoesNotHold) {
+TEST(CudaTable, SolvesRowsOfLargeRanksByTheLibrariesOrSaysThatTheCpuDoesAndWhy) {
+  simt::reset_device();
+  for (const Algorithm& algorithm :
+       {Algorithm(LeastSquares{}), Algorithm(Als{.solver = Solver::conjugate_gradient})}) {
+    const auto backend = cuda_backend(tiny_problem(spec_of(algorithm, 257)));
+    const std::int64_t before = simt::allocations_made();
+    const auto solve = [&] {
+      return backend->solve_rows(Side::users, {{0, 2}, {1, 3}, {1.5F, -0.5F}}).factors;
+    };
+    EXPECT_EQ(backend->row_solver({}), backend->description());
+    const std::vector<float> by_libraries = solve();
+    EXPECT_GT(simt::allocations_made(), before) << "on the device";
+    simt::set_vendor_libraries(false);
+    EXPECT_THAT(backend->row_solver({}),
+                MatchesRegex("cpu \\([a-z0-9]+\\): exact row solves beyond k 256 need cuBLAS and "
+                             "cuSOLVER on a GPU: .*libcublas.*"));
+    const std::int64_t with_libraries = simt::allocations_made();
+    const std::vector<float> on_the_cpu = solve();
+    EXPECT_EQ(simt::allocations_made(), with_libraries) << "not on the device";
+    simt::set_vendor_libraries(true);
+    ASSERT_EQ(on_the_cpu.size(), by_libraries.size());
+    for (std::size_t j = 0; j < on_the_cpu.size(); ++j) {
+      EXPECT_NEAR(on_the_cpu[j], by_libraries[j], 1e-4);  // float against float, of two ratings
+    }
+  }
+}
+
   simt::reset_device({.block_shared_bytes = std::size_t{99} << 10});
   const auto error = error_of([] { cuda_backend(tiny_problem(spec_of(Als{}, 256))); });
   ASSERT_TRUE(error);
