@@ -256,6 +256,7 @@ const Engine::Rows& Engine::opposite_of(Side side) const {
 std::int64_t Engine::als_half_sweep(Side side) {
   require(solves_rows(spec_), "the problem was made for another algorithm");
   require_regularization();
+  objective_.reset();
   clear(context_.compute(), repaired_.span());
   rows_of(side).half_sweep(context_, spec_, opposite_of(side).table(), repaired_.span());
   download(context_.compute(), std::as_const(repaired_).span(), fetched_repaired_.span());
@@ -266,6 +267,7 @@ std::int64_t Engine::als_half_sweep(Side side) {
 void Engine::sgd_epoch(double learning_rate, View<const std::int32_t> stages, std::int32_t epoch) {
   require(sgd_ != nullptr, "the problem was made for another algorithm");
   require_regularization();
+  objective_.reset();
   const SgdStep step{.likelihood = spec_.likelihood,
                      .factor_regularization = static_cast<float>(spec_.regularization.factors),
                      .bias_regularization = static_cast<float>(spec_.regularization.biases),
@@ -288,7 +290,12 @@ void Engine::sgd_epoch(double learning_rate, View<const std::int32_t> stages, st
 LeastSquaresStep Engine::least_squares_step() {
   require(least_squares_ != nullptr, "the problem was made for another algorithm");
   require_regularization();
-  return least_squares_->step(users_->parameters.table(), items_->parameters.table());
+  std::optional<double> before;
+  if (objective_ && spec_.mean == 0) {  // of which least squares is
+    before = objective_->value();
+  }
+  objective_.reset();
+  return least_squares_->step(users_->parameters.table(), items_->parameters.table(), before);
 }
 
 ScoreTask Engine::score_task() const {
@@ -297,8 +304,11 @@ ScoreTask Engine::score_task() const {
 
 Objective Engine::objective() {
   require_regularization();
-  return errors_->objective(score_task(), users_->ratings(), items_->ratings().offsets,
-                            spec_.regularization);
+  if (!objective_) {
+    objective_ = errors_->objective(score_task(), users_->ratings(), items_->ratings().offsets,
+                                    spec_.regularization);
+  }
+  return *objective_;
 }
 
 ErrorSums Engine::held_out_errors(std::int64_t index) {
@@ -357,6 +367,7 @@ void Engine::require_regularization() const {
 
 void Engine::set_regularization(const Regularization& regularization) {
   is_regularized_ = false;
+  objective_.reset();
   spec_.regularization = regularization;
   if (sgd_) {
     sgd_->set_scaling(regularization.scaling);

@@ -165,6 +165,7 @@ class Engine {
   /// Draws a side's rows with the other fixed, rows without ratings too.
   void draw_gibbs_rows(Side side, const GibbsKey& key, const GibbsPriorView& prior);
 
+  /// Computed once for parameters and penalties as they are.
   Objective objective();
   ErrorSums held_out_errors(std::int64_t index);
   std::optional<std::int64_t> first_non_finite_row(Side side);
@@ -207,6 +208,7 @@ class Engine {
   bool is_regularized_ = true;  // as spec_ says: see set_regularization
   EngineLimits limits_;
   Context context_;
+  std::optional<Objective> objective_;  // until anything it depends on is changed
   std::int64_t free_at_start_ = 0;
   std::int64_t planned_ = 0;
   std::unique_ptr<Staging> staging_;

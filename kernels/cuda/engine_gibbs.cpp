@@ -90,6 +90,7 @@ void Engine::gibbs_moments(Side side, bool of_weights, std::span<double> moments
 void Engine::scale_gibbs(Side side, double rows_by, double weights_by) {
   require(gibbs_ != nullptr && gibbs_->features_of(side) != nullptr, "the problem has no features");
   GibbsFeatures& features = *gibbs_->features_of(side);
+  objective_.reset();
   features.add_means(gibbs_->entries, static_cast<float>(rows_by),
                      rows_of(side).parameters.table());
   if (weights_by != 1) {
@@ -116,6 +117,7 @@ void Engine::draw_gibbs_rows(Side side, const GibbsKey& key, const GibbsPriorVie
   require(gibbs_ != nullptr, "the problem was made for another algorithm");
   check_order(spec_, prior);
   GibbsFeatures* const features = gibbs_->features_of(side);
+  objective_.reset();
   const AlsTask task = rows_of(side).task(spec_, opposite_of(side).table(), repaired_.span());
   gibbs_->rows_of(side).draw(task,
                              {.key = key,

@@ -35,6 +35,7 @@ void Engine::factors(Side side, const SideView<float>& to) {
 
 void Engine::set_factors(Side side, const SideView<const float>& from) {
   Rows& rows = rows_of(side);
+  objective_.reset();
   send_table(rows.parameters.table(), from, rows.host());
 }
 
@@ -97,6 +98,7 @@ void Engine::state(std::size_t index, void* values) {
 }
 
 void Engine::set_state(std::size_t index, const void* values) {
+  objective_.reset();
   const StateArray array = state_arrays().at(index);
   if (double* const* const host = std::get_if<double*>(&array.place)) {
     std::copy_n(static_cast<const double*>(values), array.size(), *host);

@@ -110,7 +110,8 @@ class LeastSquares::Solver {
     }
   }
 
-  LeastSquaresStep step(const DeviceTable<float>& users, const DeviceTable<float>& items);
+  LeastSquaresStep step(const DeviceTable<float>& users, const DeviceTable<float>& items,
+                        std::optional<double> objective_before);
 
   void compute_gradient(const DeviceTable<const float>& users,
                         const DeviceTable<const float>& items) {
@@ -284,8 +285,9 @@ void LeastSquares::Solver::accept(const DeviceTable<float>& users,
 }
 
 LeastSquaresStep LeastSquares::Solver::step(const DeviceTable<float>& users,
-                                            const DeviceTable<float>& items) {
-  const double before = objective(users, items);
+                                            const DeviceTable<float>& items,
+                                            std::optional<double> objective_before) {
+  const double before = objective_before ? *objective_before : objective(users, items);
   if (rank_ == 0) {
     return step_biases(users, items, before);
   }
@@ -356,8 +358,9 @@ LeastSquares::LeastSquares(const Context& context, const LeastSquaresRatings& ra
 LeastSquares::~LeastSquares() = default;
 
 LeastSquaresStep LeastSquares::step(const DeviceTable<float>& users,
-                                    const DeviceTable<float>& items) {
-  return solver_->step(users, items);
+                                    const DeviceTable<float>& items,
+                                    std::optional<double> objective_before) {
+  return solver_->step(users, items, objective_before);
 }
 
 void LeastSquares::set_regularization(const Regularization& regularization) {

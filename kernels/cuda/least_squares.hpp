@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace alsatian::cuda {
 
@@ -66,7 +67,9 @@ class LeastSquares {
 
   /// One accepted step, or none that lowers F. Parameters may have been changed since the last.
   /// Both tables have the constructor's rank, and zeros in their padding.
-  LeastSquaresStep step(const DeviceTable<float>& users, const DeviceTable<float>& items);
+  /// objective_before: F of them, where it is known: it is computed otherwise.
+  LeastSquaresStep step(const DeviceTable<float>& users, const DeviceTable<float>& items,
+                        std::optional<double> objective_before = std::nullopt);
 
   void set_regularization(const Regularization& regularization);
 

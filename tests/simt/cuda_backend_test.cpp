@@ -16,6 +16,7 @@
 
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -273,7 +274,6 @@ TEST(CudaTable, NamesTheLibraryThatExactSolvesOfLargeRanksMiss) {
   EXPECT_FALSE(error_of([] { cuda_backend(tiny_problem(spec_of(Als{}, 257))); }));
 }
 
-TEST(CudaTable, RefusesARankThatABlocksSharedMemoryDoesNotHold) {
 TEST(CudaTable, SolvesRowsOfLargeRanksByTheLibrariesOrSaysThatTheCpuDoesAndWhy) {
   simt::reset_device();
   for (const Algorithm& algorithm :
@@ -301,6 +301,7 @@ TEST(CudaTable, SolvesRowsOfLargeRanksByTheLibrariesOrSaysThatTheCpuDoesAndWhy) 
   }
 }
 
+TEST(CudaTable, RefusesARankThatABlocksSharedMemoryDoesNotHold) {
   simt::reset_device({.block_shared_bytes = std::size_t{99} << 10});
   const auto error = error_of([] { cuda_backend(tiny_problem(spec_of(Als{}, 256))); });
   ASSERT_TRUE(error);
@@ -391,6 +392,62 @@ TEST_P(CudaTableOf, TellsEveryFailedCallWithItsPlace) {
 
 TEST_P(CudaTableOf, TellsEveryFailedAllocationWithItsPlace) {
   expect_every_failure_told(GetParam(), cudaErrorMemoryAllocation, ExitCode::out_of_memory);
+}
+
+/// Everything that changes what F is of, one after the other.
+std::vector<std::function<void(Backend&)>> changes_of(const TrainingProblem& problem) {
+  const Algorithm& algorithm = problem.spec.algorithm;
+  std::vector<std::function<void(Backend&)>> changes;
+  if (std::holds_alternative<Als>(algorithm) || is_bayes(problem.spec)) {
+    changes.emplace_back([](Backend& backend) { backend.als_half_sweep(Side::users); });
+    changes.emplace_back([](Backend& backend) { backend.als_half_sweep(Side::items); });
+  }
+  if (is_bayes(problem.spec)) {
+    changes.emplace_back([](Backend& backend) {
+      backend.start_gibbs();
+      backend.gibbs_sweep(0, 0);
+    });
+  } else if (std::holds_alternative<Mle>(algorithm)) {
+    changes.emplace_back([](Backend& backend) { backend.sgd_epoch(0.05, 0); });
+  } else if (std::holds_alternative<LeastSquares>(algorithm)) {
+    changes.emplace_back([](Backend& backend) { backend.least_squares_step(); });
+    changes.emplace_back([](Backend& backend) { backend.least_squares_step(); });
+  }
+  changes.emplace_back([](Backend& backend) {
+    Factors factors = backend.factors();
+    for (float& factor : factors.items.factors) factor *= 2;
+    backend.set_factors(factors);
+  });
+  changes.emplace_back(
+      [start = cuda_backend(problem)->state()](Backend& backend) { backend.restore(start); });
+  changes.emplace_back([](Backend& backend) { backend.set_regularization({3, 2, 0.25}); });
+  return changes;
+}
+
+TEST(CudaTable, ComputesTheObjectiveOnceAndAgainAfterEveryChange) {
+  for (const Algorithm& algorithm : algorithms()) {
+    SCOPED_TRACE(algorithm_name(algorithm));
+    simt::reset_device();
+    const TrainingProblem problem = tiny_problem(spec_of(algorithm, 5));
+    const auto asked = cuda_backend(problem);
+    const auto changes = changes_of(problem);
+    double before = asked->objective().value;
+    for (std::size_t made = 1; made <= changes.size(); ++made) {
+      SCOPED_TRACE(made);
+      changes[made - 1](*asked);
+      const Objective found = asked->objective();
+      const std::int64_t calls = simt::calls_made();
+      EXPECT_EQ(asked->objective().value, found.value);
+      EXPECT_EQ(simt::calls_made(), calls);
+      EXPECT_NE(found.value, before);
+      before = found.value;
+      const auto never_asked = cuda_backend(problem);
+      for (std::size_t change = 0; change < made; ++change) changes[change](*never_asked);
+      EXPECT_EQ(never_asked->objective().value, found.value);
+      EXPECT_EQ(never_asked->objective().train.squared_error, found.train.squared_error);
+      EXPECT_EQ(never_asked->state(), asked->state());
+    }
+  }
 }
 
 TEST(CudaTable, GivesTheSameBytesWhicheverStreamIsAhead) {
