@@ -13,11 +13,12 @@ namespace alsatian::cuda {
 class CutRows {
  public:
   /// Allocates once, for all passes. Throws DeviceError.
-  CutRows(const Stream& stream, const RowSegments& made, std::int32_t rank)
-      : segments_(upload_all(stream, made.segments)),
-        cut_rows_(upload_all(stream, made.cut_rows)),
-        part_factors_(part_floats(made, rank)),
-        part_biases_(made.parts) {}
+  CutRows(const Stream& stream, const RowSegments& made, std::int32_t rank,
+          Caller caller = Caller::current())
+      : segments_(upload_all(stream, made.segments, caller)),
+        cut_rows_(upload_all(stream, made.cut_rows, caller)),
+        part_factors_(part_floats(made, rank), caller),
+        part_biases_(made.parts, caller) {}
 
   DeviceSpan<const RowSegment> segments() const { return segments_.span(); }
   DeviceSpan<const SegmentedRow> cut_rows() const { return cut_rows_.span(); }
@@ -25,12 +26,12 @@ class CutRows {
 
   /// Enqueues a pass over the ratings of every row.
   template <Gathers what>
-  void gather(const Stream& stream, const GaussNewtonTask& task) {
+  void gather(const LaunchOn& on, const GaussNewtonTask& task) {
     const PartSums parts{part_factors_.span(), part_biases_.span()};
     with_gather_shape(task.own.stride, [&](auto shape) {
       using Shape = decltype(shape);
-      launch(stream, &gather_rows<Shape, what>, warps(segments_.size()), task, segments(), parts);
-      launch(stream, &join_rows<Shape, what>, warps(cut_rows_.size()), task, cut_rows(), parts);
+      launch(on, &gather_rows<Shape, what>, warps(segments_.size()), task, segments(), parts);
+      launch(on, &join_rows<Shape, what>, warps(cut_rows_.size()), task, cut_rows(), parts);
     });
   }
 

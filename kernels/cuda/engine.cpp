@@ -123,7 +123,7 @@ Engine::Engine(const EngineProblem& problem, const EngineLimits& limits)
   free_at_start_ = static_cast<std::int64_t>(context_.memory().free);
   require_free(planned_, free_at_start_);
   with_sizes(planned_, free_at_start_, [&] {
-    staging_ = std::make_unique<Staging>(context_, limits_.staging_bytes);
+    staging_ = std::make_unique<Staging>(context_, limits_.staging_bytes, Caller::current());
     const std::int64_t observations = problem.by_user.observations();
     const bool both = needs_both_orientations(spec_);
     users_ =

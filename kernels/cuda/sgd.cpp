@@ -34,31 +34,33 @@ void with_shape(std::int32_t stride, Body&& body) {
 
 /// Copies in pieces, so that little pinned memory does for any length; waits.
 template <typename T>
-void upload_in_pieces(const Stream& stream, View<const T> from, DeviceSpan<T> to) {
-  PinnedBuffer<T> staging(std::min(from.size(), staging_elements));
+void upload_in_pieces(const Stream& stream, View<const T> from, DeviceSpan<T> to, Caller caller) {
+  PinnedBuffer<T> staging(std::min(from.size(), staging_elements), caller);
   for (std::int64_t first = 0; first < from.size(); first += staging.size()) {
     const std::int64_t count = std::min(staging.size(), from.size() - first);
     const auto piece = staging.span().first(static_cast<std::size_t>(count));
     std::copy_n(from.data() + first, count, piece.begin());
-    upload(stream, std::span<const T>(piece), to.subspan(first, count));
-    stream.synchronize();  // the next piece takes the staging memory
+    upload(stream, std::span<const T>(piece), to.subspan(first, count), caller);
+    stream.synchronize(caller);  // the next piece takes the staging memory
   }
 }
 
 template <typename T>
-DeviceBuffer<T> uploaded(const Stream& stream, View<const T> from) {
-  DeviceBuffer<T> buffer(from.size());
-  upload_in_pieces(stream, from, buffer.span());
+DeviceBuffer<T> uploaded(const Stream& stream, View<const T> from,
+                         Caller caller = Caller::current()) {
+  DeviceBuffer<T> buffer(from.size(), caller);
+  upload_in_pieces(stream, from, buffer.span(), caller);
   return buffer;
 }
 
 template <typename T>
-RatingsBuffer<T> placed(const Stream& stream, View<const T> from, Place place) {
-  RatingsBuffer<T> buffer(from.size(), place);
+RatingsBuffer<T> placed(const Stream& stream, View<const T> from, Place place,
+                        Caller caller = Caller::current()) {
+  RatingsBuffer<T> buffer(from.size(), place, caller);
   if (place == Place::host) {
     std::copy(from.begin(), from.end(), buffer.host().begin());
   } else {
-    upload_in_pieces(stream, from, buffer.span());
+    upload_in_pieces(stream, from, buffer.span(), caller);
   }
   return buffer;
 }
@@ -124,7 +126,7 @@ struct Side {
     return {staging.span().begin(), staging.span().end()};
   }
   void set(const std::vector<SgdRow>& values) {
-    upload_in_pieces(context.compute(), View<const SgdRow>(values), rows.span());
+    upload_in_pieces(context.compute(), View<const SgdRow>(values), rows.span(), Caller::current());
   }
   void set_scaling(std::vector<SgdRow> values, double scaling) {
     for (std::size_t row = 0; row < values.size(); ++row) {
