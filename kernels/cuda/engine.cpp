@@ -170,6 +170,8 @@ void Engine::upload(const EngineProblem& problem) {
     transposition =
         std::make_unique<Transposition>(context_, problem.by_user.observations(),
                                         problem.item_offsets.size() - 1, limits_.transposition);
+    // It waits for all ratings. Begun on the first of them only its first count of digits could be
+    // ahead: 4 bytes of the device's memory to read for every 8 that the bus has to carry.
     Event ratings_are_there;
     ratings_are_there.record(context_.transfer());
     ratings_are_there.hold_back(context_.compute());

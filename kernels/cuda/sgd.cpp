@@ -3,6 +3,7 @@
 #include "kernels/cuda/sgd.hpp"
 
 #include "kernels/cuda/sgd_copies.hpp"
+#include "kernels/cuda/staging.hpp"
 #include "kernels/math/regularization.hpp"
 
 #include <algorithm>
@@ -14,7 +15,7 @@
 namespace alsatian::cuda {
 namespace {
 
-constexpr std::int64_t staging_elements = std::int64_t{4} << 20;
+constexpr std::int64_t staging_bytes = std::int64_t{8} << 20;
 
 using LargestShape = SgdShape<32, 8>;
 
@@ -32,35 +33,27 @@ void with_shape(std::int32_t stride, Body&& body) {
                     fits(SgdShape<32, 2>()) || fits(LargestShape()));
 }
 
-/// Copies in pieces, so that little pinned memory does for any length; waits.
-template <typename T>
-void upload_in_pieces(const Stream& stream, View<const T> from, DeviceSpan<T> to, Caller caller) {
-  PinnedBuffer<T> staging(std::min(from.size(), staging_elements), caller);
-  for (std::int64_t first = 0; first < from.size(); first += staging.size()) {
-    const std::int64_t count = std::min(staging.size(), from.size() - first);
-    const auto piece = staging.span().first(static_cast<std::size_t>(count));
-    std::copy_n(from.data() + first, count, piece.begin());
-    upload(stream, std::span<const T>(piece), to.subspan(first, count), caller);
-    stream.synchronize(caller);  // the next piece takes the staging memory
-  }
+/// Of either half: no more than the longest list needs.
+std::int64_t staging_for(std::int64_t longest_bytes) {
+  return std::clamp<std::int64_t>(longest_bytes, sizeof(SgdRow), staging_bytes);
 }
 
+/// Enqueues sending the whole list; staging.finish() waits for it.
 template <typename T>
-DeviceBuffer<T> uploaded(const Stream& stream, View<const T> from,
-                         Caller caller = Caller::current()) {
+DeviceBuffer<T> uploaded(Staging& staging, View<const T> from, Caller caller = Caller::current()) {
   DeviceBuffer<T> buffer(from.size(), caller);
-  upload_in_pieces(stream, from, buffer.span(), caller);
+  staging.send(from, buffer.span(), caller);
   return buffer;
 }
 
 template <typename T>
-RatingsBuffer<T> placed(const Stream& stream, View<const T> from, Place place,
+RatingsBuffer<T> placed(Staging& staging, View<const T> from, Place place,
                         Caller caller = Caller::current()) {
   RatingsBuffer<T> buffer(from.size(), place, caller);
   if (place == Place::host) {
     std::copy(from.begin(), from.end(), buffer.host().begin());
   } else {
-    upload_in_pieces(stream, from, buffer.span(), caller);
+    staging.send(from, buffer.span(), caller);
   }
   return buffer;
 }
@@ -126,7 +119,9 @@ struct Side {
     return {staging.span().begin(), staging.span().end()};
   }
   void set(const std::vector<SgdRow>& values) {
-    upload_in_pieces(context.compute(), View<const SgdRow>(values), rows.span(), Caller::current());
+    Staging staging(context, staging_for(rows.size() * std::int64_t{sizeof(SgdRow)}));
+    staging.send(View<const SgdRow>(values), rows.span());
+    staging.finish();
   }
   void set_scaling(std::vector<SgdRow> values, double scaling) {
     for (std::size_t row = 0; row < values.size(); ++row) {
@@ -197,7 +192,7 @@ struct SgdEpochs::State {
   Side users;
   Side items;
 
-  State(const Context& device, const SgdScheduleView& schedule,
+  State(const Context& device, Staging& staging, const SgdScheduleView& schedule,
         View<const std::int64_t> user_offsets, View<const std::int64_t> item_offsets,
         std::int32_t factors, const SgdOptions& how)
       : context(device),
@@ -207,10 +202,10 @@ struct SgdEpochs::State {
         hogwild_workers(std::min({workers_without_crowding(user_offsets, how.most_meetings),
                                   workers_without_crowding(item_offsets, how.most_meetings),
                                   device.processors() * workers_per_processor(factors)})),
-        block_offsets(uploaded(device.compute(), schedule.block_offsets)),
-        user_ids(placed(device.compute(), schedule.users, how.ratings)),
-        item_ids(placed(device.compute(), schedule.items, how.ratings)),
-        ratings(placed(device.compute(), schedule.ratings, how.ratings)),
+        block_offsets(uploaded(staging, schedule.block_offsets)),
+        user_ids(placed(staging, schedule.users, how.ratings)),
+        item_ids(placed(staging, schedule.items, how.ratings)),
+        ratings(placed(staging, schedule.ratings, how.ratings)),
         users(device, user_offsets, factors, how.storage),
         items(device, item_offsets, factors, how.storage) {}
 
@@ -254,7 +249,14 @@ SgdEpochs::SgdEpochs(const Context& context, const SgdScheduleView& schedule,
                      View<const std::int64_t> user_offsets, View<const std::int64_t> item_offsets,
                      double scaling, std::int32_t rank, const SgdOptions& options) {
   check_schedule(schedule, user_offsets, item_offsets, rank);
-  state_ = std::make_unique<State>(context, schedule, user_offsets, item_offsets, rank, options);
+  {
+    const std::int64_t ids = schedule.ratings.size() * std::int64_t{sizeof(std::int32_t)};
+    const std::int64_t offsets = schedule.block_offsets.size() * std::int64_t{sizeof(std::int64_t)};
+    Staging staging(context, staging_for(std::max(ids, offsets)));
+    state_ = std::make_unique<State>(context, staging, schedule, user_offsets, item_offsets, rank,
+                                     options);
+    staging.finish();
+  }
   for (Side* const side : {&state_->users, &state_->items}) {
     side->set_scaling(std::vector<SgdRow>(side->counts.size(), SgdRow{0, 1, 1, 0}), scaling);
   }
