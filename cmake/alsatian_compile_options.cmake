@@ -6,7 +6,7 @@ target_compile_options(alsatian_compile_options INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-fstack-protector-strong>
   $<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings>)
 
-# clang-14's libomp and Eigen trip warnings that g++ does not have; g++ stays the strict compiler.
+# clang-14 and Eigen trip warnings that g++ does not have; g++ stays the strict compiler.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(alsatian_compile_options INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-Wno-implicit-int-float-conversion -Wno-sign-conversion>

@@ -122,8 +122,8 @@ double Limits::flop_rate(Product& product) const {
   const int threads = std::min(thread_count(), most_threads);
   const auto calls = std::max<std::int64_t>(1, static_cast<std::int64_t>(wanted / product.flops()));
   const double start = cpu_seconds();
-  parallel_for(threads, [&](std::int64_t) {
-    for (std::int64_t call = 0; call < calls; ++call) product.multiply(omp_get_thread_num());
+  parallel_for(threads, [&](std::int64_t thread) {
+    for (std::int64_t call = 0; call < calls; ++call) product.multiply(static_cast<int>(thread));
   });
   return threads * static_cast<double>(calls) * product.flops() / (cpu_seconds() - start);
 }

@@ -140,8 +140,9 @@ class ChunkParser {
       step_ = line_ - index;
       chunk_.starts.push_back({index, line_});
     }
-    const bool fits = target_.users.store(index, row.user) & target_.items.store(index, row.item);
-    if (!fits) [[unlikely]]
+    const bool user_fits = target_.users.store(index, row.user);
+    const bool item_fits = target_.items.store(index, row.item);
+    if (!(user_fits & item_fits)) [[unlikely]]
       stop_at_wide_id(index, row);
     target_.ratings[index] =
         rules_.positive ? (row.rating >= *rules_.positive ? 1.0F : 0.0F) : row.rating;

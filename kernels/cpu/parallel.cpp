@@ -1,11 +1,17 @@
-// Tries out threads before OpenMP starts its own: where it cannot, it ends the process itself.
-// The trial starts all of them at once, as a loop will, and leaves none behind.
+// Lends loops the threads of oneTBB, which sleep where there is nothing to do: on a machine that
+// others use too, threads that spin as they wait for each other take the cores from whom they wait
+// for. Only this file knows the library, and ThreadSanitizer knows nothing of this file: it could
+// not see how the library hands over what was written, which class Loop tells it.
 #include "kernels/cpu/parallel.hpp"
 
-#include <algorithm>
-#include <atomic>
+#include <tbb/global_control.h>
+#include <tbb/info.h>
+#include <tbb/task_arena.h>
+#include <tbb/task_group.h>
+
 #include <csignal>
 #include <latch>
+#include <optional>
 #include <sched.h>
 #include <string>
 #include <sys/syscall.h>
@@ -47,21 +53,65 @@ void try_threads(int count) {
   }
 }
 
+/// Throws ThreadsUnavailable where the library could not start threads for `wanted` in all: it
+/// would end the process. Costs something the first time for each larger number.
+void require_threads(int wanted) {
+  static std::atomic<int> possible{1};
+  static std::mutex trial;
+  if (wanted <= possible) return;
+  const std::scoped_lock lock(trial);
+  if (wanted <= possible) return;
+  try_threads(wanted - 1);
+  possible = wanted;
+}
+
+/// How many threads loops use, and where they meet.
+struct ThreadsInUse {
+  explicit ThreadsInUse(int threads)
+      : count(threads),
+        allowed(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads)),
+        arena(threads) {}
+
+  int count;
+  tbb::global_control allowed;
+  tbb::task_arena arena;
+};
+
+/// The cores that this process may run on, which `taskset` and containers limit.
+int cores() { return tbb::info::default_concurrency(); }
+
+std::optional<ThreadsInUse>& threads_in_use() {
+  static std::optional<ThreadsInUse> threads(std::in_place, cores());
+  return threads;
+}
+
 }  // namespace
 
 ThreadsUnavailable::ThreadsUnavailable(int wanted, int possible, const std::string& reason)
     : std::runtime_error("only " + std::to_string(possible) + " of " + std::to_string(wanted) +
                          " can be started: " + reason) {}
 
-void detail::require_threads() {
-  static std::atomic<int> possible{1};
-  static std::mutex trial;
-  const int wanted = std::min(omp_get_max_threads(), omp_get_thread_limit());
-  if (wanted <= possible) return;
-  const std::scoped_lock lock(trial);
-  if (wanted <= possible) return;
-  try_threads(wanted - 1);
-  possible = wanted;
+void use_threads(int count) { threads_in_use().emplace(count > 0 ? count : cores()); }
+
+int thread_count() { return threads_in_use()->count; }
+
+void detail::call_on_threads(std::int64_t most, void (*work)(void*), void* context) {
+  ThreadsInUse& mine = *threads_in_use();
+  const std::int64_t calls = std::min<std::int64_t>(most, mine.count);
+  thread_local bool inside = false;
+  if (calls <= 1 || inside) return work(context);
+  require_threads(mine.count);
+  const auto call = [=] {
+    inside = true;
+    work(context);
+    inside = false;
+  };
+  mine.arena.execute([&] {
+    tbb::task_group others;
+    for (std::int64_t other = 1; other < calls; ++other) others.run(call);
+    call();
+    others.wait();
+  });
 }
 
 }  // namespace alsatian

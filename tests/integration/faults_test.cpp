@@ -381,9 +381,6 @@ std::size_t whole_lines(const std::string& path) {
 }
 
 TEST(CrossValidation, PrintsItsFiguresWhereTheLastFitCannotBeSaved) {
-  if (thread_sanitizer) {
-    GTEST_SKIP() << "the OpenMP of that build maps a file of its own, which the limit cuts off";
-  }
   const TemporaryFolder folder;
   RunOptions options;
   options.in_child = [] { limit(RLIMIT_FSIZE, 4096); };
@@ -559,7 +556,6 @@ TEST(Output, ModeFollowsTheMask) {
 }
 
 TEST(Surroundings, EmptyEnvironmentAndReadOnlyFolderAreEnough) {
-  if (thread_sanitizer) GTEST_SKIP() << "the environment tells the sanitizer of OpenMP's barriers";
   const TemporaryFolder folder;
   RunOptions options;
   options.folder = "/proc";

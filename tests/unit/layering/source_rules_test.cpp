@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(
     UpwardsSidewaysAndForeign, IncludeRule,
     ::testing::Values(PlantedInclude{"kernels/math/score.hpp", "\"kernels/cpu/als.hpp\""},
                       PlantedInclude{"kernels/math/score.hpp", "<fmt/format.h>"},
-                      PlantedInclude{"kernels/math/score.hpp", "<omp.h>"},
+                      PlantedInclude{"kernels/math/score.hpp", "<tbb/task_group.h>"},
                       PlantedInclude{"kernels/cpu/als.cpp", "\"kernels/reference/als.hpp\""},
                       PlantedInclude{"kernels/cpu/als.cpp", "<Eigen/Dense>"},
                       PlantedInclude{"kernels/reference/als.cpp", "\"kernels/cpu/als.hpp\""},
