@@ -215,6 +215,8 @@ TEST(Cuda, DryRunPrintsThePlanOfTheDevice) {
   }
   EXPECT_EQ(plan.number(plan.find("name", "device_total_bytes"), "value"), total);
   EXPECT_EQ(plan.number(plan.find("name", "device_free_bytes"), "value"), std::exp2(30));
+  // 64 MiB, and a KiB for each of the stand-in's 4·2048 threads.
+  EXPECT_EQ(plan.number(plan.find("name", "device_margin_bytes"), "value"), 72 * std::exp2(20));
 }
 
 /// A training by mle with more options, and what `inspect` says of the model.
@@ -270,8 +272,8 @@ TEST(Cuda, PlansTheHalvesBesideTheFloats) {
     const Tsv plan(result.output);
     return plan.number(plan.find("name", "device_visiting_order_bytes"), "value");
   };
-  // 5 factors are padded to the smallest rank of the kernels, for 211 users and 157 items.
-  EXPECT_EQ(bytes("half") - bytes("float"), 16 * 2 * (211 + 157));
+  // Two arrays of 16·2 bytes for each of 211 users and 157 items: a piece of 2 MiB each.
+  EXPECT_EQ(bytes("half") - bytes("float"), 2 * std::exp2(21));
 }
 
 /// The stand-in's libraries are taken away as long as it lives.
