@@ -65,7 +65,7 @@ void append_cells(std::string& svg, const HeatTable& table, const CellLayout& la
         fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill-opacity=\"{:.2g}\"/>",
                     x + gap, top + gap, layout.width - 2 * gap, layout.height - 2 * gap, dark);
     if (!layout.has_text) continue;
-    append_text(svg, dark > 0.6 ? "on" : "", x + layout.width / 2, top + 20, cell.text);
+    append_text(svg, "", x + layout.width / 2, top + 20, cell.text);
   }
   svg += '\n';
 }
@@ -120,9 +120,10 @@ std::string heat_table_svg(const HeatTable& table, const std::string& label) {
   const int width = CellLayout::left + columns * layout.width;
   // Its letters can be read down to four fifths of their size.
   std::string svg = fmt::format(
-      "<svg class=\"cells\" style=\"--readable: {3}px\" width=\"{0}\" viewBox=\"0 0 {0} {1}\" "
+      "<svg class=\"cells{4}\" style=\"--readable: {3}px\" width=\"{0}\" viewBox=\"0 0 {0} {1}\" "
       "role=\"img\" aria-label=\"{2}\">\n",
-      width, CellLayout::top + rows * layout.height + 42, html_text(label), width * 4 / 5);
+      width, CellLayout::top + rows * layout.height + 42, html_text(label), width * 4 / 5,
+      layout.has_text ? "" : " bare");
   for (int row = 0; row < rows; ++row) append_cells(svg, table, layout, row);
   append_names(svg, table, layout);
   return svg + "</svg>\n";

@@ -126,7 +126,7 @@ TEST(HeatMap, DrawsOneRectangleForNeighborsOfOneShadeAndNoneForNothing) {
   EXPECT_THAT(svg, Not(HasSubstr("<img")));
 }
 
-TEST(HeatTable, HasEveryCellWithItsTextOnAShadeThatItIsSeenOn) {
+TEST(HeatTable, HasEveryCellWithItsTextInTheInkOfThePage) {
   const HeatTable table{.row_names = {"3", "0.3"},
                         .column_names = {"8", markup},
                         .row_title = "reg",
@@ -134,8 +134,9 @@ TEST(HeatTable, HasEveryCellWithItsTextOnAShadeThatItIsSeenOn) {
                         .cells = {{{1, "0.8451"}, {0.5, "0.86"}}, {{0, ""}, {0.25, "0.87"}}}};
   const std::string svg = heat_table_svg(table, "surface");
   EXPECT_EQ(occurrences(svg, "<rect"), 4U);
-  EXPECT_THAT(svg, ContainsRegex("<text class=\"on\"[^>]*>0.8451</text>"));
+  EXPECT_THAT(svg, ContainsRegex("<text class=\"\"[^>]*>0.8451</text>"));
   EXPECT_THAT(svg, ContainsRegex("<text class=\"\"[^>]*>0.86</text>"));
+  EXPECT_THAT(svg, HasSubstr("<svg class=\"cells\""));
   EXPECT_THAT(svg, HasSubstr(">reg</text>"));
   EXPECT_THAT(svg, Not(HasSubstr("<img")));
 }
@@ -148,6 +149,7 @@ TEST(HeatTable, OfManyCellsIsWideWithNamesThatHaveRoom) {
   const std::string svg = heat_table_svg(table, "surface");
   EXPECT_EQ(occurrences(svg, "<rect"), 300U);
   EXPECT_THAT(svg, Not(HasSubstr("0.8451")));
+  EXPECT_THAT(svg, HasSubstr("<svg class=\"cells bare\""));
   EXPECT_EQ(occurrences(svg, "class=\"name row\""), 6U);
   // Columns are 12 wide, and a name needs 62: each sixth.
   EXPECT_EQ(occurrences(svg, "class=\"name\""), 9U);
