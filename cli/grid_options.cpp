@@ -94,6 +94,7 @@ std::string value_rule(const Setting& setting) {
 struct WrittenAxis {
   const Setting& setting;
   std::string_view text;  // NAME=VALUES
+  bool drawn = false;     // --trials: ranges need no count
 };
 
 /// values: some that can be given instead.
@@ -173,11 +174,13 @@ void read_list(const WrittenAxis& written, std::string_view values, SearchAxis& 
   std::ranges::sort(axis.values);
 }
 
-/// Eight values between two ends where that is a range, else others.
+/// Between two ends where that is a range, else other values. count: eight where nothing is drawn
+/// and none is given.
 std::string range_example(const WrittenAxis& written, double lowest, double highest,
-                          Spacing wanted = Spacing::logarithmic, std::string_view count = "8") {
+                          Spacing wanted = Spacing::logarithmic, std::string_view count = {}) {
   if (lowest >= highest) return std::string(written.setting.example);
   const bool logarithmic = wanted == Spacing::logarithmic && lowest > 0;
+  if (count.empty() && !written.drawn) count = "8";
   return fmt::format("{}:{}:{}{}", lowest, highest, logarithmic ? "log" : "lin", count);
 }
 
@@ -235,8 +238,12 @@ void read_range(const WrittenAxis& written, std::string_view values, SearchAxis&
   ValueRange range{.lowest = axis_value(written, low, "LOW"),
                    .highest = axis_value(written, high, "HIGH")};
   if (second == std::string_view::npos) {
-    refuse(written, "LOW:HIGH:logN or LOW:HIGH:linN, and how N values are spaced is not there",
-           range_example(written, range.lowest, range.highest));
+    refuse(
+        written,
+        written.drawn
+            ? "LOW:HIGH:log or LOW:HIGH:lin with --trials, and how values are spaced is not there"
+            : "LOW:HIGH:logN or LOW:HIGH:linN, and how N values are spaced is not there",
+        range_example(written, range.lowest, range.highest));
   }
   const std::string_view spacing = values.substr(second + 1);
   const std::int64_t count = read_spacing(written, spacing, range);
@@ -249,16 +256,32 @@ void read_range(const WrittenAxis& written, std::string_view values, SearchAxis&
   axis.asked_for = count;
 }
 
-SearchAxis parse_axis(std::string_view text) {
+SearchAxis parse_axis(std::string_view text, bool drawn) {
   const std::size_t equals = std::min(text.find('='), text.size());
   const Setting& setting = setting_named(text.substr(0, equals), text);
-  const WrittenAxis written{setting, text};
+  const WrittenAxis written{setting, text, drawn};
   if (equals == text.size()) refuse_form(written);
   const std::string_view values = text.substr(equals + 1);
   SearchAxis axis{.name = std::string(setting.names.front()), .whole = setting.whole};
   const bool is_range = values.find(':') != std::string_view::npos;
   (is_range ? read_range : read_list)(written, values, axis);
   return axis;
+}
+
+/// The axes from their texts; λ where there are none.
+void read_axes(GridOptions& options) {
+  if (options.texts.empty()) options.texts.emplace_back(default_axis);
+  for (const std::string& text : options.texts) {
+    SearchAxis axis = parse_axis(text, options.trials.has_value());
+    const bool again = std::ranges::any_of(
+        options.axes, [&](const SearchAxis& other) { return other.name == axis.name; });
+    if (again) {
+      throw Error(ExitCode::usage, "--grid " + axis.name, "is given twice",
+                  fmt::format("give all values of it at once: --grid {}={}", axis.name,
+                              setting_named(axis.name, axis.name).example));
+    }
+    options.axes.push_back(std::move(axis));
+  }
 }
 
 void check_axis(const SearchAxis& axis, const GridOptions& options, const ModelOptions& model) {
@@ -295,17 +318,7 @@ void add_grid_options(CommandLine& line, GridOptions& options) {
   line.group("Search");
   line.repeatable(
       "--grid", "NAME=VALUES",
-      [&options](std::string_view option, const std::string& text) {
-        SearchAxis axis = parse_axis(text);
-        const bool again = std::ranges::any_of(
-            options.axes, [&](const SearchAxis& other) { return other.name == axis.name; });
-        if (again) {
-          throw Error(ExitCode::usage, fmt::format("{} {}", option, axis.name), "is given twice",
-                      fmt::format("give all values of it at once: --grid {}={}", axis.name,
-                                  setting_named(axis.name, axis.name).example));
-        }
-        options.axes.push_back(std::move(axis));
-      },
+      [&options](std::string_view, const std::string& text) { options.texts.push_back(text); },
       "Varies k, reg, reg-bias, reg-scaling, or of mle lr or decay: values between commas, N "
       "values "
       "from LOW to HIGH as LOW:HIGH:logN (equal ratios) or :linN (equal steps), or with --trials "
@@ -316,7 +329,7 @@ void add_grid_options(CommandLine& line, GridOptions& options) {
 }
 
 std::vector<Point> chosen_points(GridOptions& options, const ModelOptions& model) {
-  if (options.axes.empty()) options.axes.push_back(parse_axis(default_axis));
+  read_axes(options);
   for (const SearchAxis& axis : options.axes) check_axis(axis, options, model);
   for (const SearchAxis& axis : options.axes) note_merged_values(axis, options);
   if (options.trials) {

@@ -14,7 +14,8 @@
 namespace alsatian {
 
 struct GridOptions {
-  std::vector<SearchAxis> axes;
+  std::vector<std::string> texts;  // as given; read once --trials is known, which may come later
+  std::vector<SearchAxis> axes;    // of chosen_points
   std::optional<std::int64_t> trials;  // so many at random
   std::vector<std::string> notes;      // of chosen_points: where fewer are tried than asked for
 };
@@ -25,9 +26,9 @@ inline constexpr std::int64_t most_trials = 10'000;
 /// --grid, --trials.
 void add_grid_options(CommandLine& line, GridOptions& options);
 
-/// The points to try, in a fixed order; λ alone is varied where no axis is given. Throws Error 64
-/// where an axis contradicts an option of the model, is a range without --trials, or the points are
-/// too many.
+/// Reads the axes from their texts. The points to try, in a fixed order; λ alone is varied where no
+/// axis is given. Throws Error 64 where an axis is none or is given twice, contradicts an option of
+/// the model or is a range without --trials, or where the points are too many.
 std::vector<Point> chosen_points(GridOptions& options, const ModelOptions& model);
 
 /// The options with the settings of a point.

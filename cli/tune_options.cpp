@@ -51,8 +51,10 @@ void add_tune_output_options(CommandLine& line, TuneOptions& options) {
 void refuse_what_cannot_be_tuned(const TuneOptions& options) {
   const ModelOptions& model = options.train.model;
   if (model.model == "bayes") {
-    throw Error(ExitCode::usage, "--model bayes", "draws its penalties: there is nothing to tune",
-                "use alsatian train --model bayes, or tune als, mle or ls");
+    throw Error(
+        ExitCode::usage, "--model bayes", "draws its penalties, and tune does not search its --k",
+        "compare alsatian train --model bayes --validation 0.1 --k 16 and other --k, or tune "
+        "als, mle or ls");
   }
   if (model.updates == Updates::hogwild) {
     throw Error(ExitCode::usage, "--updates hogwild",

@@ -323,7 +323,8 @@ TEST(TuneOptions, ThatMakeNoSenseAreRefusedBeforeAnythingIsRead) {
       {{"--grid", "reg=1", "--reg", "2"}, "--grid reg: contradicts --reg, which fixes it"},
       {{"--grid", "lr=0.1"}, "--grid lr: applies to --model mle alone"},
       {{"--grid", "reg=1:2:lin1000", "--grid", "k=0:1000:lin1000"}, "asks for 1000000 trials"},
-      {{"--model", "bayes"}, "--model bayes: draws its penalties"},
+      {{"--model", "bayes"},
+       "--model bayes: draws its penalties, and tune does not search its --k"},
       {{"--model", "mle", "--updates", "hogwild"}, "gives another result every time"},
       {{"--folds", "3", "--validation", "0.1"}, "--validation: contradicts --folds"},
       {{"--search", "halving", "--start", "warm"}, "--start warm: applies to --search grid alone"},
@@ -368,6 +369,25 @@ TEST(TuneOptions, OfAGridAreRefusedWithOnesThatCanBeGiven) {
     const std::string instead = help.substr(std::string("try --grid ").size());
     EXPECT_EQ(run(tune_arguments({"--model", "mle", "--grid", instead, "--dry-run"})).code, 0)
         << instead;
+  }
+}
+
+TEST(TuneOptions, OfARangeToDrawFromAreRefusedWithOneThatSaysNoCount) {
+  const std::vector<std::pair<std::string, std::string>> remedies{
+      {"k=4:40", "k=4:40:log"},
+      {"k=0:40", "k=0:40:lin"},
+      {"reg=0.5:2:foo", "reg=0.5:2:log"},
+      {"reg=2:0.5:log", "reg=0.5:2:log"},
+      {"reg=2:0.5:log3", "reg=0.5:2:log3"}};
+  for (const auto& [grid, instead] : remedies) {
+    // Wherever --trials stands, before the range or behind it.
+    for (const auto& arguments : {std::vector<std::string>{"--trials", "3", "--grid", grid},
+                                  {"--grid", grid, "--trials", "3"}}) {
+      const RunResult result = run(with({"tune", "--data", "/nonexistent.csv"}, arguments));
+      EXPECT_EQ(result.code, 64) << grid;
+      EXPECT_THAT(result.error, HasSubstr("  help: try --grid " + instead + "\n"));
+    }
+    EXPECT_EQ(run(tune_arguments({"--trials", "3", "--grid", instead, "--dry-run"})).code, 0);
   }
 }
 
