@@ -351,6 +351,34 @@ def check_comparison(program, model, test, folder):
     same("ratings by activity", groups.ratings, np.unique(buckets, return_counts=True)[1])
 
 
+def ratings_file(folder):
+    """The file with the ratings of a MovieLens folder, or nothing."""
+    names = ("ratings.csv", "ratings.dat", "ratings_all_3col.csv")
+    return next((folder / name for name in names if (folder / name).exists()), None)
+
+
+def as_csv(folder, target):
+    """A folder with ratings.csv and movies.csv: the folder itself, or one that is made in target.
+
+    Ratings without times get made ones, over four years, since figures by month need some.
+    """
+    source = ratings_file(folder)
+    if source.name == "ratings.csv":
+        return folder
+    fields = {"sep": "::", "engine": "python", "header": None, "encoding": "latin-1"}
+    if source.suffix == ".dat":
+        ratings = pd.read_csv(source, names=["userId", "movieId", "rating", "timestamp"], **fields)
+    else:
+        ratings = pd.read_csv(source)
+        times = np.random.default_rng(3).integers(956_700_000, 1_083_000_000, len(ratings))
+        ratings["timestamp"] = times
+    movies = pd.read_csv(folder / "movies.dat", names=["movieId", "title", "genres"], **fields)
+    target.mkdir()
+    ratings.to_csv(target / "ratings.csv", index=False)
+    movies.to_csv(target / "movies.csv", index=False)
+    return target
+
+
 EXPLORE = (check_histogram, check_counts, check_power_law, check_quantiles, check_months,
            check_popularity, check_genres, check_lists, check_block)
 
@@ -359,16 +387,18 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", required=True)
     parser.add_argument("--data", required=True, type=pathlib.Path, nargs="+",
-                        help="ml-latest-small: the first of these folders that there is")
+                        help="MovieLens: the first of these folders that has ratings")
     options = parser.parse_args()
-    data = next((folder for folder in options.data if (folder / "ratings.csv").exists()), None)
-    if data is None:
-        print("skipped: there is no ml-latest-small in $ALSATIAN_DATA, data/ or ../shared/data")
+    found = next((folder for folder in options.data if ratings_file(folder)), None)
+    if found is None:
+        print(f"skipped: there is no {options.data[0].name} in $ALSATIAN_DATA, data/ or "
+              "../shared/data")
         return SKIPPED
-    ratings = pd.read_csv(data / "ratings.csv")
-    movies = pd.read_csv(data / "movies.csv")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
+        data = as_csv(found, folder / "data")
+        ratings = pd.read_csv(data / "ratings.csv")
+        movies = pd.read_csv(data / "movies.csv")
         subprocess.run([options.program, "explore", "--data", data, "--figures", folder, "--quiet"],
                        check=True, stdout=subprocess.DEVNULL)
         for check in EXPLORE:
