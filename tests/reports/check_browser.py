@@ -418,6 +418,15 @@ def complaints_on_paper(browser, path, width):
     return [f"{path.name}, {width} wide, on paper: {what}" for what in found]
 
 
+def refuse_what_is_missing(parser, options):
+    """Ends the run where a folder or a file that was named is not there."""
+    if options.keep and not options.keep.is_dir():
+        parser.error(f"--keep {options.keep}: is no folder; make it first: mkdir -p {options.keep}")
+    for report in options.reports:
+        if not report.is_file():
+            parser.error(f"{report}: is no file; name a report that --report has written")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", required=True)
@@ -425,6 +434,7 @@ def main():
     parser.add_argument("reports", nargs="*", type=pathlib.Path,
                         help="reports to open in place of those of made data")
     options = parser.parse_args()
+    refuse_what_is_missing(parser, options)
     chromium = shutil.which("chromium")
     if not chromium:
         print("skipped: there is no chromium (Debian's package chromium)")
