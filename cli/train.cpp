@@ -495,10 +495,11 @@ class TrainCommand {
     if (is_bayes(result.model.spec)) {
       say_what_draws_gave(dataset, result);
     } else if (is_standardised(result.model.spec.likelihood) && statistics.dispersion > 0) {
-      log_.field("note", fmt::format("NLL uses the dispersion of the {}",
-                                     statistics.dispersion_from_validation
-                                         ? "validation share"
-                                         : "training part, which is too small at large k"));
+      log_.field("note", statistics.dispersion_from_validation
+                             ? "nll takes the spread of errors from the validation share"
+                             : "nll takes errors to be as small as on the ratings trained on, and "
+                               "so is too large at large k: --validation 0.05 measures their "
+                               "spread apart");
     }
     if (dataset.split.kind == SplitRule::Kind::none) {
       log_.field("note",
