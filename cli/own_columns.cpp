@@ -14,6 +14,7 @@
 #include <functional>
 #include <initializer_list>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace alsatian {
@@ -22,6 +23,16 @@ namespace {
 using Names = std::initializer_list<std::string_view>;
 constexpr auto title_names =
     std::to_array<std::string_view>({"title", "film", "name", "movie name", "film name"});
+
+/// Columns of ids that other sites give films, and the sites.
+constexpr auto ids_of_sites =
+    std::to_array<std::pair<std::string_view, std::string_view>>({{"tmdbid", "TMDB"},
+                                                                  {"tmdb id", "TMDB"},
+                                                                  {"tmdb", "TMDB"},
+                                                                  {"imdbid", "IMDb"},
+                                                                  {"imdb id", "IMDb"},
+                                                                  {"imdb", "IMDb"},
+                                                                  {"const", "IMDb"}});
 
 /// As names of columns are compared: in small letters, words apart by single spaces.
 std::string column_name(const Field& field) {
@@ -173,6 +184,19 @@ class OwnHeader {
   bool has_numbers() const {
     return std::ranges::any_of(record_.fields,
                                [](const Field& field) { return is_number(unquoted(field)); });
+  }
+
+  /// Ids of other sites look like the model's, and are those of other films there.
+  [[noreturn]] void refuse_without_items() const {
+    for (const auto& [name, site] : ids_of_sites) {
+      const auto column = named({name});
+      if (!column) continue;
+      fail(fmt::format("is a header without titles: {} has ids of {}, which are not MovieLens'",
+                       quoted(unquoted(record_.fields[*column])), site),
+           "add a column of titles, or of movieId (MovieLens' links.csv has it beside imdbId and "
+           "tmdbId); name it item if the model was trained on such ids");
+    }
+    fail("is a header without a column of items", "name it item or title");
   }
 
   [[noreturn]] void fail(const std::string& what, const std::string& help) const {
@@ -340,7 +364,7 @@ std::optional<OwnColumns> own_columns_by_header(const Record& first, const OwnSa
   } else if (movie) {
     columns.item = *movie;
   } else {
-    header.fail("is a header without a column of items", "name it item or title");
+    header.refuse_without_items();
   }
   return columns;
 }

@@ -7,6 +7,7 @@
 #include "cli/own_encoding.hpp"
 #include "cli/own_ids.hpp"
 #include "cli/own_layout.hpp"
+#include "cli/own_scale.hpp"
 #include "cli/small_file.hpp"
 #include "cli/title_year.hpp"
 #include "host/error.hpp"
@@ -43,6 +44,7 @@ class OwnRatingsReader {
         titles_(titles),
         log_(log),
         bad_lines_(place_, bad_lines, log),
+        scale_(model.scale),
         text_(read_small_file(path == "-" ? "/dev/stdin" : path, own_ratings)) {}
 
   std::vector<OwnRating> read() {
@@ -68,6 +70,7 @@ class OwnRatingsReader {
       }
       take(record, line);
     }
+    scale_.judge(place_);  // before lines are left out: the others are on that scale too
     bad_lines_.judge(!ratings_.empty());
     return finish();
   }
@@ -99,12 +102,11 @@ class OwnRatingsReader {
     has_header_ = columns_.has_value();
     if (!has_header_) columns_ = own_columns_of(record, place_of(line), model_, titles_);
     if (!columns_->note.empty()) log_.line(columns_->note);
-    const std::optional<double> highest = columns_->highest_rating;
-    if (!highest || *highest == model_.scale.highest) return;
-    log_.warning(fmt::format(
-        "{}: {} has a scale up to {}, the model's is {} to {}: ratings count as they are",
-        place_of(line), quoted(unquoted(record.fields[columns_->rating])), *highest,
-        model_.scale.lowest, model_.scale.highest));
+    if (!columns_->highest_rating) return;
+    const std::string warning =
+        judge_named_scale(place_of(line), quoted(unquoted(record.fields[columns_->rating])),
+                          *columns_->highest_rating, model_.scale);
+    if (!warning.empty()) log_.warning(warning);
   }
 
   /// Ids beside titles count where the titles are theirs. at: behind the header, which is of
@@ -198,6 +200,7 @@ class OwnRatingsReader {
                                                         : remedy);
       return std::nullopt;
     }
+    scale_.take(parsed.value, line);
     if (parsed.value < model_.scale.lowest || parsed.value > model_.scale.highest) {
       note_bad(record, line,
                fmt::format("{} is not on the model's scale, {} to {}", quoted(written),
@@ -334,6 +337,7 @@ class OwnRatingsReader {
   const TitleLookup& titles_;
   const Log& log_;
   OwnBadLines bad_lines_;
+  OwnScale scale_;
   std::string text_;
   RecordRules rules_;
   std::optional<OwnColumns> columns_;

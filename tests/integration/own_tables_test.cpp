@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace alsatian::testing {
@@ -169,14 +170,75 @@ TEST_F(OwnTables, MayNameTheScaleOfTheirRatingsInBrackets) {
       EXPECT_THAT(result.error, Not(HasSubstr("warning")));
     }
   }
-  const RunResult other = expect_same("title,My Rating (out of 10)\nHeat,2\n", plain);
-  EXPECT_THAT(other.error,
-              HasSubstr("warning: stdin:1: \"My Rating (out of 10)\" has a scale up to 10, the "
+  const RunResult near = expect_same("title,My Rating (1-6)\nHeat,2\n", plain);
+  EXPECT_THAT(near.error,
+              HasSubstr("warning: stdin:1: \"My Rating (1-6)\" has a scale up to 6, the "
                         "model's is 1 to 5: ratings count as they are\n"));
-  expect_refused("title,My Rating (out of 10)\nHeat,8\n",
-                 ":2: \"8\" is not on the model's scale, 1 to 5\n", "rate as in the ratings");
   expect_refused("title,Votes (2019)\nHeat,5\n", ":1: is a header without a column of ratings",
                  "name it rating\n");
+}
+
+TEST_F(OwnTables, WhoseNamedScaleIsAnotherAreRefusedWithTheWayToConvertThem) {
+  const std::string already = "where they are on it already, call the column rating\n";
+  for (const std::string ratings : {"\nHeat,2\n", "\nHeat,8\n"}) {
+    expect_refused("title,My Rating (out of 10)" + ratings,
+                   ":1: \"My Rating (out of 10)\" has a scale up to 10, the model's is 1 to 5\n",
+                   "divide each by 2, and write 1 for what is less, to bring them to the model's, "
+                   "1 to 5; " +
+                       already);
+    expect_refused("title,Mine (0-2)" + ratings,
+                   ":1: \"Mine (0-2)\" has a scale up to 2, the model's is 1 to 5\n",
+                   "multiply each by 2.5 to bring them to the model's, 1 to 5; " + already);
+  }
+}
+
+TEST_F(OwnTables, OnAnotherScaleAreRefusedAlsoWhereBadLinesAreLeftOut) {
+  const auto expect_other_scale = [&](const std::string& ratings, const std::string& what,
+                                      const std::string& help) {
+    expect_refused(ratings, what, help);
+    const RunResult skipping = recommend(ratings, {"--on-bad-line", "skip"});
+    EXPECT_EQ(skipping.code, 65) << skipping.error;
+    EXPECT_THAT(skipping.error, HasSubstr("stdin" + what));
+    EXPECT_THAT(skipping.error, Not(HasSubstr("--on-bad-line")));
+  };
+  // Most of them above: as IMDb has them, 4 among them, which is no 4 of 5.
+  expect_other_scale("title,rating\nHeat,4\nWALL·E,9\nPsycho (1998),7\n",
+                     ":3: is the first of 2 ratings, of 3, above the model's scale, 1 to 5: the "
+                     "file is on another scale, up to 10\n",
+                     "divide each by 2 to bring them to the model's, 1 to 5\n");
+  expect_other_scale("title,rating\nHeat,1\nWALL·E,90\nPsycho (1998),75\n",
+                     ":3: is the first of 2 ratings, of 3, above the model's scale, 1 to 5: the "
+                     "file is on another scale, up to 100\n",
+                     "divide each by 20, and write 1 for what is less, to bring them");
+  expect_other_scale("title,rating\nHeat,1000\nWALL·E,2000\n", ":2: is the first of 2 ratings",
+                     "convert them to the model's, 1 to 5\n");
+  // Few above, but up to twice the scale's end.
+  expect_other_scale("title,rating\nHeat,4\nWALL·E,10\nHeat,3\nHeat,2\nHeat,2\nPsycho (1998),6\n",
+                     ":3: is the first of 2 ratings, of 6, above", "divide each by 2 to bring");
+}
+
+TEST_F(OwnTables, WithSlipsAboveTheScaleHaveBadLines) {
+  const std::string slip = ":3: \"10\" is not on the model's scale, 1 to 5\n";
+  expect_refused("title,rating\nHeat,4\nWALL·E,10\n", slip, "rate as in the ratings that");
+  std::string many = "title,rating\nHeat,4\nWALL·E,10\nWALL·E,10\n";
+  for (int line = 0; line < 40; ++line) many += "Heat,3\n";  // two of 43: less than a twentieth
+  const RunResult refused = recommend(many);
+  EXPECT_EQ(refused.code, 65);
+  EXPECT_THAT(refused.error,
+              HasSubstr("stdin:3: is the first of 2 bad lines:\n    line 3: \"10\" is"));
+  EXPECT_EQ(recommend(many, {"--on-bad-line", "skip"}).code, 0);
+}
+
+TEST_F(OwnTables, OfIdsOfOtherSitesAloneAreToldWhoseTheyAre) {
+  for (const auto& [name, site] : std::vector<std::pair<std::string, std::string>>{
+           {"tmdbId", "TMDB"}, {"TMDB ID", "TMDB"}, {"imdbId", "IMDb"}, {"Const", "IMDb"}}) {
+    expect_refused(name + ",rating\n862,4\n",
+                   ":1: is a header without titles: \"" + name + "\" has ids of " + site +
+                       ", which are not MovieLens'\n",
+                   "add a column of titles, or of movieId (MovieLens' links.csv has it beside "
+                   "imdbId and tmdbId); name it item if the model was trained on such ids\n");
+    expect_same(name + ",title,rating\n862,Heat,4\n", "title,rating\nHeat,4\n");
+  }
 }
 
 TEST_F(OwnTables, AreReadByTheirRatingBesideActorsAndCertificates) {
