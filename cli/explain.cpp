@@ -182,7 +182,8 @@ void explain_command(Arguments arguments) {
   check_options(options);
   const Log log(options.quiet);
   Output output;
-  protect_from_rejects(options.reading, {options.model, options.data});
+  protect_from_rejects(options.reading,
+                       {options.model, options.data, options.ratings, options.movies});
   Model model = load_model(options.model);
   TitleLookup titles(model, options.movies, log);
   const FoldIn person(model, options.user.empty()

@@ -3,6 +3,7 @@
 #include "cli/own_bad_lines.hpp"
 
 #include "host/error.hpp"
+#include "host/ratings/bad_line.hpp"
 
 #include <fmt/format.h>
 
@@ -12,6 +13,10 @@ namespace alsatian {
 
 void OwnBadLines::add(BadOwnLine bad) {
   count_ += bad.lines;
+  if (rule_.on_rejected && std::ssize(rejected_) < most_bad_lines_kept) {
+    rejected_.push_back({bad.line, 0, bad.hint.empty() ? bad.what : bad.what + "; " + bad.hint,
+                         bad.text.substr(0, longest_rejected_text)});
+  }
   if (lists_more()) first_.push_back(std::move(bad));
 }
 
@@ -21,13 +26,15 @@ bool OwnBadLines::is_hopeless() const {
 }
 
 void OwnBadLines::judge(bool has_ratings) const {
+  if (rule_.rule == OnBadLine::skip && rule_.on_rejected) rule_.on_rejected(place_, rejected_);
   if (first_.empty()) return;
   if (rule_.rule == OnBadLine::error) refuse("");
   if (rule_.limit && count_ > *rule_.limit) {
     refuse(fmt::format(", more than --on-bad-line skip:{}", *rule_.limit));
   }
   if (!has_ratings) refuse(", and no rating is left");
-  log_.warning(fmt::format("{}: {} left out:{}", place_, counted(count_, "line"), list(5)));
+  log_.warning(fmt::format("{}: {} left out{}:{}", place_, counted(count_, "line"),
+                           rule_.on_rejected ? "" : " (--rejects FILE lists all)", list(5)));
 }
 
 std::string OwnBadLines::list(std::size_t most) const {

@@ -4,9 +4,11 @@
 
 #include "cli/log.hpp"
 #include "cli/reading_options.hpp"
+#include "host/ratings/raw_ratings.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +20,9 @@ namespace alsatian {
 struct BadOwnLines {
   OnBadLine rule = OnBadLine::error;
   std::optional<std::int64_t> limit = std::nullopt;  // most that are skipped
+  /// Where lines are skipped: as ReadOptions::on_rejected. Empty for none.
+  std::function<void(const std::string& place, const std::vector<RejectedLine>& lines)>
+      on_rejected = nullptr;
 };
 
 /// A line that is left out, or all of which are listed in the error; with others that a quote in it
@@ -28,6 +33,7 @@ struct BadOwnLine {
   std::string what;
   std::string hint;
   std::string help;
+  std::string text;
 };
 
 class OwnBadLines {
@@ -38,7 +44,8 @@ class OwnBadLines {
   OwnBadLines(std::string place, const BadOwnLines& rule, const Log& log)
       : place_(std::move(place)), rule_(rule), log_(log) {}
 
-  /// Of all but the first only their number is kept: a file may be one of bad lines.
+  /// Of all but the first only their number is kept, and what --rejects lists of 10,000 of them: a
+  /// file may be one of bad lines.
   void add(BadOwnLine bad);
 
   /// How many lines, those that were swallowed too.
@@ -49,7 +56,7 @@ class OwnBadLines {
   bool is_hopeless() const;
 
   /// Throws Error 65 with the lines where they are an error, are more than may be, or leave no
-  /// rating; else warns of them.
+  /// rating; else warns of them. Hands on those that are left out before either.
   void judge(bool has_ratings) const;
 
  private:
@@ -60,6 +67,7 @@ class OwnBadLines {
   const BadOwnLines& rule_;
   const Log& log_;
   std::vector<BadOwnLine> first_;
+  std::vector<RejectedLine> rejected_;
   std::int64_t count_ = 0;
 };
 

@@ -163,7 +163,8 @@ class OwnRatingsReader {
                     .lines = record.lines,
                     .what = swallowed.empty() ? what : what + "; " + swallowed,
                     .hint = hint,
-                    .help = help});
+                    .help = help,
+                    .text = std::string(record.text)});
   }
 
   void note_unknown(std::int64_t line, const std::string& item) {
@@ -354,9 +355,16 @@ class OwnRatingsReader {
 }  // namespace
 
 BadOwnLines bad_own_lines(const ReadingOptions& options) {
-  const BadOwnLines bad_lines{options.read.on_bad_line, options.read.bad_line_limit};
+  BadOwnLines bad_lines{options.read.on_bad_line, options.read.bad_line_limit};
+  if (!options.rejects.empty()) {
+    bad_lines.on_rejected = [&options](const std::string& place,
+                                       const std::vector<RejectedLine>& lines) {
+      write_rejects(place, lines, options);
+    };
+  }
   ReadingOptions others = options;
   others.read.on_bad_line = OnBadLine::error;
+  others.rejects.clear();
   refuse_reading_options(others, "leave it out: --ratings has a layout of its own");
   return bad_lines;
 }

@@ -14,8 +14,8 @@
 
 namespace alsatian {
 
-/// What --on-bad-line says. Throws Error 64 for any other of the options of reading: a file of own
-/// ratings has a layout of its own.
+/// What --on-bad-line and --rejects say. Throws Error 64 for any other of the options of reading: a
+/// file of own ratings has a layout of its own. options must outlive what is returned.
 BadOwnLines bad_own_lines(const ReadingOptions& options);
 
 /// A file of lines `item,rating`, or of ratings of one user in a layout of MovieLens, with the line
@@ -27,12 +27,12 @@ BadOwnLines bad_own_lines(const ReadingOptions& options);
 /// with # in front are comments, which are counted, but not where they have as many fields as a
 /// header. Says which title each line has become. An item that is rated twice has its last rating,
 /// and a number that is neither is left out with a note, of the first 20. Throws Error 65 for text
-/// that is no UTF-8, for a header as own_columns_by_header, for ratings of two users, and where bad
-/// lines are an error, with the first 20 and how many there are, up to 1000: what is no record, no
-/// rating or no year, is not on the model's scale, has more fields than the first line or fewer
-/// than it takes, has a quote that takes in lines which are ratings of their own, has an id and the
-/// title of two items, or names several items or none; else warns of them. 66 and such as
-/// read_small_file.
+/// that is no UTF-8, for a header as own_columns_by_header, for ratings of two users, for a scale
+/// that is another (own_scale.hpp), and where bad lines are an error, with the first 20 and how
+/// many there are, up to 1000: what is no record, no rating or no year, is not on the model's
+/// scale, has more fields than the first line or fewer than it takes, has a quote that takes in
+/// lines which are ratings of their own, has an id and the title of two items, or names several
+/// items or none; else warns of them. 66 and such as read_small_file.
 std::vector<OwnRating> read_own_ratings(const std::string& path, const Model& model,
                                         const TitleLookup& titles, const BadOwnLines& bad_lines,
                                         const Log& log);

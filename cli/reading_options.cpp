@@ -51,18 +51,6 @@ void parse_decimal(std::string_view option, const std::string& value, ReadOption
   read.decimal = value[0];
 }
 
-void write_rejects(const std::string& place, const std::vector<RejectedLine>& lines,
-                   const ReadingOptions& options) {
-  for (const RejectedLine& rejected : lines) {
-    *options.rejected += fmt::format("{}\t{}\t{}\t{}\t{}\n", place, rejected.line, rejected.column,
-                                     printable(rejected.reason), printable(rejected.text));
-  }
-  AtomicFile file(options.rejects);
-  file.write("file\tline\tcolumn\treason\ttext\n");
-  file.write(*options.rejected);
-  file.commit();
-}
-
 void report_rejects(const RawRatings& ratings, const ReadingOptions& options, const Log& log) {
   const std::int64_t rejected = ratings.account.rejected;
   if (rejected == 0) return;
@@ -111,8 +99,7 @@ void add_reading_options(CommandLine& line, ReadingOptions& options) {
       "[default error]");
   line.text("--rejects", "FILE", options.rejects,
             "With --on-bad-line skip: where skipped lines are listed with the file they are from, "
-            "as TSV, "
-            "also where the run fails; the first 10000 of each input [default none]");
+            "as TSV, also where the run fails; the first 10000 of each input [default none]");
   line.text("--member", "NAME", read.member, "Which file of a .zip [default found by name]");
   line.value(
       "--max-input", "BYTES",
@@ -203,6 +190,18 @@ void refuse_second_stdin(const std::string& option, const std::vector<std::strin
       ExitCode::usage, fmt::format("{} -", others > 0 ? other_option : option),
       fmt::format("standard input is read by {} already", count > 0 ? option : other_option),
       "save it to a file and name that");
+}
+
+void write_rejects(const std::string& place, const std::vector<RejectedLine>& lines,
+                   const ReadingOptions& options) {
+  for (const RejectedLine& rejected : lines) {
+    *options.rejected += fmt::format("{}\t{}\t{}\t{}\t{}\n", place, rejected.line, rejected.column,
+                                     printable(rejected.reason), printable(rejected.text));
+  }
+  AtomicFile file(options.rejects);
+  file.write("file\tline\tcolumn\treason\ttext\n");
+  file.write(*options.rejected);
+  file.commit();
 }
 
 RawRatings read_logged(const std::string& path, const ReadingOptions& options, const Log& log) {

@@ -34,6 +34,10 @@ void add_cleaning_options(CommandLine& line, CleaningOptions& options);
 void protect_from_rejects(const ReadingOptions& options, const std::vector<std::string>& inputs);
 void check_rejects(const ReadingOptions& options);
 
+/// Adds lines of the file at `place` to those of the run, and writes all to the file of --rejects.
+void write_rejects(const std::string& place, const std::vector<RejectedLine>& lines,
+                   const ReadingOptions& options);
+
 /// Throws Error 64 where a test file is given a second time, by whatever name: its errors would
 /// stand there twice, and under one name.
 void refuse_repeated_tests(const std::vector<std::string>& tests);

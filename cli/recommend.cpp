@@ -262,6 +262,8 @@ std::int32_t make_only_user(const FoldIn& newcomer, const RecommendOptions& opti
 void recommend_to_newcomer(const RecommendOptions& options) {
   const Log log(options.quiet);
   Output output;
+  protect_from_rejects(options.reading,
+                       {options.model, options.ratings, options.items, options.movies});
   Model model = load_model(options.model);
   refuse_ranking(model, options.rank_by);
   TitleLookup titles(model, options.movies, log);

@@ -4,11 +4,17 @@
 
 #include "host/ratings/records.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace alsatian {
+
+/// Bad lines kept per chunk and in all; the others are only counted.
+inline constexpr std::int64_t most_bad_lines_kept = 10000;
+/// Bytes of a bad line that are listed.
+inline constexpr std::size_t longest_rejected_text = 1024;
 
 enum class BadLineReason {
   too_long,

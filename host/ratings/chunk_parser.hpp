@@ -22,9 +22,6 @@ struct ParseRules {
   OnBadLine on_bad_line = OnBadLine::error;
 };
 
-/// Bad lines kept per chunk and in all; the others are only counted.
-inline constexpr std::int64_t most_bad_lines_kept = 10000;
-
 /// A row from which on lines run on from `line`.
 struct RowLine {
   std::int64_t row;

@@ -22,7 +22,6 @@
 namespace alsatian {
 namespace {
 
-constexpr std::size_t longest_rejected_text = 1024;
 constexpr std::size_t bad_lines_named = 5;
 
 void check_options(const ReadOptions& options) {

@@ -34,10 +34,13 @@ class FilmsModel : public ::testing::Test {
   }
 
   /// What the program explains of an item to whoever has these ratings.
-  RunResult explain_item(const std::string& ratings, const std::string& item) const {
+  RunResult explain_item(const std::string& ratings, const std::string& item,
+                         const std::vector<std::string>& more = {}) const {
     RunOptions options;
     options.input = ratings;
-    return run({"explain", model_, "--ratings", "-", "--movies", movies_, "--item", item}, options);
+    return run(
+        with({"explain", model_, "--ratings", "-", "--movies", movies_, "--item", item}, more),
+        options);
   }
 
   /// The second line of the file, as the program says that it took it.

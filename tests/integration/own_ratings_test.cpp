@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <string>
 #include <sys/resource.h>
 #include <vector>
@@ -265,7 +266,8 @@ TEST_F(OwnRatings, LeaveBadLinesOutWhereTheyMay) {
   const RunResult result = recommend(four_bad, {"--on-bad-line", "skip"});
   EXPECT_EQ(result.code, 0) << result.error;
   EXPECT_EQ(result.output, without.output);
-  EXPECT_THAT(result.error, HasSubstr("alsatian: warning: stdin: 4 lines left out:\n    line 3: "
+  EXPECT_THAT(result.error, HasSubstr("alsatian: warning: stdin: 4 lines left out (--rejects FILE "
+                                      "lists all):\n    line 3: "
                                       "\"No Such Film\" is in no title\n    line 4: "));
   EXPECT_THAT(result.error, HasSubstr("2 ratings; 4 lines left out\n"));
   EXPECT_EQ(recommend(four_bad, {"--on-bad-line", "skip:4"}).output, without.output);
@@ -276,6 +278,48 @@ TEST_F(OwnRatings, LeaveBadLinesOutWhereTheyMay) {
   const RunResult none = recommend("title,rating\nHeat,4\n", {"--on-bad-line", "skip"});
   EXPECT_EQ(none.code, 65);
   EXPECT_THAT(none.error, HasSubstr(":2: \"Heat\" is in no title, and no rating is left\n"));
+}
+
+TEST_F(OwnRatings, ListAllThatIsLeftOutWhereItIsAskedFor) {
+  const TemporaryFolder folder;
+  const std::string rejects = folder.file("rejects.tsv");
+  const std::vector<std::string> reading{"--on-bad-line", "skip", "--rejects", rejects};
+  std::string many = four_bad;
+  for (int line = 0; line < 40; ++line) many += "\"No Such, Film\",3\n";
+  const auto expect_rows = [&](const std::vector<std::vector<std::string>>& first) {
+    const Tsv rows(read_bytes(rejects));
+    ASSERT_EQ(rows.rows(), 44U);
+    for (std::size_t row = 0; row < first.size(); ++row) {
+      EXPECT_EQ(rows.at(row, "file"), "stdin");
+      EXPECT_EQ(rows.at(row, "column"), "0");
+      EXPECT_EQ(rows.at(row, "line"), first[row][0]);
+      EXPECT_THAT(rows.at(row, "reason"), HasSubstr(first[row][1]));
+      EXPECT_EQ(rows.at(row, "text"), first[row][2]);
+    }
+    EXPECT_EQ(rows.at(43, "line"), "47");
+    EXPECT_EQ(rows.at(43, "text"), "\"No Such, Film\",3");
+    std::filesystem::remove(rejects);
+  };
+  const std::vector<std::vector<std::string>> first{
+      {"3", "\"No Such Film\" is in no title", "No Such Film,3"},
+      {"4", "\"12\" is in 2 titles: ", "12,4"},
+      {"6", "\"Heat\" is in no title", "Heat,4"},
+      {"7", "\"great\" is no rating", "Cosmos,great"}};
+  const RunResult recommended = recommend(many, reading);
+  EXPECT_EQ(recommended.code, 0) << recommended.error;
+  EXPECT_THAT(recommended.error, HasSubstr("stdin: 44 lines left out:\n"));
+  EXPECT_THAT(recommend(many, {"--on-bad-line", "skip"}).error,
+              HasSubstr("stdin: 44 lines left out (--rejects FILE lists all):\n"));
+  expect_rows(first);
+  EXPECT_EQ(explain_item(many, "Cosmos", reading).code, 0);
+  expect_rows(first);
+  // Also where the run fails.
+  EXPECT_EQ(recommend(many, {"--on-bad-line", "skip:3", "--rejects", rejects}).code, 65);
+  expect_rows(first);
+  const RunResult not_skipped = recommend(many, {"--rejects", rejects});
+  EXPECT_EQ(not_skipped.code, 64);
+  EXPECT_THAT(not_skipped.error, HasSubstr("--rejects: lists skipped lines, and none is skipped"));
+  EXPECT_EQ(folder.entries(), 0U);
 }
 
 std::size_t times(const std::string& text, const std::string& part) {
@@ -302,7 +346,9 @@ TEST_F(OwnRatings, ListTheFirstOfManyBadLinesOfEveryKind) {
     const RunResult skipped = recommend(ratings, {"--on-bad-line", "skip"});
     EXPECT_EQ(skipped.code, 0) << bad << skipped.error;
     EXPECT_EQ(skipped.output, recommend("title,year,rating\n" + good).output) << bad;
-    EXPECT_THAT(skipped.error, HasSubstr("stdin: 1030 lines left out:\n    line 3: ")) << bad;
+    EXPECT_THAT(skipped.error,
+                HasSubstr("stdin: 1030 lines left out (--rejects FILE lists all):\n    line 3: "))
+        << bad;
     EXPECT_THAT(skipped.error, HasSubstr("\n    and 1025 more\n")) << bad;
     EXPECT_EQ(times(skipped.error, "\n    line "), 5U) << bad;
     EXPECT_THAT(skipped.error, HasSubstr("1 rating; 1030 lines left out\n")) << bad;

@@ -350,9 +350,12 @@ TEST_F(OwnTables, CountLinesThatAQuoteHasSwallowedAmongThoseLeftOut) {
   const RunResult skipped = recommend(ratings, {"--on-bad-line", "skip:3"});
   EXPECT_EQ(skipped.code, 0) << skipped.error;
   EXPECT_EQ(skipped.output, recommend("title,rating\nPsycho (1998),3\n").output);
-  EXPECT_THAT(skipped.error, HasSubstr("warning: stdin: 3 lines left out:\n    line 2: has a quote "
-                                       "that is not closed; the quote in line 2, column 1 takes in "
-                                       "lines 3 to 4\n"));
+  EXPECT_THAT(
+      skipped.error,
+      HasSubstr(
+          "warning: stdin: 3 lines left out (--rejects FILE lists all):\n    line 2: has a quote "
+          "that is not closed; the quote in line 2, column 1 takes in "
+          "lines 3 to 4\n"));
   EXPECT_THAT(skipped.error, HasSubstr("1 rating; 3 lines left out\n"));
   EXPECT_THAT(skipped.error, Not(HasSubstr("more\n")));
   EXPECT_EQ(recommend(ratings, {"--on-bad-line", "skip:2"}).code, 65);
