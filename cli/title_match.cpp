@@ -178,6 +178,7 @@ class BestTitles {
   }
 
   bool has_the_title() const { return is_the_title(best_.second); }
+  bool has_dropped_article() const { return best_.second == TitleFit::without_article; }
   /// Also where all that are that title are of other years.
   bool knows_the_title() const { return has_the_title() || !of_other_years_.empty(); }
 
@@ -185,6 +186,13 @@ class BestTitles {
     if (best_.second != TitleFit::words || titles_.size() != 1) return std::nullopt;
     return titles_.front();
   }
+  /// Whether one of them is what was written, letter by letter.
+  bool has_whole(const StringTable& titles, std::string_view text) const {
+    return std::ranges::any_of(titles_, [&](std::int32_t title) { return titles[title] == text; });
+  }
+  /// As good as the best that there is.
+  void take_beside(std::int32_t title) { add_once(titles_, title); }
+  void sort() { std::ranges::sort(titles_); }
   void take_as_the_title() { best_.second = TitleFit::without_article; }
 
   TitleMatcher::Found found() && {
@@ -219,6 +227,41 @@ class BestTitles {
   std::vector<std::int32_t> with_its_words_;
 };
 
+/// Whether the title, or a name of it, has the letters of what was written, whatever its spaces and
+/// marks: "Old Boy" and "Oldboy". any_article: also where it has an article and the text none.
+bool has_same_letters(std::string_view rest, const Wanted& wanted, bool any_article) {
+  const auto has = [](std::string_view name, const std::string& letters) {
+    if (name.empty() || letters.empty()) return false;
+    // Nearly all titles end here; a character beyond ASCII may be a mark.
+    const bool is_ascii = static_cast<unsigned char>(name.front()) < 0x80;
+    const bool begins_otherwise =
+        is_ascii && is_of_a_word(name.front()) && name.front() != letters.front();
+    return !begins_otherwise && has_letters(name, letters);
+  };
+  const auto has_them = [&](std::string_view name) {
+    return has(name, wanted.letters) ||
+           (any_article && has(without_article(name), wanted.letters_without_article));
+  };
+  if (has_them(rest)) return true;
+  return rest.ends_with(')') && std::ranges::any_of(names_of(rest), has_them);
+}
+
+/// Without a year nothing says which is meant of films whose titles differ by a space or a hyphen:
+/// nobody remembers those.
+void take_same_letters(const StringTable& titles, const std::vector<TitleCut>& cuts,
+                       const Wanted& wanted, BestTitles& best) {
+  const bool says_which = wanted.years.year != 0 || best.has_whole(titles, wanted.title.text);
+  if (!best.has_the_title() || says_which || wanted.is_number || wanted.letters.empty()) return;
+  const bool any_article = wanted.may_drop_article() || best.has_dropped_article();
+  for (std::int64_t title = 0; title < titles.size(); ++title) {
+    const std::string_view name = cuts[static_cast<std::size_t>(title)].of(titles[title]).name;
+    if (name.size() < wanted.letters_without_article.size()) continue;
+    if (!has_same_letters(name, wanted, any_article)) continue;
+    best.take_beside(static_cast<std::int32_t>(title));
+  }
+  best.sort();
+}
+
 /// The folded titles that fit best what is wanted.
 BestTitles best_of(const StringTable& titles, const std::vector<TitleCut>& cuts,
                    const Wanted& wanted) {
@@ -242,6 +285,7 @@ BestTitles best_of(const StringTable& titles, const std::vector<TitleCut>& cuts,
     const bool is_it = differs_by_article_alone({titles[*only], dated(*only)}, wanted);
     if (is_it) best.take_as_the_title();
   }
+  take_same_letters(titles, cuts, wanted, best);
   return best;
 }
 

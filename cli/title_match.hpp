@@ -18,9 +18,10 @@ namespace alsatian {
 /// without_article: a year is left out too; but one of both was written, since "lord of the rings"
 /// may mean any of four, or no other title has the words. name: one of several that the title has,
 /// "1984" of "1984 (Nineteen Eighty-Four) (1984)". Where no year was wanted whole and name are
-/// without_year: nothing says which is meant of the films that are called so. letters: letters and
-/// digits alone are the same, "wall-e" and "WALL·E". words: the title has all that were written.
-/// part: it contains the text.
+/// without_year: nothing says which is meant of the films that are called so, nor of those whose
+/// titles have the same letters and other spaces ("Oldboy" and "Old Boy"), which count as good
+/// there. letters: letters and digits alone are the same, "wall-e" and "WALL·E". words: the title
+/// has all that were written. part: it contains the text.
 enum class TitleFit { whole, without_year, without_article, name, letters, words, part, none };
 
 /// Whether it is that title and not only one with its words.

@@ -88,7 +88,11 @@ std::string_view without_article(std::string_view title) {
   constexpr auto behind = std::to_array<std::string_view>(
       {", the", ", a",   ", an",  ", le",   ", la", ", les", ", l'",  ", un", ", une", ", der",
        ", die", ", das", ", ein", ", eine", ", el", ", los", ", las", ", il", ", lo",  ", i"});
+  constexpr std::size_t longest = 6;  // of those behind: nearly all titles have no comma there
+  const bool has_comma =
+      title.find(',', title.size() - std::min(title.size(), longest)) != std::string_view::npos;
   for (const std::string_view article : behind) {
+    if (!has_comma) break;
     if (title.size() > article.size() && title.ends_with(article)) {
       return title.substr(0, title.size() - article.size());
     }

@@ -18,7 +18,7 @@ class OwnTitles : public FilmsModel {
  protected:
   OwnTitles()
       : FilmsModel(
-            18,
+            24,
             "1,Ghostbusters (a.k.a. Ghost Busters) (1984)\n2,Ghostbusters (2016)\n"
             "3,\"Host, The (Gwoemul) (2006)\"\n4,\"Host, The (2013)\"\n"
             "5,Ocean's Eleven (a.k.a. Ocean's 11) (1960)\n6,Ocean's Eleven (2001)\n"
@@ -28,7 +28,10 @@ class OwnTitles : public FilmsModel {
             "10,Harry Potter and the Deathly Hallows: Part 1 (2010)\n"
             "11,\"Shawshank Redemption, The (1994)\"\n12,Wonder Woman (2017)\n"
             "13,Solaris (Solyaris) (1972)\n14,Stalker (1979)\n15,300: Rise of an Empire (2014)\n"
-            "16,\"Red Balloon, The (Ballon rouge, Le) (1956)\"\n17,Cosmos\n18,14 (2012)\n") {}
+            "16,\"Red Balloon, The (Ballon rouge, Le) (1956)\"\n17,Cosmos\n18,14 (2012)\n"
+            "19,Oldboy (2013)\n20,Old Boy (2003)\n21,\"Wolfman, The (2010)\"\n"
+            "22,\"Wolf Man, The (1941)\"\n23,Nightwatch (1997)\n"
+            "24,Night-Watch (Nochnoy dozor) (2004)\n") {}
 };
 
 constexpr const char* both_ghostbusters =
@@ -58,6 +61,25 @@ TEST_F(OwnTitles, ThatTwoFilmsHaveAreRefusedWithBothAlsoWhereOneHasFurtherNames)
       ":2: \"The Professional\" is in 2 titles: 7 \"Professional, The (Le professionnel) "
       "(1981)\"; 8 \"Léon",
       help);
+}
+
+TEST_F(OwnTitles, ThatDifferBySpacesOrHyphensAloneAreAskedAboutWithoutAYear) {
+  const std::string help = "give more of the title or its year, or ";
+  const auto expect_asked = [&](const std::vector<std::string>& titles, const std::string& both) {
+    for (const std::string& title : titles) {
+      expect_refused("title,rating\n" + title + ",5\n",
+                     ":2: \"" + title + "\" is in 2 titles: " + both, help);
+    }
+  };
+  expect_asked({"Oldboy", "old boy", "Old-Boy"}, "19 \"Oldboy (2013)\"; 20 \"Old Boy (2003)\"\n");
+  expect_asked({"Wolfman", "The Wolfman", "Wolf Man", "the wolf man"},
+               "21 \"Wolfman, The (2010)\"; 22 \"Wolf Man, The (1941)\"\n");
+  expect_asked({"Nightwatch", "Night Watch"},
+               "23 \"Nightwatch (1997)\"; 24 \"Night-Watch (Nochnoy dozor) (2004)\"\n");
+  // A year decides, whatever the spaces.
+  expect_taken("title,rating\nOldboy (2013),5", "\"Oldboy (2013)\" is Oldboy (2013)");
+  expect_taken("title,rating\nOldboy (2003),5", "\"Oldboy (2003)\" is Old Boy (2003)");
+  expect_taken("title,year,rating\nWolf Man,2010,5", "\"Wolf Man\" is Wolfman, The (2010)");
 }
 
 TEST_F(OwnTitles, WithAYearAreOfItsFilmHoweverManyHaveTheName) {
