@@ -79,6 +79,7 @@ SharedTest read_test(const NamedModel& first, const std::string& path, ReadingOp
   CleanRatings clean = clean_test_ratings(read_logged(path, reading, log), first.model.cleaning);
   log.field("lines", account_text(clean.account));
   for (const std::string& note : clean.notes) log.field("note", note);
+  for (const std::string& warning : clean.warnings) log.warning(warning);
   SharedTest test{.name = name_test(path, {})};
   test.ratings = take_all_ratings(clean);
   test.users = std::move(clean.users);

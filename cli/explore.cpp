@@ -71,6 +71,7 @@ CleanRatings cleaned(RawRatings raw, const ExploreOptions& options, const Log& l
   CleanRatings ratings = clean_ratings(std::move(raw), options.cleaning);
   log.field("lines", account_text(ratings.account));
   for (const std::string& note : ratings.notes) log.field("note", note);
+  for (const std::string& warning : ratings.warnings) log.warning(warning);
   if (ratings.size() > 0) return ratings;
   throw Error(ExitCode::bad_data, place,
               fmt::format("no rating is left after cleaning: {}", account_text(ratings.account)),

@@ -109,6 +109,7 @@ Triples index_raw(const Model& model, RawRatings raw, const Log& log) {
   IndexedRatings indexed = index_ratings(std::move(raw), model.users, model.items, model.cleaning);
   log.field("lines", account_text(indexed.account));
   for (const std::string& note : indexed.notes) log.field("note", note);
+  for (const std::string& warning : indexed.warnings) log.warning(warning);
   return std::move(indexed.ratings);
 }
 

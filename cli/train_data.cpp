@@ -26,6 +26,7 @@ void read_tests(Dataset& dataset, const TrainOptions& options, const Log& log) {
     IndexedRatings indexed = index_ratings(read_logged(path, reading, log), dataset.users,
                                            dataset.items, dataset.cleaning);
     for (const std::string& note : indexed.notes) log.field("note", note);
+    for (const std::string& warning : indexed.warnings) log.warning(warning);
     Triples& test = indexed.ratings;
     const std::int64_t both = overlap(dataset.train, test);
     if (both > 0) {
@@ -85,6 +86,7 @@ void warn_of_empty_parts(const Dataset& dataset, const TrainOptions& options, co
 void warn_about(const Dataset& dataset, const TrainOptions& options, const Log& log) {
   // Once for all folds: what is true of one is of the others.
   if (dataset.split.kind == SplitRule::Kind::fold && dataset.split.fold > 0) return;
+  for (const std::string& warning : dataset.warnings) log.warning(warning);
   warn_of_empty_parts(dataset, options, log);
   const std::vector<float>& ratings = dataset.train.ratings;
   const auto unlike = std::ranges::adjacent_find(ratings, std::ranges::not_equal_to());

@@ -7,6 +7,7 @@
 #include "host/ratings/duplicates.hpp"
 #include "host/ratings/id_indexing.hpp"
 #include "host/ratings/large_vector.hpp"
+#include "host/ratings/ratings_apart.hpp"
 #include "host/ratings/row_offsets.hpp"
 #include "kernels/cpu/parallel.hpp"
 
@@ -51,6 +52,31 @@ void mark_out_of_range(const RawRatings& raw, const CleaningOptions& options,
       "{} rating{} out of the range {} to {} left out, the first at {}:{} ({})", count,
       count == 1 ? "" : "s", options.lowest_rating, options.highest_rating, printable(raw.path),
       raw.lines.line_of(static_cast<std::int64_t>(first)), raw.ratings[first]));
+}
+
+/// Warns of ratings that lie apart from all others, with the first few.
+void warn_of_ratings_apart(const RawRatings& raw, const CleaningOptions& options,
+                           CleanRatings& clean) {
+  constexpr std::int64_t named = 3;
+  const auto apart = ratings_apart(raw.ratings, options.lowest_rating, options.highest_rating);
+  if (!apart) return;
+  std::string values;
+  std::int64_t found = 0;
+  for (std::size_t row = 0; row < raw.ratings.size() && found < named; ++row) {
+    const float rating = raw.ratings[row];
+    const auto value = static_cast<double>(rating);
+    const bool is_in_range = value >= options.lowest_rating && value <= options.highest_rating;
+    if (!is_in_range || !apart->has(rating)) continue;
+    values += fmt::format("{}{} in line {}", found++ > 0 ? ", " : "", rating,
+                          raw.lines.line_of(static_cast<std::int64_t>(row)));
+  }
+  if (apart->count > found) values += fmt::format(" and {} more", apart->count - found);
+  clean.warnings.push_back(
+      fmt::format("{}: {} far from all others, which are {} to {}: {}; correct the file where it "
+                  "is wrong, or leave them out with --rating-range {}:{} (explore, train, tune)",
+                  printable(raw.path),
+                  apart->count == 1 ? "1 rating is" : fmt::format("{} ratings are", apart->count),
+                  apart->lowest, apart->highest, values, apart->lowest, apart->highest));
 }
 
 /// The indices of each row's user and item.
@@ -193,6 +219,7 @@ CleanRatings clean_ratings(RawRatings raw, const CleaningOptions& options) {
   clean.account = raw.account;
   RowIndices rows = index_rows(raw, clean);
   mark_out_of_range(raw, options, clean.users.size(), rows.users, clean);
+  warn_of_ratings_apart(raw, options, clean);
   if (clean.account.filtered == raw.account.filtered && are_in_order(rows)) {
     take_rows(std::move(rows), raw, clean);
   } else {

@@ -28,6 +28,7 @@ struct CleanRatings {
   std::vector<bool> dropped_items;
   LineAccount account;
   std::vector<std::string> notes;
+  std::vector<std::string> warnings;  // of what is hardly meant
 
   std::int64_t size() const { return static_cast<std::int64_t>(ratings.size()); }
 };

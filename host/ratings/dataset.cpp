@@ -72,7 +72,8 @@ IndexedRatings index_ratings(RawRatings ratings, const IdIndex& users, const IdI
                              const CleaningOptions& cleaning) {
   const std::string path = ratings.path;
   CleanRatings clean = clean_test_ratings(std::move(ratings), cleaning);
-  IndexedRatings indexed{.ratings = {}, .account = clean.account, .notes = clean.notes};
+  IndexedRatings indexed{
+      .ratings = {}, .account = clean.account, .notes = clean.notes, .warnings = clean.warnings};
   indexed.ratings = index_clean(std::move(clean), path, users, items);
   return indexed;
 }

@@ -113,6 +113,7 @@ struct Dataset {
   std::string fingerprint;
   /// One line each, such as the first duplicate with its lines; for the log.
   std::vector<std::string> notes;
+  std::vector<std::string> warnings;  // the same, of what is hardly meant
 };
 
 /// Cleans, indexes and splits. Throws Error 65 when times are asked for and absent, when nothing
@@ -124,6 +125,7 @@ struct IndexedRatings {
   Triples ratings;
   LineAccount account;
   std::vector<std::string> notes;
+  std::vector<std::string> warnings;  // the same, of what is hardly meant
 };
 
 /// Duplicates and ratings out of range are dealt with by the data set's rules; users and items with

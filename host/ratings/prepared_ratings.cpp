@@ -250,6 +250,7 @@ Dataset PreparedRatings::finish(const SplitRule& rule, Dataset dataset) const {
   dataset.source = std::filesystem::path(path_).filename().string();
   dataset.fingerprint = fingerprint_;
   dataset.notes = ratings_.notes;
+  dataset.warnings = ratings_.warnings;
   return dataset;
 }
 

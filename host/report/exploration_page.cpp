@@ -111,7 +111,8 @@ std::string without_folders(std::string note, const ReadingAccount& account) {
 Section cleaning_section(const Exploration& data, const ReadingAccount& account) {
   Section section{.title = "What was cleaned"};
   section.notes.push_back("Read as: " + account.layout);
-  for (const auto* notes : {&account.notes, &data.ratings.notes, &account.warnings}) {
+  for (const auto* notes :
+       {&account.notes, &data.ratings.notes, &account.warnings, &data.ratings.warnings}) {
     for (const std::string& note : *notes) section.notes.push_back(without_folders(note, account));
   }
   section.figures.push_back(account_figure(data.ratings.account));

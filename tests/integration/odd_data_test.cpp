@@ -258,5 +258,38 @@ TEST(Save, ReaderSeesTheOldOrTheNewModelWhole) {
   EXPECT_NE(read_bytes(out), old_model);
 }
 
+/// A point that was forgotten makes a film the best and the worst, and a model's scale go up to 45.
+TEST(OddData, WithAFewRatingsFarFromAllOthersIsWarnedOf) {
+  const TemporaryFolder folder;
+  std::string ratings = small_ratings(20, 20);
+  const std::string plain = folder.file("plain.csv");
+  const std::string slip = folder.file("slip.csv");
+  write_bytes(plain, ratings);
+  write_bytes(slip, ratings.replace(ratings.find("1,2,4\n"), 6, "1,2,45\n"));
+  const std::string warning =
+      "alsatian: warning: " + slip +
+      ": 1 rating is far from all others, which are 1 to 5: 45 in line 2; correct the file where "
+      "it is wrong, or leave them out with --rating-range 1:5 (explore, train, tune)\n";
+  const std::string model = folder.file("model");
+  const std::vector<std::string> train{"train", "--k", "2", "--quiet", "--data"};
+  ASSERT_EQ(run(with(train, {plain, "--out", model})).error, "");
+  const std::vector<std::vector<std::string>> commands{
+      with(train, {slip}),
+      with(train, {slip, "--folds", "3"}),
+      with(train, {plain, "--test", slip}),
+      {"explore", "--quiet", "--data", slip},
+      {"tune", "--quiet", "--validation", "0.2", "--data", slip},
+      {"evaluate", model, "--quiet", "--test", slip},
+      {"compare", model, model, "--quiet", "--test", slip}};
+  for (const auto& command : commands) {
+    const RunResult result = run(command);
+    EXPECT_EQ(result.code, 0) << command.front() << result.error;
+    const std::size_t at = result.error.find(warning);
+    ASSERT_NE(at, std::string::npos) << command.front() << result.error;
+    EXPECT_EQ(result.error.find(warning, at + 1), std::string::npos) << command.front();
+  }
+  EXPECT_EQ(run(with(train, {slip, "--rating-range", "1:5"})).error, "");
+}
+
 }  // namespace
 }  // namespace alsatian::testing
