@@ -1,5 +1,5 @@
-// Somebody who is no user of the model, after it was loaded: their row solved from 20 ratings, and
-// the best 10 of the other items. The limit is reading the items' factors once.
+// Somebody who is no user of the model, after it was loaded: their row solved from 20 ratings,
+// alone and with the best 10 of the other items. The limit is reading the factors of those once.
 #include "bench/micro/measure.hpp"
 #include "bench/micro/pieces.hpp"
 #include "host/evaluate/top_items_backend.hpp"
@@ -7,6 +7,8 @@
 #include "kernels/cpu/parallel.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace alsatian::bench {
 namespace {
@@ -43,11 +45,31 @@ void newcomer(benchmark::State& state, const Setting& setting, const Model& trai
   });
 }
 
+/// The limit: the equations of 20 ratings in each draw, of which a Cholesky factor is taken.
+void newcomers_row(benchmark::State& state, const Setting& setting, const Model& model,
+                   int threads) {
+  use_threads(threads);
+  const std::vector<OwnRating> ratings = own_ratings(model);
+  const double order = model.spec.rank + 1;
+  const double flops = order * order * (rated + order / 3);
+  const double bytes = sizeof(float) * rated * order;
+  const double draws = std::max(1, model.draws);
+  beside_the_limit(state, setting.limits, {draws * flops, draws * bytes}, [&] {
+    const FoldIn folded(model, ratings);
+    benchmark::DoNotOptimize(&folded);
+  });
+}
+
 void add(const std::string& name, int threads, const Setting& setting,
          const std::function<const Model&()>& model) {
   benchmark::RegisterBenchmark(
       fmt::format("newcomer/{}/threads:{}", name, threads).c_str(),
       [=](benchmark::State& state) { newcomer(state, setting, model(), threads); })
+      ->UseManualTime()
+      ->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark(
+      fmt::format("newcomers_row/{}/threads:{}", name, threads).c_str(),
+      [=](benchmark::State& state) { newcomers_row(state, setting, model(), threads); })
       ->UseManualTime()
       ->Unit(benchmark::kMillisecond);
 }
