@@ -10,12 +10,18 @@
 #include <algorithm>
 
 namespace alsatian {
+namespace {
+
+std::string told(const BadOwnLine& bad) {
+  return bad.hint.empty() ? bad.what : bad.what + "; " + bad.hint;
+}
+
+}  // namespace
 
 void OwnBadLines::add(BadOwnLine bad) {
   count_ += bad.lines;
   if (rule_.on_rejected && std::ssize(rejected_) < most_bad_lines_kept) {
-    rejected_.push_back({bad.line, 0, bad.hint.empty() ? bad.what : bad.what + "; " + bad.hint,
-                         bad.text.substr(0, longest_rejected_text)});
+    rejected_.push_back({bad.line, 0, told(bad), bad.text});
   }
   if (lists_more()) first_.push_back(std::move(bad));
 }
@@ -42,8 +48,7 @@ std::string OwnBadLines::list(std::size_t most) const {
   std::int64_t more = count_;
   for (std::size_t n = 0; n < std::min(first_.size(), most); ++n) {
     more -= first_[n].lines;
-    text += fmt::format("\n    line {}: {}{}{}", first_[n].line, first_[n].what,
-                        first_[n].hint.empty() ? "" : "; ", first_[n].hint);
+    text += fmt::format("\n    line {}: {}", first_[n].line, told(first_[n]));
   }
   if (more > 0) text += fmt::format("\n    and {} more", more);
   return text;

@@ -33,7 +33,7 @@ struct BadOwnLine {
   std::string what;
   std::string hint;
   std::string help;
-  std::string text;
+  std::string text;  // no more of it than is listed
 };
 
 class OwnBadLines {

@@ -11,6 +11,7 @@
 #include "cli/small_file.hpp"
 #include "cli/title_year.hpp"
 #include "host/error.hpp"
+#include "host/ratings/bad_line.hpp"
 #include "host/ratings/input_source.hpp"
 #include "host/ratings/records.hpp"
 #include "host/ratings/values.hpp"
@@ -164,7 +165,7 @@ class OwnRatingsReader {
                     .what = swallowed.empty() ? what : what + "; " + swallowed,
                     .hint = hint,
                     .help = help,
-                    .text = std::string(record.text)});
+                    .text = std::string(record.text.substr(0, longest_rejected_text))});
   }
 
   void note_unknown(std::int64_t line, const std::string& item) {
